@@ -1,0 +1,104 @@
+# Everything a contributor runs. `make help` lists the targets.
+
+# The first Python on the machine that is new enough; `make PYTHON=... test` overrides it.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip
+PYTEST ?= $(PY) -m pytest
+# Run in parallel; tests of one `xdist_group` share a worker, so each server starts once.
+PYTEST_PARALLEL ?= -n auto --dist loadgroup
+HOST ?= 127.0.0.1
+PORT ?= 5000
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
+EXAMPLE_DISTS := $(sort $(wildcard examples/*/pyproject.toml))
+EDITABLE = $(foreach project,$(PLUGINS) $(EXAMPLE_DISTS),-e ./$(patsubst %/,%,$(dir $(project)))$(EXTRAS_$(notdir $(patsubst %/,%,$(dir $(project))))))
+EXTRAS_socketio-kafka := [async]
+EXTRAS_socketio-web := [aiohttp,tornado,sanic,starlette,fastapi,quart,litestar,django,flask,eventlet,gevent]
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test e2e oldest lint types docs bench brokers brokers-down wheels uwsgi format clean
+
+help: ## list these targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.installed-demo ## serve the chat example on http://127.0.0.1:5000
+	$(PY) examples/chat/server.py --host $(HOST) --port $(PORT)
+
+test: $(VENV)/.installed node-packages ## run the tests; what is missing on the machine is skipped with a reason
+	$(PYTEST) $(PYTEST_PARALLEL) $(ARGS)
+
+e2e: $(VENV)/.installed node-packages ## run the long tests too: soak, faults, every server
+	$(PYTEST) $(PYTEST_PARALLEL) -m heavy --timeout 600 $(ARGS)
+
+lint: $(VENV)/.installed-lint ## ruff, formatting, generated code up to date
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) tools/unasync.py --check
+
+types: $(VENV)/.installed ## mypy --strict over the core and every plugin
+	$(PY) -m mypy --strict
+
+docs: $(VENV)/.installed-docs ## build the documentation into docs/_build/html, warnings are errors
+	$(PY) -m sphinx --fail-on-warning --keep-going -b html docs docs/_build/html
+
+bench: $(VENV)/.installed ## benchmarks side by side with the peers, into benchmarks/results.md
+	$(PY) benchmarks/run.py $(ARGS)
+
+brokers: $(VENV)/.installed ## start Redis, RabbitMQ, Kafka and NATS on loopback for the tests
+	$(PY) tools/brokers.py up
+
+brokers-down: $(VENV)/.installed ## stop what `make brokers` started
+	$(PY) tools/brokers.py down
+
+wheels: $(VENV)/.installed ## build every wheel and check that it holds only its own package
+	$(PY) tools/check_wheels.py
+
+uwsgi: $(VENV)/.installed ## build uWSGI into the environment (needs a C compiler, python3-dev, libssl-dev)
+	$(PIP) install -q -e './plugins/socketio-web[uwsgi]' -e .
+
+format: $(VENV)/.installed-lint ## format and fix what ruff can
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+clean: ## remove the environment, caches and built files
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist docs/_build e2e/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- what the targets stand on ---------------------------------------------------------------------
+# Stamps inside the environment: an install runs again only when what it installs has changed.
+
+$(PY):
+	@test -n "$(PYTHON)" || { echo "No Python >= 3.11 found. Install one, or name it: make PYTHON=/path/to/python3 test" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is incomplete. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.installed-demo: pyproject.toml plugins/socketio-web/pyproject.toml | $(PY)
+	$(PIP) install -q -e . -e './plugins/socketio-web[aiohttp]'
+	@touch $@
+
+$(VENV)/.installed-lint: tools/requirements-lint.txt | $(PY)
+	$(PIP) install -q -r tools/requirements-lint.txt
+	@touch $@
+
+$(VENV)/.installed-docs: tools/requirements-docs.txt $(VENV)/.installed
+	$(PIP) install -q -r tools/requirements-docs.txt
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml $(PLUGINS) $(EXAMPLE_DISTS) tools/requirements-test.txt tools/requirements-lint.txt | $(PY)
+	$(PIP) install -q -e '.[client,asyncio-client,msgpack,fast]' $(EDITABLE) -r tools/requirements-test.txt -r tools/requirements-lint.txt
+	@touch $@ $(VENV)/.installed-demo $(VENV)/.installed-lint
+
+# The JavaScript client and server of the tests. Without npm, or without a registry, the tests that
+# need them are skipped and say so.
+.PHONY: node-packages
+node-packages: e2e/node_modules/.installed
+e2e/node_modules/.installed: e2e/package.json
+	@if command -v npm >/dev/null; then \
+		cd e2e && { npm install --no-package-lock --no-audit --no-fund --loglevel=error && touch node_modules/.installed \
+		|| echo "npm install failed in e2e/: the tests that need its packages are skipped" >&2; }; \
+	else echo "npm is missing (apt-get install nodejs npm): the tests that need it are skipped"; fi

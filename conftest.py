@@ -1,0 +1,84 @@
+"""Fixtures and rules for every test in the tree: core, plugins, examples, e2e.
+
+A test that needs something which is not on the machine says so through the `need` fixture and is
+skipped with the command that brings it. The environment variable `SOCKETIO_REQUIRE` turns that
+into a failure:
+
+- `SOCKETIO_REQUIRE=all`: no test may be skipped, for whatever reason;
+- `SOCKETIO_REQUIRE=node,redis`: these two must be there, others may be missing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import Protocol, TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+REQUIRE_VARIABLE = "SOCKETIO_REQUIRE"
+
+
+def _required() -> frozenset[str]:
+    names = os.environ.get(REQUIRE_VARIABLE, "").split(",")
+    return frozenset(name.strip().lower() for name in names if name.strip())
+
+
+class Need(Protocol):
+    """What the `need` fixture gives a test."""
+
+    def __call__(self, name: str, present: T | None, how_to_get: str) -> T:
+        """Return `present`, or skip the test when it is falsy.
+
+        Args:
+            name: short name of the thing, as listed in `SOCKETIO_REQUIRE` (`node`, `redis`).
+            present: proof that it is there: a path, a version, `True`.
+            how_to_get: the command that brings it, shown to whoever reads the skip.
+        """
+        ...
+
+
+@pytest.fixture(scope="session")
+def need() -> Need:
+    """Skip, or fail under `SOCKETIO_REQUIRE`, a test whose server or tool is missing.
+
+    Example:
+        node = need("node", shutil.which("node"), "apt-get install nodejs npm")
+    """
+
+    def check(name: str, present: T | None, how_to_get: str) -> T:
+        if present:
+            return present
+        reason = f"{name} is missing; bring it with: {how_to_get}"
+        if _required() & {"all", name.lower()}:
+            pytest.fail(f"{REQUIRE_VARIABLE} asks for it, but {reason}", pytrace=False)
+        pytest.skip(reason)
+
+    return check
+
+
+def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Turn a skip into a failure when nothing may be skipped; an xfail is not a skip."""
+    if "all" not in _required() or report.outcome != "skipped" or hasattr(report, "wasxfail"):
+        return
+    reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
+    report.outcome = "failed"
+    report.longrepr = f"{REQUIRE_VARIABLE}=all allows no skipped test: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Apply `SOCKETIO_REQUIRE=all` to skips at run time."""
+    report = yield
+    _forbid_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Apply `SOCKETIO_REQUIRE=all` to modules that skip themselves at import."""
+    report = yield
+    _forbid_skip(report)
+    return report
