@@ -1,0 +1,124 @@
+"""Socket.IO servers and clients for Python.
+
+Every public name is imported when it is first used, so that `import socketio` costs next to
+nothing and a server does not pay for the client. Names that a plugin provides, such as
+`RedisManager`, are asked of the plugin registry; without the plugin the error says which one to
+install.
+"""
+
+from . import _environment  # noqa: F401  # importing it refuses python-socketio beside us
+from ._version import __version__
+
+# A constant of this name is taken for true by type checkers; importing it from typing would double
+# the time that `import socketio` takes.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from . import exceptions
+    from .asgi import ASGIApp
+    from .async_client import AsyncClient
+    from .async_manager import AsyncManager
+    from .async_namespace import AsyncClientNamespace, AsyncNamespace
+    from .async_pubsub_manager import AsyncPubSubManager
+    from .async_server import AsyncServer
+    from .async_simple_client import AsyncSimpleClient
+    from .client import Client
+    from .exceptions import PluginError
+    from .manager import Manager
+    from .middleware import Middleware, WSGIApp
+    from .namespace import ClientNamespace, Namespace
+    from .pubsub_manager import PubSubManager
+    from .server import Server
+    from .simple_client import SimpleClient
+
+    # What these are is known only where their plugin is installed.
+    AsyncAioPikaManager: Any
+    AsyncKafkaManager: Any
+    AsyncRedisManager: Any
+    KafkaManager: Any
+    KombuManager: Any
+    RedisManager: Any
+    ZmqManager: Any
+    get_tornado_handler: Any
+
+# The names that are always there. Those of plugins are not among them: `from socketio import *`
+# would otherwise fail unless every plugin is installed.
+__all__ = [
+    "ASGIApp",
+    "AsyncClient",
+    "AsyncClientNamespace",
+    "AsyncManager",
+    "AsyncNamespace",
+    "AsyncPubSubManager",
+    "AsyncServer",
+    "AsyncSimpleClient",
+    "Client",
+    "ClientNamespace",
+    "Manager",
+    "Middleware",
+    "Namespace",
+    "PluginError",
+    "PubSubManager",
+    "Server",
+    "SimpleClient",
+    "WSGIApp",
+    "__version__",
+    "exceptions",
+]
+
+_MODULE_OF = {
+    "ASGIApp": "asgi",
+    "AsyncClient": "async_client",
+    "AsyncClientNamespace": "async_namespace",
+    "AsyncManager": "async_manager",
+    "AsyncNamespace": "async_namespace",
+    "AsyncPubSubManager": "async_pubsub_manager",
+    "AsyncServer": "async_server",
+    "AsyncSimpleClient": "async_simple_client",
+    "Client": "client",
+    "ClientNamespace": "namespace",
+    "Manager": "manager",
+    "Middleware": "middleware",
+    "Namespace": "namespace",
+    "PluginError": "exceptions",
+    "PubSubManager": "pubsub_manager",
+    "Server": "server",
+    "SimpleClient": "simple_client",
+    "WSGIApp": "middleware",
+}
+
+# `import socketio` alone made these reachable in python-socketio: `socketio.exceptions.TimeoutError`.
+_SUBMODULES = {*_MODULE_OF.values(), "packet"}
+
+_PLUGIN_NAMES = {
+    "AsyncAioPikaManager",
+    "AsyncKafkaManager",
+    "AsyncRedisManager",
+    "KafkaManager",
+    "KombuManager",
+    "RedisManager",
+    "ZmqManager",
+    "get_tornado_handler",
+}
+
+if not TYPE_CHECKING:  # a type checker that saw this would believe in every misspelt name
+
+    def __getattr__(name):
+        """Import a public name when it is first used (PEP 562)."""
+        from importlib import import_module
+
+        if name in _MODULE_OF:
+            value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+        elif name in _SUBMODULES:
+            return import_module(f"{__name__}.{name}")  # which also sets the attribute
+        elif name in _PLUGIN_NAMES:
+            # Not remembered below: a plugin may be installed while an interactive session runs.
+            return import_module(f"{__name__}.plugins.public_names").load(name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
