@@ -1,0 +1,1 @@
+"""The programs that are measured; each takes its listening socket as an inherited descriptor."""
