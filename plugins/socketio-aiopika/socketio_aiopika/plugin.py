@@ -1,3 +1,3 @@
-"""What socketio-aiopika adds to socketio: declarations only, loaders import the rest when chosen."""
+"""What socketio-aiopika adds to socketio: declarations only, loaders import when chosen."""
 
 HOOK_API = 1

@@ -1,4 +1,4 @@
-"""Web frameworks and servers for socketio: aiohttp, Tornado, Sanic, Starlette, FastAPI, Quart, Litestar, Django, Flask, eventlet, gevent, uWSGI."""
+"""Web frameworks and servers for socketio, each behind an extra of its own."""
 
 from socketio_web._version import __version__
 
