@@ -1,0 +1,187 @@
+"""Programs under test: started, listened to, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+START_DEADLINE = 20.0
+"""Seconds for a program to print its port."""
+DEADLINE = 5.0
+"""Seconds for anything else that a test waits for."""
+CRASH_SIGNS = (
+    "Traceback (most recent call last)",
+    "Exception in ASGI application",
+    "was never retrieved",
+    "was never awaited",
+    "Task was destroyed but it is pending",
+)
+"""Texts on standard error that no bad input may bring about."""
+
+
+class Journal:
+    """What a program has said so far, one JSON object per line of its output."""
+
+    def __init__(self) -> None:
+        self._entries: list[dict[str, Any]] = []
+        self._news = threading.Condition()
+        self._ended = False
+
+    def read(self, stream: IO[str]) -> None:
+        """Take lines until the stream ends."""
+        for line in stream:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                entry = {"event": "output", "text": line.rstrip()}
+            with self._news:
+                self._entries.append(entry)
+                self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+    def all(self, **fields: Any) -> list[dict[str, Any]]:
+        """Return the entries that have these fields."""
+        with self._news:
+            return [entry for entry in self._entries if fields.items() <= entry.items()]
+
+    def wait(self, deadline: float = DEADLINE, *, count: int = 1, **fields: Any) -> dict[str, Any]:
+        """Return the ``count``-th entry that has these fields, waiting for it.
+
+        Raises:
+            AssertionError: it did not come within ``deadline`` seconds, or the program ended.
+        """
+        end = time.monotonic() + deadline
+        with self._news:
+            while True:
+                found = [entry for entry in self._entries if fields.items() <= entry.items()]
+                if len(found) >= count:
+                    return found[count - 1]
+                left = end - time.monotonic()
+                if left <= 0 or self._ended:
+                    seen = "\n".join(map(str, self._entries[-10:]))
+                    why = "the program ended" if self._ended else f"waited {deadline} s"
+                    raise AssertionError(f"nothing like {fields} ({why}); last entries:\n{seen}")
+                self._news.wait(left)
+
+
+class Program:
+    """A process that prints ``{"port": N}`` and then its journal.
+
+    Args:
+        command: program and arguments.
+        environment: variables to add.
+    """
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.command = list(command)
+        self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
+        self.journal = Journal()
+        self.errors: list[str] = []
+        self._process: subprocess.Popen[str] | None = None
+        self._threads: list[threading.Thread] = []
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Base URL, without a slash at its end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        """The running process."""
+        assert self._process is not None, "the program was not started"
+        return self._process
+
+    def start(self, *arguments: str) -> Program:
+        """Start the program and wait until it listens."""
+        self.journal = Journal()
+        self._process = process = subprocess.Popen(
+            [*self.command, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            env=self.environment,
+            text=True,
+            encoding="utf-8",
+        )
+        assert process.stdout is not None
+        assert process.stderr is not None
+        self._threads = [
+            threading.Thread(target=self.journal.read, args=(process.stdout,), daemon=True),
+            threading.Thread(target=self.errors.extend, args=(process.stderr,), daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+        try:
+            end = time.monotonic() + START_DEADLINE
+            while not (ports := [e["port"] for e in self.journal.all() if "port" in e]):
+                if process.poll() is not None or time.monotonic() > end:
+                    raise AssertionError("it printed no port")
+                time.sleep(0.01)
+        except AssertionError as error:
+            self.kill()
+            raise AssertionError(
+                f"{' '.join(self.command)} did not start:\n{''.join(self.errors)}"
+            ) from error
+        self.port = ports[0]
+        return self
+
+    def restart(self) -> None:
+        """Start it again on the port it had."""
+        self.start("--port", str(self.port))
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to this process alone."""
+        self.process.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, deadline: float = DEADLINE) -> float:
+        """Ask the program to end and return the seconds it took.
+
+        Raises:
+            AssertionError: it was still running after ``deadline`` seconds.
+        """
+        began = time.monotonic()
+        if self.process.poll() is None:
+            self.send(number)
+        try:
+            self.process.wait(deadline)
+        except subprocess.TimeoutExpired as error:
+            self.kill()
+            raise AssertionError(
+                f"{self.command} was still running {deadline} s after {number.name}"
+            ) from error
+        self._drain()
+        return time.monotonic() - began
+
+    def kill(self) -> None:
+        """End the program at once, as a crash would."""
+        self.process.kill()
+        self.process.wait()
+        self._drain()
+
+    def _drain(self) -> None:
+        for thread in self._threads:
+            thread.join(DEADLINE)
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+
+    def crashes(self, start: int = 0) -> str:
+        """Return the standard error from line ``start`` on if it shows a crash, else ''."""
+        text = "".join(self.errors[start:])
+        return text if any(sign in text for sign in CRASH_SIGNS) else ""
+
+    async def seen(self, deadline: float = DEADLINE, **fields: Any) -> dict[str, Any]:
+        """Wait for a journal entry without blocking the event loop."""
+        return await asyncio.to_thread(self.journal.wait, deadline, **fields)

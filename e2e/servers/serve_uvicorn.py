@@ -1,0 +1,11 @@
+"""The behaviours under uvicorn."""
+
+from __future__ import annotations
+
+import uvicorn
+from asgi_app import build
+from listening import listen
+
+if __name__ == "__main__":
+    config = uvicorn.Config(build(), log_level="warning")
+    uvicorn.Server(config).run(sockets=[listen()])
