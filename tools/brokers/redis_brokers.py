@@ -1,0 +1,167 @@
+"""Redis: a single server, a master watched by a sentinel, and a cluster of three masters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from .base import Broker, connect, free_port
+from .process import ServerProcess, wait_until
+
+_OPTIONS = ("--save", "", "--appendonly", "no", "--daemonize", "no", "--bind", "127.0.0.1")
+_SLOTS = 16384
+_PROGRAMS: dict[str, tuple[str, ...]] = {"redis-server": ("redis-server",)}
+
+
+def command(port: int, *words: str) -> str:
+    """Send a Redis server one command and return the start of its answer, empty if none came."""
+    request = f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
+    try:
+        with connect(port) as connection:
+            connection.sendall(request.encode())
+            return connection.recv(4096).decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _server(name: str, directory: Path, port: int, *options: str) -> ServerProcess:
+    arguments = ["redis-server", "--port", str(port), *_OPTIONS, "--dir", str(directory), *options]
+    return ServerProcess(name, directory, arguments)
+
+
+class RedisServer(Broker):
+    """One Redis server; with `password`, one that wants it."""
+
+    name: ClassVar[str] = "redis"
+    programs: ClassVar[dict[str, tuple[str, ...]]] = _PROGRAMS
+
+    def __init__(self, directory: Path, port: int | None = None, password: str = "") -> None:
+        super().__init__(directory, port)
+        options = ("--requirepass", password) if password else ()
+        socket_path = directory / "redis.sock"
+        self.unix_url = f"unix://{socket_path}"
+        self._process = _server(
+            "redis", directory, self.port, "--unixsocket", str(socket_path), *options
+        )
+
+    @property
+    def url(self) -> str:
+        """Return what a client manager is given to reach it."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def processes(self) -> list[ServerProcess]:
+        """Return its processes, in the order in which they are started."""
+        return [self._process]
+
+    def answers(self) -> bool:
+        """Tell whether it serves clients now."""
+        return command(self.port, "PING").startswith(("+PONG", "-NOAUTH"))
+
+
+class RedisSentinel(Broker):
+    """A Redis master on the first port and its sentinel on the next one."""
+
+    name: ClassVar[str] = "redis-sentinel"
+    programs: ClassVar[dict[str, tuple[str, ...]]] = _PROGRAMS
+    service: ClassVar[str] = "socketio-master"
+
+    def __init__(self, directory: Path, port: int | None = None) -> None:
+        super().__init__(directory, port)
+        self.sentinel_port = self.port + 1 if port else free_port()
+        self._configuration = directory / "sentinel.conf"
+        self._master = _server("redis-master", directory, self.port)
+        self._sentinel = ServerProcess(
+            "redis-sentinel",
+            directory,
+            ["redis-server", str(self._configuration), "--sentinel"],
+        )
+
+    @property
+    def url(self) -> str:
+        """Return what a client manager is given to reach it."""
+        return f"redis+sentinel://127.0.0.1:{self.sentinel_port}/0/{self.service}"
+
+    @property
+    def processes(self) -> list[ServerProcess]:
+        """Return its processes, in the order in which they are started."""
+        return [self._master, self._sentinel]
+
+    def bring(self) -> None:
+        """Write the configuration; fetch what no Debian package has."""
+        # A sentinel keeps what it has learnt in this file: always start from a known one.
+        self._configuration.write_text(
+            f"port {self.sentinel_port}\nbind 127.0.0.1\ndir {self.directory}\ndaemonize no\n"
+            f"sentinel monitor {self.service} 127.0.0.1 {self.port} 1\n"
+            f"sentinel down-after-milliseconds {self.service} 1000\n"
+        )
+
+    def answers(self) -> bool:
+        """Tell whether it serves clients now."""
+        address = command(self.sentinel_port, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.service)
+        return str(self.port) in address and command(self.port, "PING").startswith("+PONG")
+
+
+class RedisCluster(Broker):
+    """Three masters that share the slots; their bus ports are fixed, too."""
+
+    name: ClassVar[str] = "redis-cluster"
+    programs: ClassVar[dict[str, tuple[str, ...]]] = _PROGRAMS
+
+    def __init__(self, directory: Path, port: int | None = None) -> None:
+        super().__init__(directory, port)
+        self.ports = [self.port + index if port else free_port() for index in range(3)]
+        self.port = self.ports[0]
+        self._nodes = [self._node(each) for each in self.ports]
+
+    def _node(self, port: int) -> ServerProcess:
+        return _server(
+            f"redis-node-{port}",
+            self.directory / str(port),
+            port,
+            "--cluster-enabled",
+            "yes",
+            "--cluster-port",
+            str(port + 100 if port + 100 < 65536 else port - 100),
+            "--cluster-node-timeout",
+            "2000",
+        )
+
+    @property
+    def url(self) -> str:
+        """Return what a client manager is given to reach it."""
+        return f"redis+cluster://127.0.0.1:{self.port}"
+
+    @property
+    def processes(self) -> list[ServerProcess]:
+        """Return its processes, in the order in which they are started."""
+        return self._nodes
+
+    def bring(self) -> None:
+        """Write the configuration; fetch what no Debian package has."""
+        for node in self._nodes:
+            node.directory.mkdir(parents=True, exist_ok=True)
+
+    def form(self) -> None:
+        """Join the nodes into a cluster, once."""
+        for port in self.ports:
+            wait_until(
+                lambda port=port: bool(command(port, "PING")),  # type: ignore[misc]  # mypy cannot type a default
+                self.start_seconds,
+                f"an answer of the cluster node on port {port}",
+            )
+        if "cluster_slots_assigned:0" not in command(self.port, "CLUSTER", "INFO"):
+            return  # its nodes.conf remembers the cluster
+        share = _SLOTS // len(self.ports) + 1
+        for index, port in enumerate(self.ports):
+            last = min(_SLOTS, (index + 1) * share) - 1
+            command(port, "CLUSTER", "ADDSLOTSRANGE", str(index * share), str(last))
+            command(port, "CLUSTER", "SET-CONFIG-EPOCH", str(index + 1))
+        for port in self.ports[1:]:
+            bus = port + 100 if port + 100 < 65536 else port - 100
+            command(self.port, "CLUSTER", "MEET", "127.0.0.1", str(port), str(bus))
+
+    def answers(self) -> bool:
+        """Tell whether it serves clients now."""
+        states = (command(port, "CLUSTER", "INFO") for port in self.ports)
+        return all("cluster_state:ok" in state for state in states)
