@@ -1,0 +1,104 @@
+"""The seam between the core and what runs its code: an event loop, threads or greenlets.
+
+Called by engine, servers and managers for everything that waits or runs beside; it knows
+nothing of packets or sessions.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Protocol
+
+
+class Timer(Protocol):
+    """A call that is due later."""
+
+    def cancel(self) -> None:
+        """Take the call back; harmless when it has happened."""
+
+
+class Waiter(ABC):
+    """A value that one side will set and the other waits for, once.
+
+    `wait` is a coroutine method in the asyncio flavour and blocks in the others.
+    """
+
+    @abstractmethod
+    def set(self, value: Any) -> None:
+        """Give the value; later calls change nothing. Safe from any thread."""
+
+    @abstractmethod
+    def fail(self, error: BaseException) -> None:
+        """Make `wait` raise an error; later calls change nothing. Safe from any thread."""
+
+    @abstractmethod
+    def wait(self, timeout: float | None = None) -> Any:
+        """Return the value.
+
+        Args:
+            timeout: Seconds, or None to wait for ever.
+
+        Raises:
+            TimeoutError: The builtin one: nothing came in time.
+        """
+
+
+class Series(Protocol):
+    """Runs functions of the core one after another, each when the one before has ended."""
+
+    def start(self, function: Callable[..., Any], *args: Any) -> None:
+        """Run a function when those before it have ended; see `Runtime.start`."""
+
+
+class Runtime(ABC):
+    """What runs handlers, timers and background tasks."""
+
+    @abstractmethod
+    def start(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run a function of the core beside its caller.
+
+        Calls made one after another begin in that order. The function (a coroutine function in
+        the asyncio flavour) deals with its own exceptions; what escapes is reported as a bug.
+
+        Returns:
+            None when it has run to its end already, else something that can be joined or awaited.
+        """
+
+    @abstractmethod
+    def create_series(self) -> Series:
+        """Return something like `start` that runs its functions one after another."""
+
+    @abstractmethod
+    def start_background_task(
+        self, target: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Run a function of the application until it ends by itself.
+
+        Returns:
+            An `asyncio.Task`, or an object with the methods of `threading.Thread`.
+        """
+
+    @abstractmethod
+    def sleep(self, seconds: float = 0) -> Any:
+        """Wait, and let others run (a coroutine in the asyncio flavour)."""
+
+    @abstractmethod
+    def call_later(self, delay: float, function: Callable[..., Any], *args: Any) -> Timer:
+        """Call a function that does not wait, `delay` seconds from now."""
+
+    @abstractmethod
+    def now(self) -> float:
+        """Return the seconds of a clock that never goes back."""
+
+    @abstractmethod
+    def create_waiter(self) -> Waiter:
+        """Return a new `Waiter`."""
+
+    @abstractmethod
+    def create_event(self, *args: Any, **kwargs: Any) -> Any:
+        """Return an event with `set`, `clear`, `is_set` and `wait`."""
+
+    @abstractmethod
+    def create_queue(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a queue with `put`, `get` and `task_done`."""

@@ -1,0 +1,126 @@
+"""How one client's packets travel, and what an async mode must give for a websocket.
+
+Called by sessions to send and by the engine with requests; a transport knows its connection and
+its session, never the server above.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from ..engine.base import BaseEngine
+    from ..engine.http import Headers, Request, Response
+    from ..engine.session import Session
+    from ..protocol.engine import Packet
+
+
+class Receiver(Protocol):
+    """What takes the messages of a websocket."""
+
+    receive: Callable[[str | bytes], None]
+
+
+class WebSocket(ABC):
+    """A websocket of the web server, before and after it is accepted.
+
+    Methods marked "waits" are coroutine methods in the asyncio flavour and block in the others.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def accept(self, headers: Headers) -> Any:
+        """Complete the opening handshake (waits).
+
+        Args:
+            headers: To be sent with the answer.
+        """
+
+    @abstractmethod
+    def refuse(self, response: Response) -> Any:
+        """Refuse the opening handshake with an HTTP answer, or as near as possible (waits)."""
+
+    @abstractmethod
+    def write(self, packet: Packet) -> Any:
+        """Send a packet's `websocket` form as one message.
+
+        Returns:
+            None when it is written; else, in the asyncio flavour, a task or future that is done
+            when more may be written.
+
+        Raises:
+            OSError: The connection is gone.
+        """
+
+    @abstractmethod
+    def serve(self, transport: Receiver) -> Any:
+        """Hand every message to `transport.receive` until either side closes (waits).
+
+        The attribute is to be looked up for each message: an upgrade changes it.
+
+        Raises:
+            ProtocolError: The client broke the websocket protocol, or sent too much.
+        """
+
+    @abstractmethod
+    def close(self, code: int = 1000, reason: str = "") -> Any:
+        """Close the websocket (waits); `serve` then returns. Harmless when it is closed."""
+
+
+class Transport(ABC):
+    """One session's connection over one transport.
+
+    A class of it is what a `TransportEntry` loads: the engine hands requests of that transport
+    to the class, and packets of its session to the instance.
+    """
+
+    name: ClassVar[str]
+    """The name in the query argument `transport`."""
+
+    session: Session
+
+    @abstractmethod
+    def send(self, packet: Packet) -> None:
+        """Send a packet, or keep it in the session's outbox until it can be sent; never waits."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the connection after what is in the outbox; never waits."""
+
+    @classmethod
+    def handle_http(cls, engine: BaseEngine, request: Request, session: Session | None) -> Any:
+        """Answer an HTTP request of this transport (a coroutine in the asyncio flavour).
+
+        Args:
+            engine: The engine that was asked.
+            request: The request; origin and protocol revision are checked.
+            session: The session it names, or None for a handshake.
+
+        Returns:
+            A `Response`.
+
+        Raises:
+            HTTPError: The request is refused.
+            ProtocolError: The request breaks the protocol; the engine ends the session.
+        """
+        raise NotImplementedError(f"transport {cls.name} takes no HTTP requests")
+
+    @classmethod
+    def handle_websocket(
+        cls, engine: BaseEngine, request: Request, websocket: WebSocket, session: Session | None
+    ) -> Any:
+        """Serve a websocket of this transport to its end (a coroutine in the asyncio flavour).
+
+        Args:
+            engine: The engine that was asked.
+            request: The opening request; origin and protocol revision are checked.
+            websocket: Not accepted yet.
+            session: The session to upgrade, or None for a handshake.
+
+        Raises:
+            HTTPError: The websocket is refused; it must not have been accepted.
+        """
+        raise NotImplementedError(f"transport {cls.name} takes no websockets")

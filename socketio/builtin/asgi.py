@@ -1,0 +1,251 @@
+"""The async mode `asgi`: uvicorn, hypercorn, daphne, granian and whatever speaks ASGI.
+
+Called by `ASGIApp` and by attachments with `(scope, receive, send)`; it knows ASGI and the
+neutral requests and websockets of the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from ..abc.mode import AsyncMode
+from ..abc.transport import Receiver, WebSocket
+from ..engine.http import BodyTooLarge, Headers, Request, Response
+from ..protocol.engine import Packet
+from ..runtimes.asyncio_runtime import AsyncioRuntime
+
+if TYPE_CHECKING:
+    from ..engine.asynchronous.engine import AsyncEngine
+
+Scope = MutableMapping[str, Any]
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+
+
+class ASGIRequest(Request):
+    """An `http` or `websocket` scope."""
+
+    __slots__ = ("_headers", "_receive", "_send", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        super().__init__(scope.get("method", "GET"), scope["query_string"].decode("latin-1"))
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+        self._headers: dict[str, str] | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """All headers by lower-case name, repeated ones joined."""
+        if self._headers is None:
+            headers: dict[str, str] = {}
+            for raw_name, raw_value in self.scope["headers"]:
+                name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+                if name in headers:
+                    value = headers[name] + ("; " if name == "cookie" else ",") + value
+                headers[name] = value
+            self._headers = headers
+        return self._headers
+
+    def header(self, name: str) -> str | None:
+        """Return the value of a header (name in lower case), or None."""
+        return self.headers.get(name)
+
+    def build_environ(self) -> dict[str, Any]:
+        """Return the WSGI-like description of the scope."""
+        scope = self.scope
+        headers = self.headers
+        root_path = scope.get("root_path", "")
+        path = scope["path"]
+        # Servers differ in whether the path still begins with the mount point.
+        if root_path and path.startswith(root_path):
+            path = path[len(root_path) :] or "/"
+        client = scope.get("client") or ("", 0)
+        server = scope.get("server") or ("", None)
+        scheme = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "http"))
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        environ: dict[str, Any] = {
+            "wsgi.input": None,
+            "wsgi.errors": None,
+            "wsgi.version": (1, 0),
+            "wsgi.run_once": False,
+            "wsgi.multithread": False,
+            "wsgi.multiprocess": False,
+            "wsgi.async": True,
+            "wsgi.url_scheme": scheme or scope.get("scheme", "http"),
+            "SERVER_SOFTWARE": "asgi",
+            "SERVER_PROTOCOL": f"HTTP/{scope.get('http_version', '1.1')}",
+            "SERVER_NAME": str(server[0]),
+            "SERVER_PORT": str(server[1] if server[1] is not None else ""),
+            "REQUEST_METHOD": self.method,
+            "SCRIPT_NAME": root_path,
+            "PATH_INFO": path,
+            "QUERY_STRING": self.query_string,
+            "RAW_URI": raw_path.decode("latin-1")
+            + (f"?{self.query_string}" if self.query_string else ""),
+            "REMOTE_ADDR": str(client[0]),
+            "REMOTE_PORT": str(client[1]),
+            "asgi.scope": scope,
+            "asgi.receive": self._receive,
+            "asgi.send": self._send,
+        }
+        for name, value in headers.items():
+            key = name.upper().replace("-", "_")
+            if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+                key = f"HTTP_{key}"
+            environ[key] = value
+        return environ
+
+    async def read_body(self, max_bytes: int) -> bytes:
+        """Read the body to its end; see `Request.read_body`."""
+        length = self.header("content-length")
+        if length is not None and length.isdigit() and int(length) > max_bytes:
+            raise BodyTooLarge(f"a body of {length} bytes, at most {max_bytes} allowed")
+        chunks = []
+        size = 0
+        while True:
+            event = await self._receive()
+            if event["type"] == "http.disconnect":
+                raise ConnectionResetError("the client went away before its request was complete")
+            chunk = event.get("body", b"")
+            size += len(chunk)
+            if size > max_bytes:
+                raise BodyTooLarge(f"a body of more than {max_bytes} bytes")
+            chunks.append(chunk)
+            if not event.get("more_body", False):
+                return b"".join(chunks)
+
+    def watch_disconnect(self, gone: Callable[[], None]) -> Callable[[], None]:
+        """Call a function when the client goes; see `Request.watch_disconnect`."""
+        task = asyncio.ensure_future(self._wait_for_disconnect(gone))
+        return task.cancel
+
+    async def _wait_for_disconnect(self, gone: Callable[[], None]) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        gone()
+
+
+class ASGIWebSocket(WebSocket):
+    """A websocket of an ASGI server."""
+
+    __slots__ = ("_accepted", "_closed", "_engine", "_extensions", "_receive", "_send")
+
+    def __init__(self, engine: AsyncEngine, scope: Scope, receive: Receive, send: Send) -> None:
+        self._engine = engine
+        self._receive = receive
+        self._send = send
+        self._extensions = scope.get("extensions") or {}
+        self._accepted = False
+        self._closed = False
+
+    async def accept(self, headers: Headers) -> None:
+        """Complete the opening handshake."""
+        await self._receive()  # websocket.connect
+        self._accepted = True
+        event: Event = {"type": "websocket.accept"}
+        if headers:
+            event["headers"] = encode_headers(headers)
+        await self._send(event)
+
+    async def refuse(self, response: Response) -> None:
+        """Refuse the opening handshake, with the answer where the server can send one."""
+        if self._accepted:
+            await self.close(1008)
+            return
+        await self._receive()  # websocket.connect
+        self._closed = True
+        if "websocket.http.response" in self._extensions:
+            await self._send(
+                {
+                    "type": "websocket.http.response.start",
+                    "status": response.status,
+                    "headers": encode_headers(response.headers),
+                }
+            )
+            await self._send({"type": "websocket.http.response.body", "body": response.body})
+        else:
+            reason = response.body.decode()[:100]
+            await self._send({"type": "websocket.close", "code": 1008, "reason": reason})
+
+    def write(self, packet: Packet) -> Any:
+        """Send one message; see `WebSocket.write`."""
+        if self._closed:
+            raise ConnectionResetError("the websocket is closed")
+        data = packet.websocket
+        event: Event = {
+            "type": "websocket.send",
+            "text" if isinstance(data, str) else "bytes": data,
+        }
+        return self._engine.runtime.start(self._send_event, event)
+
+    async def _send_event(self, event: Event) -> None:
+        try:
+            await self._send(event)
+        except Exception as error:  # each server has its own for a client that is gone
+            self._closed = True
+            self._engine.logger.debug("cannot send: %r", error)
+
+    async def serve(self, transport: Receiver) -> None:
+        """Hand every message to the transport; see `WebSocket.serve`."""
+        receive = self._receive
+        while True:
+            event = await receive()
+            if event["type"] == "websocket.receive":
+                text = event.get("text")
+                transport.receive(text if text is not None else event["bytes"])
+            elif event["type"] == "websocket.disconnect":
+                self._closed = True
+                return
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the websocket; harmless when it is closed."""
+        if not self._closed:
+            self._closed = True
+            await self._send_event({"type": "websocket.close", "code": code, "reason": reason})
+
+
+def encode_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Return headers as ASGI wants them."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+async def send_response(send: Send, response: Response) -> None:
+    """Send a whole HTTP answer."""
+    headers = [*response.headers, ("Content-Length", str(len(response.body)))]
+    await send(
+        {
+            "type": "http.response.start",
+            "status": response.status,
+            "headers": encode_headers(headers),
+        }
+    )
+    await send({"type": "http.response.body", "body": response.body})
+
+
+class ASGIMode(AsyncMode):
+    """Requests come as `(scope, receive, send)`; everything runs in the server's event loop."""
+
+    name = "asgi"
+
+    def create_runtime(self) -> AsyncioRuntime:
+        """Return the asyncio runtime."""
+        return AsyncioRuntime()
+
+    async def handle_request(  # type: ignore[override]  # the arguments are the mode's own
+        self, engine: AsyncEngine, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Serve one `http` or `websocket` scope."""
+        request = ASGIRequest(scope, receive, send)
+        if scope["type"] == "websocket":
+            await engine.handle_websocket(request, ASGIWebSocket(engine, scope, receive, send))
+            return
+        try:
+            response = await engine.handle_http(request)
+        except ConnectionResetError as error:
+            engine.logger.debug("no answer: %s", error)
+            return
+        await send_response(send, response)

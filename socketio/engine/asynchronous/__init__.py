@@ -1,0 +1,1 @@
+"""The asyncio engine and its transports; `socketio.engine.synchronous` is its twin."""

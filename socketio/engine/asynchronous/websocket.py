@@ -1,0 +1,210 @@
+"""Websocket: a packet is a message, written at once unless something waits before it.
+
+Called by the asyncio engine with each websocket, for a handshake or for the upgrade of a
+polling session (Engine.IO 4, "WebSocket" and "Upgrade").
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...abc.runtime import Timer
+from ...abc.transport import Transport, WebSocket
+from ...exceptions import ProtocolError
+from ...protocol.engine import (
+    NOOP_PACKET,
+    PING,
+    PROBE,
+    PROBE_ANSWER,
+    UPGRADE,
+    Packet,
+    decode_packet,
+)
+from ..http import BAD_REQUEST, HTTPError, Request
+from ..session import Reason, Session
+from .polling import PollingTransport
+
+if TYPE_CHECKING:
+    from .engine import AsyncEngine
+
+NORMAL = 1000
+PROTOCOL_ERROR = 1002
+
+
+class WebSocketTransport(Transport):
+    """A session's websocket."""
+
+    name = "websocket"
+    __slots__ = ("_blocked", "_closing", "_probed", "_timer", "_websocket", "receive", "session")
+
+    def __init__(self, session: Session, websocket: WebSocket) -> None:
+        self.session = session
+        self.receive = session.receive
+        self._websocket = websocket
+        self._blocked = False
+        self._closing = False
+        self._probed = False
+        self._timer: Timer | None = None
+
+    @classmethod
+    async def handle_websocket(  # type: ignore[override]  # the asyncio flavour's engine
+        cls,
+        engine: AsyncEngine,
+        request: Request,
+        websocket: WebSocket,
+        session: Session | None,
+    ) -> None:
+        """Serve a websocket to its end."""
+        if session is None:
+            session = engine.create_session(cls, request.environ)
+            transport = session.transport = cls(session, websocket)
+            await engine.open(session)
+            await websocket.accept(engine.handshake_headers(session, request))
+            transport._send_first(engine.open_packet(session))
+        else:
+            if (
+                session.closed
+                or session.upgrading is not None
+                or cls.name not in engine.upgrades(session.transport_name)
+            ):
+                raise HTTPError(BAD_REQUEST, "This session cannot be upgraded now")
+            transport = session.upgrading = cls(session, websocket)
+            transport.receive = transport._receive_probe
+            transport._timer = engine.runtime.call_later(
+                engine.config.upgrade_timeout, transport._upgrade_timed_out
+            )
+            await websocket.accept([])
+        await transport._serve()
+
+    async def _serve(self) -> None:
+        """Take messages until the websocket ends, for whatever reason."""
+        error: ProtocolError | None = None
+        try:
+            await self._websocket.serve(self)
+        except ProtocolError as broken:
+            error = broken
+        finally:
+            self._closing = True
+            session = self.session
+            if session.upgrading is self:
+                self._abandon_upgrade()
+            elif session.transport is self:
+                if error is not None:
+                    session.fail(error)
+                session.end(Reason.TRANSPORT_CLOSE)
+
+    def _send_first(self, packet: Packet) -> None:
+        """Send the handshake before what the consumer has already sent."""
+        self.session.outbox.appendleft(packet)
+        self._flush()
+
+    # -- upgrade --------------------------------------------------------------------------
+
+    def _receive_probe(self, message: str | bytes) -> None:
+        """Take a message of a websocket that does not carry the session yet."""
+        session = self.session
+        try:
+            packet_type, data = (
+                decode_packet(message) if isinstance(message, str) else (None, message)
+            )
+            if packet_type == PING and data == PROBE and not self._probed:
+                session.probe(self.name, session.engine.upgrades(session.transport_name))
+                self._probed = True
+                self._write(PROBE_ANSWER)
+                if isinstance(session.transport, PollingTransport):
+                    session.transport.wake()
+            elif packet_type == UPGRADE and self._probed:
+                self._upgrade()
+            else:
+                raise ProtocolError(f"{message!r:.40} instead of a probe or an upgrade")
+        except ProtocolError as error:
+            session.engine.logger.warning("%s: upgrade refused: %s", session.sid, error)
+            self._close_websocket(PROTOCOL_ERROR, str(error)[:100])
+
+    def _upgrade(self) -> None:
+        session = self.session
+        session.upgraded(self.name)
+        self._cancel_timer()
+        polling = session.transport
+        session.transport = self
+        session.upgrading = None
+        self.receive = session.receive
+        if isinstance(polling, PollingTransport):
+            polling.wake()
+        session.engine.logger.info("%s: upgraded to %s", session.sid, self.name)
+        self._flush()
+
+    def _abandon_upgrade(self) -> None:
+        """Leave the session where it is: on the transport that it has."""
+        self._cancel_timer()
+        self.session.upgrading = None
+        self.session.upgrade_failed()
+
+    def _upgrade_timed_out(self) -> None:
+        self._timer = None
+        if self.session.upgrading is self:
+            self._abandon_upgrade()
+            self._close_websocket(NORMAL, "upgrade timeout")
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # -- sending --------------------------------------------------------------------------
+
+    def send(self, packet: Packet) -> None:
+        """Write a packet at once, or behind those that wait already."""
+        if self._blocked or self.session.outbox:
+            self.session.enqueue(packet)
+        else:
+            self._write(packet)
+
+    def _write(self, packet: Packet) -> None:
+        try:
+            pending = self._websocket.write(packet)
+        except (OSError, RuntimeError) as error:
+            # The reader loop ends too, and reports why; nothing more can be sent.
+            self.session.engine.logger.debug("%s: cannot send: %s", self.session.sid, error)
+            self._blocked = True
+            return
+        if pending is not None:
+            self._blocked = True
+            pending.add_done_callback(self._written)
+
+    def _written(self, pending: Any) -> None:
+        """Go on with the outbox when the websocket takes more."""
+        if pending.cancelled() or pending.exception() is not None:
+            return  # the connection is gone, and its reader loop says so
+        self._blocked = False
+        self._flush()
+
+    def _flush(self) -> None:
+        session = self.session
+        while session.outbox and not self._blocked:
+            packet = session.next_packet()
+            if packet is not NOOP_PACKET:
+                self._write(packet)
+        if self._closing and not self._blocked:
+            self._close_websocket()
+
+    # -- closing --------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the websocket when the outbox is empty, or after `close_timeout` seconds."""
+        self._cancel_timer()
+        if self._closing:
+            return
+        self._closing = True
+        if self._blocked:
+            engine = self.session.engine
+            self._timer = engine.runtime.call_later(
+                engine.config.close_timeout, self._close_websocket
+            )
+        else:
+            self._close_websocket()
+
+    def _close_websocket(self, code: int = NORMAL, reason: str = "") -> None:
+        self._cancel_timer()
+        self._closing = True
+        self.session.engine.runtime.start(self._websocket.close, code, reason)

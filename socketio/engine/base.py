@@ -1,0 +1,407 @@
+"""What both engines share: sessions, handshakes, heartbeats, checks of requests. Nothing waits.
+
+Called by the engine of either flavour and by its transports; it knows sessions and options, the
+registry that finds transports, and the consumer above it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from ..plugins import PluginError, PluginRegistry, get_registry
+from ..protocol.engine import OPEN, PING_PACKET, PROTOCOL, Heartbeats, Packet
+from .config import EngineConfig
+from .http import (
+    BAD_HANDSHAKE_METHOD,
+    BAD_REQUEST,
+    UNKNOWN_SESSION,
+    UNKNOWN_TRANSPORT,
+    UNSUPPORTED_PROTOCOL,
+    Headers,
+    HTTPError,
+    OriginPolicy,
+    Request,
+    cookie_header,
+)
+from .session import Reason, Session
+
+if TYPE_CHECKING:
+    from ..abc.mode import AsyncMode, Attachment
+    from ..abc.runtime import Runtime, Timer
+    from ..abc.transport import Transport
+
+DEFAULT_TRANSPORTS = ("polling", "websocket")
+
+
+class Consumer(ABC):
+    """The layer above an engine: told of sessions and their messages."""
+
+    @abstractmethod
+    def session_opened(self, session: Session) -> Any:
+        """Note a new session, before its first message (a coroutine in the asyncio flavour).
+
+        Returns:
+            None to accept it, or the JSON value with which it is refused (401).
+        """
+
+    @abstractmethod
+    def message(self, session: Session, data: str | bytes) -> None:
+        """Take one message of the client; never waits.
+
+        Raises:
+            ProtocolError: The message breaks the protocol of this layer.
+        """
+
+    @abstractmethod
+    def session_closed(self, session: Session, reason: str) -> None:
+        """Note the end of a session, once; never waits."""
+
+
+class BaseEngine:
+    """Sessions of all clients, whatever carries them.
+
+    Args:
+        config: The options; None: they are given as keyword arguments.
+        registry: Finds transports and async modes.
+        logger: The `engineio` logger of the server.
+        **options: The fields of `EngineConfig`, when no config is given.
+    """
+
+    flavour: str
+    reason = Reason
+    consumer: Consumer
+
+    def __init__(
+        self,
+        config: EngineConfig | None = None,
+        registry: PluginRegistry | None = None,
+        logger: logging.Logger | None = None,
+        **options: Any,
+    ) -> None:
+        if config is None:
+            config = EngineConfig.from_arguments(f"{type(self).__name__}()", options)
+        self.config = config
+        self.registry = registry or get_registry()
+        self.logger = logger or logging.getLogger("engineio.server")
+        self.origins = OriginPolicy(config, self.logger)
+        self.sessions: dict[str, Session] = {}
+        self.heartbeats: Heartbeats[Session] = Heartbeats(config.ping_interval, config.ping_timeout)  # type: ignore[arg-type]  # a number after __post_init__
+        self.stopping = False
+        self._mode: AsyncMode | None = None
+        self._runtime: Runtime | None = None
+        self._timer: Timer | None = None
+        self._timer_due = 0.0
+        self._joining: dict[Session, float] = {}
+        self._lingering: dict[str, Session] = {}
+        self._transports: dict[str, type[Transport]] = {}
+        self._said_no_websocket = False
+        if config.transports is not None:
+            for name in config.transports:
+                self._load_transport(name)
+        if config.async_mode is not None:
+            self.use_mode(config.async_mode)
+
+    def attach(self, app: Any, path: str = "engine.io", **options: Any) -> Any:
+        """Make an application serve this engine.
+
+        Args:
+            app: An application of any framework that an attachment knows.
+            path: The path of the endpoint.
+            **options: What the framework's attachment needs besides.
+
+        Returns:
+            The application to serve: the same object where the framework allows it, else one
+            that wraps it.
+
+        Raises:
+            PluginError: No attachment knows this application; the message names those there are.
+        """
+        return self.attach_for(self, app, path, **options)
+
+    def attach_for(self, server: Any, app: Any, path: str, **options: Any) -> Any:
+        """Attach a server that stands before this engine; see `attach`."""
+        attachment: Attachment = self.registry.attachment_for(app, self.flavour).load()  # type: ignore[assignment]  # entries are typed as object
+        self.use_mode(attachment.mode)
+        return attachment.attach(server, app, path.strip("/"), **options)
+
+    # -- modes and transports -------------------------------------------------------------
+
+    @property
+    def mode(self) -> AsyncMode:
+        """The async mode; the first of the flavour's built-in ones if nothing chose another."""
+        if self._mode is None:
+            self._mode = self._default_mode()
+        return self._mode
+
+    @property
+    def async_mode(self) -> str:
+        """The name of the async mode."""
+        return self.mode.name
+
+    def _default_mode(self) -> AsyncMode:
+        raise NotImplementedError
+
+    def use_mode(self, name: str) -> AsyncMode:
+        """Run in an async mode from now on, as attachments and wrappers ask for it.
+
+        Args:
+            name: The mode's name.
+
+        Raises:
+            PluginError: No such mode is installed; the message names what to install.
+            ValueError: `async_mode=` forced another one, or sessions are open in another one.
+        """
+        if self._mode is not None and self._mode.name == name:
+            return self._mode
+        forced = self.config.async_mode
+        if forced is not None and forced != name:
+            raise ValueError(
+                f"this server was created with async_mode={forced!r} and cannot run in mode "
+                f"{name!r}; leave async_mode out, the mode follows from the attachment"
+            )
+        if self.sessions:
+            raise ValueError(f"cannot change to mode {name!r} while clients are connected")
+        mode: AsyncMode = self.registry.async_mode(name, self.flavour).load()  # type: ignore[assignment]  # entries are typed as object
+        self._mode = mode
+        self._runtime = None
+        return mode
+
+    @property
+    def runtime(self) -> Any:
+        """What runs handlers and timers."""
+        if self._runtime is None:
+            self._runtime = self.mode.create_runtime()
+        return self._runtime
+
+    def _load_transport(self, name: str) -> type[Transport]:
+        entry = self.registry.transport(name, self.flavour)
+        transport: type[Transport] = entry.load_server()
+        self._transports[name] = transport
+        return transport
+
+    def transport_class(self, name: str | None) -> type[Transport]:
+        """Return the transport that a request asks for.
+
+        Raises:
+            HTTPError: There is none of that name, or it is not enabled.
+        """
+        try:
+            return self._transports[name]  # type: ignore[index]  # None is simply not there
+        except KeyError:
+            pass
+        if name and (self.config.transports is None) and len(name) < 40:
+            try:
+                return self._load_transport(name)
+            except PluginError as error:
+                self.logger.debug("%s", error)
+        raise HTTPError(UNKNOWN_TRANSPORT)
+
+    def upgrades(self, transport_name: str) -> list[str]:
+        """Return the transports that a session may upgrade to."""
+        if not self.config.allow_upgrades:
+            return []
+        names = self.config.transports or DEFAULT_TRANSPORTS
+        return [
+            name
+            for name in names
+            if name != transport_name
+            and (name != "websocket" or self.mode.websocket)
+            and transport_name in self.registry.transport(name, self.flavour).upgrades_from
+        ]
+
+    # -- requests -------------------------------------------------------------------------
+
+    def check_request(
+        self, request: Request, websocket: bool
+    ) -> tuple[type[Transport], Session | None]:
+        """Check a request before its transport sees it.
+
+        Returns:
+            The transport's class and the session, or None for a handshake.
+
+        Raises:
+            HTTPError: The request is refused.
+        """
+        query = request.query
+        transport = self.transport_class(query.get("transport"))
+        self.origins.check(request)
+        sid = query.get("sid")
+        if sid is None:
+            if request.method != "GET":
+                raise HTTPError(BAD_HANDSHAKE_METHOD)
+            if query.get("EIO") != str(PROTOCOL):
+                raise HTTPError(UNSUPPORTED_PROTOCOL, _wrong_protocol(query.get("EIO")))
+            if self.stopping:
+                raise HTTPError(BAD_REQUEST, "The server is stopping", 503)
+            return transport, None
+        session = self.sessions.get(sid) or self._lingering.get(sid)
+        if session is None:
+            raise HTTPError(
+                UNKNOWN_SESSION,
+                "Session ID unknown: it has ended, or it lives in another process; several "
+                "processes need sticky sessions, or clients that use websocket only",
+            )
+        if not websocket and session.transport_name != transport.name:
+            raise HTTPError(BAD_REQUEST, f"The session is on {session.transport_name}")
+        return transport, session
+
+    def handshake_headers(self, session: Session, request: Request) -> Headers:
+        """Return the headers that only the first answer of a session has."""
+        return cookie_header(self.config.cookie, session.sid, request)
+
+    # -- sessions -------------------------------------------------------------------------
+
+    @property
+    def sockets(self) -> dict[str, Session]:
+        """All sessions by their id."""
+        return self.sessions
+
+    def generate_id(self) -> str:
+        """Return a new session id: 20 characters that nobody can guess."""
+        return secrets.token_urlsafe(15)
+
+    def create_session(self, transport: type[Transport] | str, environ: dict[str, Any]) -> Session:
+        """Make a session that is not open yet.
+
+        Args:
+            transport: The transport of the handshake, or its name.
+            environ: The handshake's request.
+        """
+        name = transport if isinstance(transport, str) else transport.name
+        return Session(self, self.generate_id(), name, environ)
+
+    def admit(self, session: Session) -> None:
+        """Make a session one of the open ones: its heartbeat begins."""
+        now = self.runtime.now()
+        self.sessions[session.sid] = session
+        if self.config.monitor_clients:
+            self.heartbeats.add(session, now)
+            self._schedule(now)
+        self.logger.info("%s: opened on %s", session.sid, session.transport_name)
+
+    def open_packet(self, session: Session) -> Packet:
+        """Return the packet that tells the client its session (Engine.IO 4, "Handshake")."""
+        config = self.config
+        interval: float = config.ping_interval  # type: ignore[assignment]  # a number after __post_init__
+        handshake = {
+            "sid": session.sid,
+            "upgrades": self.upgrades(session.transport_name),
+            "pingTimeout": round(config.ping_timeout * 1000),
+            "pingInterval": round((interval + config.interval_grace) * 1000),
+            "maxPayload": config.max_http_buffer_size,
+        }
+        return Packet(OPEN, json.dumps(handshake, separators=(",", ":")))
+
+    def forget(self, session: Session) -> None:
+        """Drop a session that has ended from every table."""
+        self.sessions.pop(session.sid, None)
+        self.heartbeats.remove(session)
+        self._joining.pop(session, None)
+
+    def linger(self, session: Session) -> None:
+        """Keep an ended session until its client has fetched what is left for it."""
+        self._lingering[session.sid] = session
+        self.runtime.call_later(self.config.ping_timeout, self._lingering.pop, session.sid, None)
+
+    def fetched(self, session: Session) -> None:
+        """Note that the client of an ended session has fetched everything."""
+        self._lingering.pop(session.sid, None)
+
+    # -- time -----------------------------------------------------------------------------
+
+    def pong(self, session: Session) -> None:
+        """Note a client's answer to a ping."""
+        self.heartbeats.pong(session, self.runtime.now())
+
+    def expect_join(self, session: Session) -> None:
+        """End a session unless `joined` is called for it within `connect_timeout` seconds."""
+        now = self.runtime.now()
+        self._joining[session] = now + self.config.connect_timeout
+        self._schedule(now)
+
+    def joined(self, session: Session) -> None:
+        """Note that a session has joined a namespace."""
+        self._joining.pop(session, None)
+
+    def _schedule(self, now: float) -> None:
+        """Have one timer for all sessions, at the earliest deadline."""
+        deadline = self.heartbeats.next_deadline()
+        if self._joining:
+            joining = next(iter(self._joining.values()))
+            deadline = joining if deadline is None else min(deadline, joining)
+        if deadline is None:
+            return
+        if self._timer is not None:
+            if self._timer_due <= deadline:
+                return
+            self._timer.cancel()
+        # Deadlines that are close to each other share one turn.
+        slack = min(0.05, self.heartbeats.interval / 20)
+        self._timer_due = max(deadline, now + slack)
+        self._timer = self.runtime.call_later(self._timer_due - now, self._beat)
+
+    def _beat(self) -> None:
+        """Ping who is due, and end who is silent or has joined nothing."""
+        self._timer = None
+        now = self.runtime.now()
+        to_ping, silent = self.heartbeats.due(now)
+        for session in silent:
+            session.end(Reason.PING_TIMEOUT)
+        for session in to_ping:
+            session.send(PING_PACKET)
+        for session in _overdue(self._joining, now):
+            self.logger.info("%s: closed, it joined no namespace in time", session.sid)
+            session.end(Reason.SERVER_DISCONNECT)
+        self._schedule(now)
+
+    def stop_timer(self) -> None:
+        """Cancel the timer; it starts again with the next session."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # -- what applications use ------------------------------------------------------------
+
+    def session_of(self, sid: str) -> Session:
+        """Return an open session.
+
+        Raises:
+            KeyError: There is none with this id.
+        """
+        try:
+            return self.sessions[sid]
+        except KeyError:
+            raise KeyError("Session not found") from None
+
+    def transport(self, sid: str) -> str:
+        """Return the name of the transport that carries a session.
+
+        Raises:
+            KeyError: There is no such session.
+        """
+        return self.session_of(sid).transport_name
+
+    def warn_no_websocket(self) -> None:
+        """Say once that this mode cannot serve websockets."""
+        if not self._said_no_websocket:
+            self._said_no_websocket = True
+            self.logger.warning(
+                "a client asked for a websocket, which mode %s cannot serve here; "
+                "long-polling goes on",
+                self.async_mode,
+            )
+
+
+def _overdue(table: dict[Session, float], now: float) -> list[Session]:
+    return [session for session, deadline in table.items() if deadline <= now]
+
+
+def _wrong_protocol(revision: str | None) -> str:
+    return (
+        f"Unsupported protocol version: the client speaks Engine.IO {revision or '3 or older'}, "
+        "this server speaks 4; use socket.io-client 3.x or 4.x"
+    )

@@ -1,0 +1,120 @@
+"""The options of an Engine.IO server, checked once at construction.
+
+Called by both engines with the keyword arguments of the user; it knows every option, its unit
+and its bounds, and nothing of sessions.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+CookieOption = str | Mapping[str, Any] | Callable[..., str] | None
+OriginsOption = str | list[str] | tuple[str, ...] | Callable[..., bool] | None
+
+
+def refuse_unknown(what: str, unknown: Iterable[str], known: Iterable[str]) -> None:
+    """Raise for keyword arguments that do not exist, naming the one that was meant.
+
+    Args:
+        what: Who was called, for the message.
+        unknown: The names that were given.
+        known: The names that exist.
+
+    Raises:
+        TypeError: `unknown` is not empty.
+    """
+    known = sorted(known)
+    for name in unknown:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else f"; it takes {', '.join(known)}"
+        raise TypeError(f"{what} has no argument {name!r}{hint}")
+
+
+@dataclass(kw_only=True)
+class EngineConfig:
+    """Options of an Engine.IO server; times in seconds, sizes in bytes."""
+
+    async_mode: str | None = None
+    """Force an async mode; None: it follows from how the server is attached or wrapped."""
+    ping_interval: float | tuple[float, float] = 25
+    """Seconds between pings, or `(interval, grace)`: the client is told the sum of both."""
+    ping_timeout: float = 20
+    """Seconds that a client has to answer a ping."""
+    max_http_buffer_size: int = 1_000_000
+    """Bytes that one message, or one request body, may have."""
+    allow_upgrades: bool = True
+    """Whether a polling client is offered the upgrade to websocket."""
+    http_compression: bool = True
+    """Whether long answers to polls are compressed."""
+    compression_threshold: int = 1024
+    """Bytes from which an answer is compressed."""
+    cookie: CookieOption = None
+    """Name, or mapping of attributes, of a cookie with the session id; None: no cookie."""
+    cors_allowed_origins: OriginsOption = None
+    """Origins that may connect; None: the server's own. `[]`: no CORS headers are sent."""
+    cors_credentials: bool = True
+    """Whether cross-origin requests may carry cookies."""
+    check_origin: bool = True
+    """Whether requests from other origins are refused; needs no CORS headers to work."""
+    monitor_clients: bool = True
+    """Whether silent clients are pinged and closed."""
+    transports: str | list[str] | tuple[str, ...] | None = None
+    """Names of the transports to serve; None: all that are known."""
+    upgrade_timeout: float = 10
+    """Seconds that an upgrade may take before its websocket is closed."""
+    connect_timeout: float = 45
+    """Seconds after which a session that has joined no namespace is closed."""
+    close_timeout: float = 2
+    """Seconds that `shutdown` waits for the last packets to leave."""
+    max_outbox_size: int = 64_000_000
+    """Bytes that may wait for one client; one that does not read them is closed."""
+    async_handlers: bool = True
+    """Whether the handlers of one client may overlap (plain Engine.IO servers only)."""
+    interval_grace: float = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.ping_interval, tuple | list):
+            self.ping_interval, self.interval_grace = self.ping_interval
+        for name in ("ping_interval", "ping_timeout", "upgrade_timeout", "connect_timeout"):
+            self._require_number(name, above=0)
+        for name in ("max_http_buffer_size", "max_outbox_size"):
+            self._require_number(name, above=0)
+        self._require_number("compression_threshold", above=-1)
+        self._require_number("close_timeout", above=-1)
+        if isinstance(self.transports, str):
+            self.transports = (self.transports,)
+        if self.transports is not None and not self.transports:
+            raise ValueError("transports= is empty: name at least one, such as 'websocket'")
+        if isinstance(self.cookie, Mapping) and not isinstance(self.cookie.get("name", "io"), str):
+            raise TypeError("cookie= needs a string under 'name'")
+
+    def _require_number(self, name: str, above: float) -> None:
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"{name}= needs a number, got {value!r}")
+        if not value > above:
+            raise ValueError(f"{name}= must be more than {above}, got {value!r}")
+
+    @classmethod
+    def from_arguments(cls, what: str, arguments: Mapping[str, Any]) -> EngineConfig:
+        """Make a config of keyword arguments.
+
+        Args:
+            what: Whose arguments they are, for the message.
+            arguments: The names and values as given.
+
+        Raises:
+            TypeError: A name that does not exist, or a value of the wrong type.
+            ValueError: A value out of range.
+        """
+        known = cls.names()
+        refuse_unknown(what, [name for name in arguments if name not in known], known)
+        return cls(**arguments)
+
+    @classmethod
+    def names(cls) -> set[str]:
+        """Return the names of all options."""
+        return {item.name for item in fields(cls) if item.init}

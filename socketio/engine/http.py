@@ -1,0 +1,400 @@
+"""What the engine says over HTTP: requests, answers, origins, cookies, compression.
+
+Called by the engine of either flavour with requests that an async mode has translated; it knows
+HTTP and the options, and nothing of sessions.
+"""
+
+from __future__ import annotations
+
+import gzip
+import inspect
+import json
+import logging
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from ..exceptions import ProtocolError
+from .config import CookieOption, EngineConfig
+
+Headers = list[tuple[str, str]]
+
+UNKNOWN_TRANSPORT: Final = 0
+UNKNOWN_SESSION: Final = 1
+BAD_HANDSHAKE_METHOD: Final = 2
+BAD_REQUEST: Final = 3
+FORBIDDEN: Final = 4
+UNSUPPORTED_PROTOCOL: Final = 5
+
+ERROR_MESSAGES: Final = {
+    UNKNOWN_TRANSPORT: "Transport unknown",
+    UNKNOWN_SESSION: "Session ID unknown",
+    BAD_HANDSHAKE_METHOD: "Bad handshake method",
+    BAD_REQUEST: "Bad request",
+    FORBIDDEN: "Forbidden",
+    UNSUPPORTED_PROTOCOL: "Unsupported protocol version",
+}
+"""What each error code of the answers means, in the words of the reference server."""
+
+
+class Request(ABC):
+    """One HTTP request, or the request that opens a websocket, in neutral terms.
+
+    An async mode makes one from its framework's request. `environ` is built when somebody
+    asks for it, which is once per session.
+    """
+
+    __slots__ = ("_environ", "_query", "method", "query_string")
+
+    def __init__(self, method: str, query_string: str) -> None:
+        self.method = method
+        self.query_string = query_string
+        self._query: dict[str, str] | None = None
+        self._environ: dict[str, Any] | None = None
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The first value of each query argument."""
+        if self._query is None:
+            query: dict[str, str] = {}
+            for name, value in parse_qsl(self.query_string, keep_blank_values=True):
+                query.setdefault(name, value)
+            self._query = query
+        return self._query
+
+    @property
+    def environ(self) -> dict[str, Any]:
+        """The request as WSGI names it, with the framework's own request object in it."""
+        if self._environ is None:
+            self._environ = self.build_environ()
+        return self._environ
+
+    @abstractmethod
+    def header(self, name: str) -> str | None:
+        """Return the value of a header (name in lower case), or None."""
+
+    @abstractmethod
+    def build_environ(self) -> dict[str, Any]:
+        """Return the WSGI-like description of the request."""
+
+    def watch_disconnect(self, gone: Callable[[], None]) -> Callable[[], None] | None:
+        """Call a function when the client goes before it has its answer.
+
+        Args:
+            gone: The function; called at most once.
+
+        Returns:
+            A function that ends the watch, or None where the server tells nobody.
+        """
+        return None
+
+    @abstractmethod
+    def read_body(self, max_bytes: int) -> Any:
+        """Read the body to its end (a coroutine method in the asyncio flavour).
+
+        Args:
+            max_bytes: How long it may be.
+
+        Returns:
+            The bytes.
+
+        Raises:
+            BodyTooLarge: It is longer; no more than that was read.
+        """
+
+
+class BodyTooLarge(ProtocolError):
+    """A request body has more bytes than `max_http_buffer_size`."""
+
+
+class Response:
+    """An HTTP answer."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Headers, body: bytes = b"") -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def reason(self) -> str:
+        """The status line's text."""
+        return STATUS_TEXT.get(self.status, "Unknown")
+
+
+STATUS_TEXT: Final = {
+    200: "OK",
+    204: "No Content",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    413: "Payload Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
+def text_response(body: str, content_type: str = "text/plain; charset=UTF-8") -> Response:
+    """Return a 200 answer that no cache may keep."""
+    return Response(
+        200, [("Content-Type", content_type), ("Cache-Control", "no-store")], body.encode()
+    )
+
+
+class HTTPError(Exception):
+    """A request that is refused, with the answer to give.
+
+    Args:
+        code: One of the error codes of the protocol.
+        message: What is wrong; the reference server's words when None.
+        status: The HTTP status.
+    """
+
+    def __init__(self, code: int, message: str | None = None, status: int = 400) -> None:
+        self.code = code
+        self.status = status
+        self.message = ERROR_MESSAGES[code] if message is None else message
+        super().__init__(self.message)
+
+    def response(self) -> Response:
+        """Return the answer: JSON with `code` and `message`."""
+        body = json.dumps({"code": self.code, "message": self.message})
+        return Response(self.status, [("Content-Type", "application/json")], body.encode())
+
+
+def payload_response(request: Request, payload: str) -> Response:
+    """Return the answer that carries packets, as JSONP where the client asks for it.
+
+    Raises:
+        HTTPError: The JSONP index is no number.
+    """
+    index = request.query.get("j")
+    if index is None:
+        return text_response(payload)
+    return text_response(
+        f"___eio[{jsonp_index(index)}]({jsonp_string(payload)});", "text/javascript; charset=UTF-8"
+    )
+
+
+def jsonp_index(index: str) -> int:
+    """Return the number of a JSONP callback.
+
+    Raises:
+        HTTPError: It is no number: the text would run as a script.
+    """
+    if not (index.isascii() and index.isdigit() and len(index) <= 15):
+        raise HTTPError(BAD_REQUEST, "Invalid JSONP index number")
+    return int(index)
+
+
+def jsonp_string(payload: str) -> str:
+    """Return a JavaScript string literal that also survives inside an HTML script element."""
+    literal = json.dumps(payload, ensure_ascii=False)
+    for character, escape in (
+        ("\u2028", "\\u2028"),
+        ("\u2029", "\\u2029"),
+        ("<", "\\u003c"),
+    ):
+        literal = literal.replace(character, escape)
+    return literal
+
+
+def decode_body(request: Request, body: bytes) -> str:
+    """Return the payload in a request's body.
+
+    A JSONP form posts `d=<payload>`, with line breaks and backslashes escaped once more.
+
+    Raises:
+        ProtocolError: The body is no UTF-8, or a JSONP form without `d`.
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise ProtocolError(f"the body of a request is not UTF-8: {error}") from error
+    if "j" not in request.query:
+        return text
+    fields = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=4))
+    if "d" not in fields:
+        raise ProtocolError("a JSONP body without its field d")
+    return fields["d"].replace("\\n", "\n").replace("\\\n", "\\n")
+
+
+class OriginPolicy:
+    """Which origins may connect, and the CORS headers that say so.
+
+    The check and the headers are two things: with `cors_allowed_origins=[]` a framework's own
+    CORS middleware writes the headers, and other origins are refused all the same unless
+    `check_origin` is False.
+
+    Args:
+        config: The options.
+        logger: Told of refusals, with what was expected.
+    """
+
+    def __init__(self, config: EngineConfig, logger: logging.Logger) -> None:
+        allowed = config.cors_allowed_origins
+        self._logger = logger
+        self._check = config.check_origin
+        self._credentials = config.cors_credentials
+        self._function: Callable[..., bool] | None = None
+        self._takes_environ = False
+        self._any = False
+        self._listed: frozenset[str] = frozenset()
+        self._own = allowed is None
+        self._headers = True
+        if callable(allowed):
+            self._function = allowed
+            self._takes_environ = _arguments(allowed) != 1
+        elif allowed is not None:
+            origins = [allowed] if isinstance(allowed, str) else list(allowed)
+            self._any = "*" in origins
+            self._headers = bool(origins)
+            self._own = not origins
+            self._listed = frozenset(origin.rstrip("/") for origin in origins)
+
+    def allows(self, request: Request, origin: str) -> bool:
+        """Tell whether an origin may connect."""
+        if self._any:
+            return True
+        if self._function is not None:
+            if self._takes_environ:
+                return bool(self._function(origin, request.environ))
+            return bool(self._function(origin))
+        if origin in self._listed:
+            return True
+        return self._own and origin in own_origins(request)
+
+    def check(self, request: Request) -> None:
+        """Refuse a request of an origin that may not connect.
+
+        Requests without an `Origin` header do not come from a page and pass.
+
+        Raises:
+            HTTPError: Forbidden.
+        """
+        if not self._check or self._any:
+            return
+        origin = request.header("origin")
+        if origin is None or self.allows(request, origin):
+            return
+        expected = sorted(own_origins(request) if self._own else self._listed)
+        self._logger.warning(
+            "%s is not an accepted origin, expected %s; see cors_allowed_origins",
+            origin,
+            ", ".join(expected) or "one that the function accepts",
+        )
+        raise HTTPError(FORBIDDEN, f"{origin} is not an accepted origin.")
+
+    def headers(self, request: Request) -> Headers:
+        """Return the CORS headers of an answer."""
+        if not self._headers:
+            return []
+        origin = request.header("origin")
+        headers: Headers = []
+        if origin is not None and self.allows(request, origin):
+            headers.append(("Access-Control-Allow-Origin", origin))
+            headers.append(("Vary", "Origin"))
+        if request.method == "OPTIONS":
+            headers.append(("Access-Control-Allow-Methods", "OPTIONS, GET, POST"))
+        requested = request.header("access-control-request-headers")
+        if requested is not None:
+            headers.append(("Access-Control-Allow-Headers", requested))
+        if self._credentials and origin is not None:
+            headers.append(("Access-Control-Allow-Credentials", "true"))
+        return headers
+
+
+def own_origins(request: Request) -> set[str]:
+    """Return the origins under which a page of this very server runs.
+
+    These are the scheme and host of the request, and those that a proxy says it was asked for.
+    """
+    environ = request.environ
+    host = request.header("host")
+    if host is None:
+        return set()
+    scheme = environ.get("wsgi.url_scheme", "http")
+    origins = {f"{scheme}://{host}"}
+    forwarded_scheme = request.header("x-forwarded-proto")
+    forwarded_host = request.header("x-forwarded-host")
+    if forwarded_scheme or forwarded_host:
+        scheme = _first(forwarded_scheme) or scheme
+        origins.add(f"{scheme}://{_first(forwarded_host) or host}")
+    return origins
+
+
+def _first(values: str | None) -> str:
+    return values.split(",")[0].strip() if values else ""
+
+
+def _arguments(function: Callable[..., Any]) -> int:
+    try:
+        return len(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # a builtin without a signature
+        return 2
+
+
+def cookie_header(cookie: CookieOption, sid: str, request: Request) -> Headers:
+    """Return the `Set-Cookie` header of a handshake, if one is wanted.
+
+    Args:
+        cookie: The option: a name, a mapping of `name` and attributes, or a function of the
+            session id and environ that returns the header's value.
+        sid: The session id.
+        request: The handshake.
+    """
+    if cookie is None or not cookie:
+        return []
+    if callable(cookie):
+        return [("Set-Cookie", cookie(sid, request.environ))]
+    if isinstance(cookie, str):
+        return [("Set-Cookie", f"{cookie}={sid}; path=/; SameSite=Lax")]
+    parts = [f"{cookie.get('name', 'io')}={sid}"]
+    for name, value in cookie.items():
+        if name == "name":
+            continue
+        if callable(value):
+            value = value()
+        if value is True:
+            parts.append(name)
+        elif value is not None and value is not False:
+            parts.append(f"{name}={value}")
+    return [("Set-Cookie", "; ".join(parts))]
+
+
+def compress(response: Response, request: Request, config: EngineConfig) -> None:
+    """Compress an answer in place when it is long and the client can read it."""
+    if not config.http_compression or len(response.body) < config.compression_threshold:
+        return
+    accepted = accepted_encodings(request.header("accept-encoding") or "")
+    if "gzip" in accepted:
+        response.body = gzip.compress(response.body, compresslevel=6)
+        response.headers.append(("Content-Encoding", "gzip"))
+    elif "deflate" in accepted:
+        response.body = zlib.compress(response.body, level=6)
+        response.headers.append(("Content-Encoding", "deflate"))
+    response.headers.append(("Vary", "Accept-Encoding"))
+
+
+def accepted_encodings(header: str) -> set[str]:
+    """Return the encodings that an `Accept-Encoding` header allows (quality 0 forbids)."""
+    accepted = set()
+    for item in header.lower().split(","):
+        name, _, parameters = item.strip().partition(";")
+        quality = parameters.replace(" ", "").removeprefix("q=")
+        if name and quality not in ("0", "0.0", "0.00", "0.000"):
+            accepted.add(name.strip())
+    return accepted
+
+
+def first_values(headers: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """Return headers by lower-case name, repeated ones joined as HTTP says."""
+    values: dict[str, str] = {}
+    for name, value in headers:
+        name = name.lower()
+        values[name] = f"{values[name]},{value}" if name in values else value
+    return values

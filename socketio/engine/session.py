@@ -1,0 +1,141 @@
+"""One client's session: the state machine with its transport and its owner above.
+
+Called by transports with what arrived and by the server with what to send; it knows its engine
+and the transport that carries it now.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..exceptions import ProtocolError
+from ..protocol.engine import MESSAGE, Packet, SessionProtocol, SessionState, Signal, decode_packet
+
+if TYPE_CHECKING:
+    from ..abc.transport import Transport
+    from .base import BaseEngine
+
+
+class Reason:
+    """Why a client is gone."""
+
+    SERVER_DISCONNECT = "server disconnect"
+    """The server closed the connection."""
+    CLIENT_DISCONNECT = "client disconnect"
+    """The client closed the connection."""
+    PING_TIMEOUT = "ping timeout"
+    """The client did not answer a ping in time."""
+    TRANSPORT_CLOSE = "transport close"
+    """The connection was closed without a word."""
+    TRANSPORT_ERROR = "transport error"
+    """The connection broke, or the client broke the protocol."""
+
+
+class Session(SessionProtocol):
+    """A client's connection, whatever transport carries it.
+
+    Args:
+        engine: The engine that opened it.
+        sid: The Engine.IO session id.
+        transport_name: The transport of the handshake.
+        environ: The handshake's request, as WSGI names it.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "client",
+        "ended",
+        "engine",
+        "environ",
+        "storage",
+        "transport",
+        "upgrading",
+    )
+
+    transport: Transport
+    client: Any
+    """What the layer above keeps of this client."""
+    ended: str | None
+    """Why the session has ended: one of `Reason`."""
+
+    def __init__(
+        self, engine: BaseEngine, sid: str, transport_name: str, environ: dict[str, Any]
+    ) -> None:
+        super().__init__(sid, transport_name)
+        self.engine = engine
+        self.environ = environ
+        self.client = None
+        self.ended: str | None = None
+        self.storage: dict[str, Any] | None = None
+        self.upgrading: Transport | None = None
+
+    def send(self, packet: Packet) -> None:
+        """Send a packet to the client; dropped when the session has ended.
+
+        A client that lets more than `max_outbox_size` bytes pile up is closed.
+        """
+        if self.state is SessionState.CLOSED:
+            return
+        self.transport.send(packet)
+        if self._outbox_size > self.engine.config.max_outbox_size and len(self.outbox) > 1:
+            self.fail(
+                f"the client has not read {self._outbox_size} bytes; see max_outbox_size"
+            )
+
+    def receive(self, message: str | bytes) -> None:
+        """Take one websocket message of the client; a bad one ends the session."""
+        try:
+            if isinstance(message, str):
+                # The size in bytes is only counted where the characters leave a doubt.
+                limit = self.engine.config.max_http_buffer_size
+                if len(message) * 4 > limit and len(message.encode()) > limit:
+                    raise ProtocolError(f"a message of more than {limit} bytes")
+                if message[:1] == "4":
+                    if self.state is not SessionState.CLOSED:
+                        self.engine.consumer.message(self, message[1:])
+                    return
+                if message[:1] == "b":
+                    raise ProtocolError("a base64 packet on a websocket")
+                self.receive_packet(*decode_packet(message))
+            else:
+                limit = self.engine.config.max_http_buffer_size
+                if len(message) > limit:
+                    raise ProtocolError(f"a message of more than {limit} bytes")
+                self.receive_packet(MESSAGE, message)
+        except ProtocolError as error:
+            self.fail(error)
+
+    def receive_packet(self, packet_type: int, data: str | bytes) -> None:
+        """Take one packet of the client.
+
+        Raises:
+            ProtocolError: The client must not send it.
+        """
+        signal = self.signal(packet_type)
+        if signal is Signal.MESSAGE:
+            self.engine.consumer.message(self, data)
+        elif signal is Signal.PONG:
+            self.engine.pong(self)
+        elif signal is Signal.CLOSE:
+            self.end(Reason.CLIENT_DISCONNECT)
+
+    def fail(self, error: object) -> None:
+        """End the session because the client broke the protocol."""
+        if self.state is not SessionState.CLOSED:
+            self.engine.logger.warning("%s: session closed: %s", self.sid, error)
+            self.end(Reason.TRANSPORT_ERROR)
+
+    def end(self, reason: str) -> None:
+        """End the session, once: the transport is closed, and the layer above is told.
+
+        Args:
+            reason: One of `Reason`.
+        """
+        if not self.close():
+            return
+        self.ended = reason
+        self.engine.forget(self)
+        self.transport.close()
+        if self.upgrading is not None:
+            self.upgrading.close()
+        self.engine.consumer.session_closed(self, reason)

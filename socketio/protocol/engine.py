@@ -1,0 +1,329 @@
+"""Engine.IO 4, sans-I/O: packets, payloads, the state of a session, heartbeats.
+
+Called by the engine (`socketio.engine`), which owns sockets and clocks; this module is told
+what arrived and what time it is, and answers what that means.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64encode
+from collections import deque
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from typing import Any, Final, Generic, TypeVar
+
+from ..exceptions import ProtocolError
+
+S = TypeVar("S")
+
+OPEN: Final = 0
+CLOSE: Final = 1
+PING: Final = 2
+PONG: Final = 3
+MESSAGE: Final = 4
+UPGRADE: Final = 5
+NOOP: Final = 6
+
+packet_names: Final = ("OPEN", "CLOSE", "PING", "PONG", "MESSAGE", "UPGRADE", "NOOP")
+"""The name of each packet type, by its number."""
+
+RECORD_SEPARATOR: Final = "\x1e"
+"""Stands between the packets of a payload."""
+
+PROBE: Final = "probe"
+"""The data of the ping and pong that test a transport before an upgrade."""
+
+PROTOCOL: Final = 4
+"""The protocol revision, which clients state as `EIO=4`."""
+
+
+class Packet:
+    """An outgoing Engine.IO packet, encoded once per wire form however many receive it.
+
+    Args:
+        packet_type: `OPEN` … `NOOP`.
+        data: str, or bytes for a binary message.
+    """
+
+    __slots__ = ("_polling", "data", "packet_type", "size", "websocket", "wire")
+
+    data: str | bytes
+    size: int
+    """Bytes on the websocket, near enough for bounds: UTF-8 is counted as its characters."""
+    websocket: str | bytes
+    """What one websocket message carries."""
+    wire: Any
+    """A transport's own encoding of `websocket` (a finished frame), kept for the next recipient."""
+
+    def __init__(self, packet_type: int = NOOP, data: str | bytes = "") -> None:
+        self.packet_type = packet_type
+        self.data = data
+        if isinstance(data, str):
+            self.websocket = f"{packet_type}{data}"
+        elif packet_type == MESSAGE:
+            self.websocket = data
+        else:
+            raise ValueError(f"a {packet_names[packet_type]} packet cannot carry binary data")
+        self.size = len(self.websocket)
+        self._polling: str | None = None
+        self.wire = None
+
+    def __repr__(self) -> str:
+        return f"<engine Packet {packet_names[self.packet_type]} {self.data!r:.60}>"
+
+    @property
+    def polling(self) -> str:
+        """What stands for the packet in a payload: binary data is base64 after a `b`."""
+        if self._polling is None:
+            if isinstance(self.websocket, str):
+                self._polling = self.websocket
+            else:
+                self._polling = "b" + b64encode(self.websocket).decode("ascii")
+        return self._polling
+
+
+PING_PACKET: Final = Packet(PING)
+NOOP_PACKET: Final = Packet(NOOP)
+CLOSE_PACKET: Final = Packet(CLOSE)
+PROBE_ANSWER: Final = Packet(PONG, PROBE)
+
+
+def decode_packet(encoded: str) -> tuple[int, str | bytes]:
+    """Decode one packet of a payload or one text message of a websocket.
+
+    Args:
+        encoded: The packet; `b` and base64 for a binary message.
+
+    Returns:
+        The packet type and its data.
+
+    Raises:
+        ProtocolError: No such packet type, or invalid base64.
+    """
+    head = encoded[:1]
+    if head == "b":
+        try:
+            return MESSAGE, binascii.a2b_base64(encoded[1:], strict_mode=len(encoded) > 1)
+        except (binascii.Error, ValueError) as error:
+            raise ProtocolError(f"invalid base64 in a binary packet: {error}") from error
+    if head and head in "0123456":
+        return ord(head) - 48, encoded[1:]
+    raise ProtocolError(f"unknown Engine.IO packet type in {encoded[:20]!r}")
+
+
+def encode_payload(packets: Iterable[Packet]) -> str:
+    """Return the body that carries several packets over HTTP."""
+    return RECORD_SEPARATOR.join([packet.polling for packet in packets])
+
+
+def decode_payload(body: str) -> Iterator[tuple[int, str | bytes]]:
+    """Yield the packets of an HTTP body, lazily: a bad packet raises when it is reached.
+
+    Raises:
+        ProtocolError: See `decode_packet`.
+    """
+    for encoded in body.split(RECORD_SEPARATOR):
+        yield decode_packet(encoded)
+
+
+class SessionState(Enum):
+    """Where a session is in its life.
+
+    A session that the engine has opened is OPEN; a websocket that sent the probe makes it
+    UPGRADING until it sends the upgrade packet or dies; CLOSED is final.
+    """
+
+    OPEN = "open"
+    UPGRADING = "upgrading"
+    CLOSED = "closed"
+
+
+class Signal(Enum):
+    """What a packet of the client means to the engine."""
+
+    MESSAGE = "message"
+    PONG = "pong"
+    CLOSE = "close"
+    NOTHING = "nothing"
+
+
+# (packet type) -> signal; what is missing is a protocol error of the client.
+_SIGNALS: Final = {
+    MESSAGE: Signal.MESSAGE,
+    PONG: Signal.PONG,
+    CLOSE: Signal.CLOSE,
+    NOOP: Signal.NOTHING,
+}
+
+
+class SessionProtocol:
+    """The state machine of one client's session (sans-I/O).
+
+    Args:
+        sid: The session id, a secret between server and client.
+        transport_name: The transport of the handshake.
+    """
+
+    __slots__ = ("_outbox_size", "outbox", "sid", "state", "transport_name")
+
+    def __init__(self, sid: str, transport_name: str) -> None:
+        self.sid = sid
+        self.transport_name = transport_name
+        self.state = SessionState.OPEN
+        self.outbox: deque[Packet] = deque()
+        self._outbox_size = 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session has ended."""
+        return self.state is SessionState.CLOSED
+
+    @property
+    def outbox_size(self) -> int:
+        """Bytes that wait to be sent."""
+        return self._outbox_size
+
+    def enqueue(self, packet: Packet) -> None:
+        """Keep a packet until the transport can take it."""
+        self.outbox.append(packet)
+        self._outbox_size += packet.size
+
+    def next_packet(self) -> Packet:
+        """Take the packet that has waited longest."""
+        packet = self.outbox.popleft()
+        self._outbox_size -= packet.size
+        return packet
+
+    def take_payload(self, max_bytes: int) -> list[Packet]:
+        """Take what one poll may carry: at least one packet, and at most about `max_bytes`.
+
+        Args:
+            max_bytes: The bound on the answer's size.
+        """
+        packets = [self.next_packet()]
+        size = len(packets[0].polling)
+        while self.outbox:
+            size += len(self.outbox[0].polling) + 1
+            if size > max_bytes:
+                break
+            packets.append(self.next_packet())
+        return packets
+
+    def signal(self, packet_type: int) -> Signal:
+        """Say what a packet of the client means.
+
+        Raises:
+            ProtocolError: The client must not send such a packet now. A ping is one: in this
+                revision of the protocol the server pings (Engine.IO 4, "Heartbeat").
+        """
+        if self.state is SessionState.CLOSED:
+            return Signal.NOTHING
+        try:
+            return _SIGNALS[packet_type]
+        except KeyError:
+            raise ProtocolError(
+                f"the client sent {packet_names[packet_type]}, which only the server may send now"
+            ) from None
+
+    def probe(self, transport_name: str, upgrades: Iterable[str]) -> None:
+        """Begin the upgrade to another transport (Engine.IO 4, "Upgrade").
+
+        Raises:
+            ProtocolError: An upgrade is under way or done, or the transport is not offered.
+        """
+        if self.state is SessionState.UPGRADING:
+            raise ProtocolError("an upgrade of this session is under way already")
+        if self.state is not SessionState.OPEN or transport_name not in upgrades:
+            raise ProtocolError(
+                f"a session on {self.transport_name} cannot upgrade to {transport_name}"
+            )
+        self.state = SessionState.UPGRADING
+
+    def upgraded(self, transport_name: str) -> None:
+        """End the upgrade: from now on the other transport carries the session."""
+        if self.state is not SessionState.UPGRADING:
+            raise ProtocolError("an upgrade packet without a probe")
+        self.state = SessionState.OPEN
+        self.transport_name = transport_name
+
+    def upgrade_failed(self) -> None:
+        """Give up an upgrade: the old transport goes on."""
+        if self.state is SessionState.UPGRADING:
+            self.state = SessionState.OPEN
+
+    def close(self) -> bool:
+        """End the session.
+
+        Returns:
+            True the first time, False if it had ended before.
+        """
+        if self.state is SessionState.CLOSED:
+            return False
+        self.state = SessionState.CLOSED
+        return True
+
+
+class Heartbeats(Generic[S]):
+    """When to ping which session, and which one has been silent for too long (sans-I/O).
+
+    One object serves all sessions of a server. All share one interval, so the sessions stand
+    in the order of their deadlines by themselves and no session needs a timer of its own.
+
+    Args:
+        interval: Seconds from the answer to one ping (or from the start) to the next ping.
+        timeout: Seconds that the client has for its answer.
+    """
+
+    __slots__ = ("_awaiting_pong", "_ping_due", "interval", "timeout")
+
+    def __init__(self, interval: float, timeout: float) -> None:
+        self.interval = interval
+        self.timeout = timeout
+        self._ping_due: dict[S, float] = {}
+        self._awaiting_pong: dict[S, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._ping_due) + len(self._awaiting_pong)
+
+    def add(self, session: S, now: float) -> None:
+        """Begin the heartbeat of a session that has just opened."""
+        self._ping_due[session] = now + self.interval
+
+    def pong(self, session: S, now: float) -> None:
+        """Note the client's answer; one that no ping asked for changes nothing."""
+        if self._awaiting_pong.pop(session, None) is not None:
+            self._ping_due[session] = now + self.interval
+
+    def remove(self, session: S) -> None:
+        """End the heartbeat of a session."""
+        if self._ping_due.pop(session, None) is None:
+            self._awaiting_pong.pop(session, None)
+
+    def due(self, now: float) -> tuple[list[S], list[S]]:
+        """Return the sessions to ping now and those whose answer is overdue.
+
+        Sessions of the first list await their answer from now on; those of the second are
+        forgotten.
+        """
+        to_ping = _expired(self._ping_due, now)
+        deadline = now + self.timeout
+        for session in to_ping:
+            self._awaiting_pong[session] = deadline
+        return to_ping, _expired(self._awaiting_pong, now)
+
+    def next_deadline(self) -> float | None:
+        """Return the time of the next `due` that will find something, or None."""
+        times = [next(iter(table.values())) for table in (self._ping_due, self._awaiting_pong) if table]
+        return min(times) if times else None
+
+
+def _expired(table: dict[S, float], now: float) -> list[S]:
+    expired = []
+    for session, deadline in table.items():
+        if deadline > now:
+            break
+        expired.append(session)
+    for session in expired:
+        del table[session]
+    return expired

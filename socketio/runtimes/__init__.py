@@ -1,0 +1,1 @@
+"""What runs the core: `asyncio_runtime` for event loops, `threading_runtime` for threads."""

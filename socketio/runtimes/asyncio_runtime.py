@@ -1,0 +1,275 @@
+"""The asyncio runtime: handlers are stepped in place and become tasks only if they wait.
+
+Called by the asyncio engine and server; it knows coroutines, tasks and timers and nothing of
+what they do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import sys
+import types
+from asyncio import tasks
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+from ..abc.runtime import Runtime, Timer, Waiter
+
+_copy_context = contextvars.copy_context
+
+if sys.version_info >= (3, 12):
+    # typeshed does not know it yet; asyncio's own eager tasks use it.
+    _swap_current_task: Callable[[Any, Any], Any] = tasks._swap_current_task  # type: ignore[attr-defined]
+else:
+
+    def _swap_current_task(loop: Any, task: Any) -> Any:
+        current = tasks.current_task(loop)
+        if current is not None:
+            tasks._leave_task(loop, current)
+        if task is not None:
+            tasks._enter_task(loop, task)
+        return current
+
+
+class _Carrier:
+    """A task that is ready to take over a coroutine whose first step has suspended.
+
+    The first step already runs with this task as the current one, so whatever the coroutine
+    remembers of its task (timeouts, task groups, cancel scopes) stays true afterwards.
+    """
+
+    __slots__ = ("gate", "task")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.gate: asyncio.Future[tuple[Any, contextvars.Context, Any]] = loop.create_future()
+        self.task = loop.create_task(_carry(self.gate), name="socketio-handler")
+
+    @property
+    def unused(self) -> bool:
+        return not self.gate.done() and not self.task.done()
+
+
+async def _carry(gate: asyncio.Future[tuple[Any, contextvars.Context, Any]]) -> Any:
+    try:
+        coroutine, context, yielded = await gate
+    except asyncio.CancelledError as error:
+        if not gate.done() or gate.cancelled():
+            return None  # the loop is closing, and nothing was ever carried
+        coroutine, context, yielded = gate.result()
+        # Cancelled between the first step and now: the coroutine never waits for `yielded`.
+        if yielded is not None:
+            yielded._asyncio_future_blocking = False
+        return await _go_on(coroutine, context, None, error)
+    return await _go_on(coroutine, context, yielded, None)
+
+
+@types.coroutine
+def _go_on(
+    coroutine: Coroutine[Any, Any, Any],
+    context: contextvars.Context,
+    yielded: Any,
+    error: BaseException | None,
+) -> Generator[Any, Any, Any]:
+    """Drive a coroutine to its end, every step in its own context."""
+    value: Any = None
+    while True:
+        if error is None:
+            try:
+                value = yield yielded
+            except BaseException as thrown:  # delivered to the coroutine, whatever it is
+                error = thrown
+        try:
+            if error is None:
+                yielded = context.run(coroutine.send, value)
+            else:
+                yielded = context.run(coroutine.throw, error)
+        except StopIteration as stop:
+            return stop.value
+        error = None
+
+
+class AsyncioWaiter(Waiter):
+    """A future that any thread may complete."""
+
+    __slots__ = ("_future", "_loop")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._future: asyncio.Future[Any] = self._loop.create_future()
+
+    def set(self, value: Any) -> None:
+        """Give the value; later calls change nothing. Safe from any thread."""
+        self._call(_set_result, value)
+
+    def fail(self, error: BaseException) -> None:
+        """Make `wait` raise an error; later calls change nothing. Safe from any thread."""
+        self._call(_set_exception, error)
+
+    def _call(self, function: Callable[..., None], value: Any) -> None:
+        if _running_loop() is self._loop:
+            function(self._future, value)
+        else:
+            self._loop.call_soon_threadsafe(function, self._future, value)
+
+    async def wait(self, timeout: float | None = None) -> Any:
+        """Return the value; see `Waiter.wait`."""
+        if timeout is None:
+            return await self._future
+        timer = self._loop.call_later(timeout, _set_exception, self._future, TimeoutError())
+        try:
+            return await self._future
+        finally:
+            timer.cancel()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _set_result(future: asyncio.Future[Any], value: Any) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _set_exception(future: asyncio.Future[Any], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+class AsyncioSeries:
+    """Runs coroutine functions one after another; see `Series`."""
+
+    __slots__ = ("_running", "_runtime", "_waiting")
+
+    def __init__(self, runtime: AsyncioRuntime) -> None:
+        self._runtime = runtime
+        self._running = False
+        self._waiting: deque[tuple[Callable[..., Coroutine[Any, Any, Any]], tuple[Any, ...]]] = (
+            deque()
+        )
+
+    def start(self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> None:
+        """Run a coroutine function when those before it have ended."""
+        self._waiting.append((function, args))
+        if not self._running:
+            self._go_on()
+
+    def _go_on(self, _: object = None) -> None:
+        self._running = True
+        while self._waiting:
+            function, args = self._waiting.popleft()
+            task = self._runtime.start(function, *args)
+            if task is not None:
+                task.add_done_callback(self._go_on)
+                return
+        self._running = False
+
+
+class AsyncioRuntime(Runtime):
+    """Runs everything in the event loop that is running when it is first needed."""
+
+    def __init__(self) -> None:
+        self._idle: list[_Carrier] = []
+        self._background: set[asyncio.Task[Any]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop in which the first handler or timer ran, or None before that."""
+        return self._loop
+
+    def bind(self) -> asyncio.AbstractEventLoop:
+        """Belong to the running loop from now on, and return it."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            # A server that outlives its loop (tests do that) starts anew in the next one.
+            self._loop = loop
+            self._idle.clear()
+        return loop
+
+    def start(
+        self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any
+    ) -> asyncio.Task[Any] | None:
+        """Step a coroutine in place; it becomes a task only if it suspends.
+
+        Returns:
+            None when it has ended already, else the task that goes on with it.
+        """
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self.bind()
+        carrier = self._idle.pop() if self._idle else _Carrier(loop)
+        coroutine = function(*args)
+        context = _copy_context()
+        previous = _swap_current_task(loop, carrier.task)
+        try:
+            yielded = context.run(coroutine.send, None)
+        except (StopIteration, asyncio.CancelledError):
+            if carrier.unused:
+                self._idle.append(carrier)
+            return None
+        except Exception as error:
+            # The task in whose step this happens must not die of another's bug.
+            loop.call_exception_handler(
+                {"message": f"unhandled error in {function!r}", "exception": error}
+            )
+            return None
+        finally:
+            _swap_current_task(loop, previous)
+        carrier.gate.set_result((coroutine, context, yielded))
+        return carrier.task
+
+    def create_series(self) -> AsyncioSeries:
+        """Return something like `start` that runs its functions one after another."""
+        return AsyncioSeries(self)
+
+    def start_background_task(
+        self, target: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> asyncio.Task[Any]:
+        """Run a coroutine function as a task, which is kept from being collected.
+
+        Raises:
+            TypeError: The target is no coroutine function.
+        """
+        coroutine = target(*args, **kwargs)
+        if not inspect.isawaitable(coroutine):
+            raise TypeError(f"a background task must be a coroutine function, not {target!r}")
+        task: asyncio.Task[Any] = asyncio.ensure_future(coroutine)  # type: ignore[assignment]  # awaitables become tasks
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
+    async def sleep(self, seconds: float = 0) -> None:
+        """Wait for a number of seconds; 0 lets other tasks run once."""
+        await asyncio.sleep(seconds)
+
+    def call_later(self, delay: float, function: Callable[..., Any], *args: Any) -> Timer:
+        """Call a function `delay` seconds from now, in the loop."""
+        return self.bind().call_later(delay, function, *args)
+
+    def now(self) -> float:
+        """Return the loop's time in seconds."""
+        return self.bind().time()
+
+    def create_waiter(self) -> AsyncioWaiter:
+        """Return a waiter of the running loop."""
+        return AsyncioWaiter()
+
+    def create_event(self, *args: Any, **kwargs: Any) -> asyncio.Event:
+        """Return an `asyncio.Event`."""
+        return asyncio.Event(*args, **kwargs)
+
+    def create_queue(self, *args: Any, **kwargs: Any) -> asyncio.Queue[Any]:
+        """Return an `asyncio.Queue`."""
+        return asyncio.Queue(*args, **kwargs)
+
+    def close(self) -> None:
+        """End the idle carriers; running handlers go on."""
+        while self._idle:
+            self._idle.pop().task.cancel()
