@@ -24,8 +24,16 @@ function toBinary(_key, value) {
   return typeof value?.$binary === "string" ? Buffer.from(value.$binary, "hex") : value;
 }
 
+const running = new Set();
+
+// An error outside every promise, in an event listener say, fails whatever is running.
+process.on("uncaughtException", (error) => {
+  for (const id of running) write({ id, error: `uncaught: ${error?.stack ?? error}` });
+});
+
 async function perform(request) {
   const { id, scenario } = request;
+  running.add(id);
   const run = { ...request, cleanups: [], progress: (name) => write({ id, progress: name }) };
   try {
     if (!(scenario in scenarios)) throw new Error(`no scenario is called "${scenario}"`);
@@ -34,6 +42,7 @@ async function perform(request) {
     const cause = error?.description?.message ?? error?.context?.statusText;
     write({ id, error: `${error?.stack ?? error}${cause ? ` (${cause})` : ""}` });
   } finally {
+    running.delete(id);
     for (const cleanup of run.cleanups) cleanup();
   }
 }

@@ -285,7 +285,9 @@ export const scenarios = {
 
     [socket, sid] = await open();
     // The network goes away without a word, as seen from the client.
-    socket.io.engine.transport.doClose();
+    const { transport } = socket.io.engine;
+    if (transport.ws) transport.ws.terminate();
+    else transport.close();
     facts.gone = { sid };
     return facts;
   },
