@@ -88,7 +88,7 @@ _MODULE_OF = {
     "WSGIApp": "middleware",
 }
 
-# `import socketio` alone made these reachable in python-socketio: `socketio.exceptions.TimeoutError`.
+# In python-socketio `import socketio` alone makes these reachable, as in `socketio.exceptions`.
 _SUBMODULES = {*_MODULE_OF.values(), "packet"}
 
 _PLUGIN_NAMES = {

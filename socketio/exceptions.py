@@ -36,7 +36,7 @@ class ConnectionRefusedError(ConnectionError):
     """
 
     error_args: dict[str, object]
-    """Payload of the CONNECT_ERROR packet: ``message`` and, with more than one argument, ``data``."""
+    """Payload of the CONNECT_ERROR packet: ``message``, and ``data`` for further arguments."""
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)

@@ -7,72 +7,84 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_REDIS = "socketio-redis"
-_KOMBU = "socketio-kombu"
-_KAFKA = "socketio-kafka"
-_AIOPIKA = "socketio-aiopika"
+from .types import Flavour
 
-ASYNC_MODES: Mapping[str, str] = {
-    name: f"socketio-web[{name}]"
-    for name in ("aiohttp", "tornado", "sanic", "eventlet", "gevent", "gevent_uwsgi")
+_REDIS_SCHEMES = [
+    f"{secure}{topology}"
+    for secure in ("redis", "rediss", "valkey", "valkeys")
+    for topology in ("", "+sentinel", "+cluster")
+] + ["unix"]
+
+_ASYNC_MODES: Mapping[Flavour, tuple[str, ...]] = {
+    "async": ("aiohttp", "sanic", "tornado"),
+    "sync": ("eventlet", "gevent", "gevent_uwsgi"),
 }
-"""Install target of each async mode."""
 
-APPLICATION_PACKAGES: Mapping[str, str] = {
-    name: f"socketio-web[{name}]"
-    for name in (
+_MANAGERS: Mapping[Flavour, Mapping[str, str]] = {
+    "async": {
+        "redis": "socketio-redis",
+        "kafka": "socketio-kafka[async]",
+        "aiopika": "socketio-aiopika",
+    },
+    "sync": {
+        "redis": "socketio-redis",
+        "kafka": "socketio-kafka",
+        "kombu": "socketio-kombu",
+    },
+}
+
+_SCHEMES: Mapping[Flavour, Mapping[str, str]] = {
+    "async": {
+        **dict.fromkeys(_REDIS_SCHEMES, "socketio-redis"),
+        **dict.fromkeys(("amqp", "amqps"), "socketio-aiopika"),
+        "kafka": "socketio-kafka[async]",
+    },
+    "sync": {
+        **dict.fromkeys(_REDIS_SCHEMES, "socketio-redis"),
+        **dict.fromkeys(("amqp", "amqps", "pyamqp", "sqs"), "socketio-kombu"),
+        "kafka": "socketio-kafka",
+    },
+}
+
+_FRAMEWORKS: Mapping[Flavour, tuple[str, ...]] = {
+    "async": (
         "aiohttp",
         "django",
         "fastapi",
-        "flask",
         "litestar",
         "quart",
         "sanic",
         "starlette",
         "tornado",
-    )
+    ),
+    "sync": ("django", "flask"),
 }
-"""Install target of each framework, by the package that its application class lives in."""
 
-NOT_CALLABLE_AS_ASGI_OR_WSGI = frozenset({"aiohttp", "tornado"})
-"""Frameworks whose application has to be attached by a plugin; the others can be wrapped."""
+NEEDS_ATTACHMENT = frozenset({"aiohttp", "tornado"})
+"""Frameworks whose application is no ASGI callable although it looks like one: without their
+attachment there is no way to serve it."""
 
-SYNC_MANAGERS: Mapping[str, str] = {"redis": _REDIS, "kombu": _KOMBU, "kafka": _KAFKA}
-"""Install target of each client manager for `Server`, by its name."""
 
-ASYNC_MANAGERS: Mapping[str, str] = {
-    "redis": _REDIS,
-    "kafka": f"{_KAFKA}[async]",
-    "aiopika": _AIOPIKA,
-}
-"""Install target of each client manager for `AsyncServer`, by its name."""
+def install_target(kind: str, flavour: Flavour | None, name: str) -> str:
+    """Tell what to install to have something.
 
-_REDIS_SCHEMES = (
-    "redis",
-    "rediss",
-    "valkey",
-    "valkeys",
-    "unix",
-    "redis+sentinel",
-    "rediss+sentinel",
-    "valkey+sentinel",
-    "valkeys+sentinel",
-    "redis+cluster",
-    "rediss+cluster",
-    "valkey+cluster",
-    "valkeys+cluster",
-)
+    Args:
+        kind: The kind of thing, as in `socketio.plugins.claims.Key`.
+        flavour: Its flavour.
+        name: Its name.
 
-SYNC_SCHEMES: Mapping[str, str] = {
-    **dict.fromkeys(_REDIS_SCHEMES, _REDIS),
-    **dict.fromkeys(("amqp", "amqps", "pyamqp", "sqs", "confluentkafka"), _KOMBU),
-    "kafka": _KAFKA,
-}
-"""Install target for each URL scheme of a `Server`'s client manager."""
-
-ASYNC_SCHEMES: Mapping[str, str] = {
-    **dict.fromkeys(_REDIS_SCHEMES, _REDIS),
-    **dict.fromkeys(("amqp", "amqps"), _AIOPIKA),
-    "kafka": f"{_KAFKA}[async]",
-}
-"""Install target for each URL scheme of an `AsyncServer`'s client manager."""
+    Returns:
+        What to give to pip; empty if none of this project's distributions provides it.
+    """
+    if flavour is None:
+        return ""
+    package = name.partition(".")[0]
+    if kind == "async mode" and name in _ASYNC_MODES[flavour]:
+        return f"socketio-web[{name}]"
+    if kind in ("application type", "attachment") and package in _FRAMEWORKS[flavour]:
+        return f"socketio-web[{package}]"
+    if kind == "client manager":
+        return _MANAGERS[flavour].get(name, "")
+    if kind == "URL scheme":
+        return _SCHEMES[flavour].get(name, "")
+    return ""

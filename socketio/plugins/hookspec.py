@@ -6,6 +6,7 @@ so one that raises takes no other down.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
 import pluggy
@@ -167,3 +168,10 @@ def socketio_server_created(server: object) -> None:
     Args:
         server: The ``Server`` or ``AsyncServer``, before its first client.
     """
+
+
+def plugin_manager() -> pluggy.PluginManager:
+    """Return a plugin manager that knows the hooks and no plugin."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(sys.modules[__name__])
+    return manager

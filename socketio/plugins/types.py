@@ -149,7 +149,7 @@ class ClientManagerEntry:
         _check_tuple(self, "schemes", self.schemes, _SCHEME)
         if self.load_sync is None and self.load_async is None:
             raise ValueError(
-                f"ClientManagerEntry {self.name!r} loads nothing; give load_sync, load_async or both"
+                f"ClientManagerEntry {self.name!r} loads nothing; give it load_sync or load_async"
             )
         if self.load_sync is not None:
             _check_callable(self, "load_sync", self.load_sync)
