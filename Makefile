@@ -16,9 +16,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 PLUGINS := $(sort $(wildcard plugins/*/pyproject.toml))
 EXAMPLE_DISTS := $(sort $(wildcard examples/*/pyproject.toml))
-EDITABLE = $(foreach project,$(PLUGINS) $(EXAMPLE_DISTS),-e ./$(patsubst %/,%,$(dir $(project)))$(EXTRAS_$(notdir $(patsubst %/,%,$(dir $(project))))))
+EXAMPLE_FOLDERS := $(patsubst %/pyproject.toml,%,$(EXAMPLE_DISTS))
+PLUGIN_FOLDERS := $(patsubst %/pyproject.toml,%,$(PLUGINS))
 EXTRAS_socketio-kafka := [async]
 EXTRAS_socketio-web := [aiohttp,tornado,sanic,starlette,fastapi,quart,litestar,django,flask,eventlet,gevent]
+# Everything from the tree, editable, with the extras that install without a compiler.
+PACKAGES = -e '.[client,asyncio-client,msgpack,fast]' \
+	$(foreach folder,$(PLUGIN_FOLDERS) $(EXAMPLE_FOLDERS),-e './$(folder)$(EXTRAS_$(notdir $(folder)))')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -36,6 +40,12 @@ test: $(VENV)/.installed node-packages ## run the tests; what is missing on the 
 e2e: $(VENV)/.installed node-packages ## run the long tests too: soak, faults, every server
 	$(PYTEST) $(PYTEST_PARALLEL) -m heavy --timeout 600 $(ARGS)
 
+oldest: ## run the tests with the oldest dependencies that are promised, in an environment of its own
+	@test -e $(VENV)-oldest/bin/python || $(PYTHON) -m venv $(VENV)-oldest
+	$(PYTHON) tools/oldest.py > $(VENV)-oldest/constraints.txt
+	$(VENV)-oldest/bin/python -m pip install -q -c $(VENV)-oldest/constraints.txt $(PACKAGES) -r tools/requirements-test.txt
+	$(VENV)-oldest/bin/python -m pytest $(PYTEST_PARALLEL) $(ARGS)
+
 lint: $(VENV)/.installed-lint ## ruff, formatting, generated code up to date
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -45,7 +55,7 @@ types: $(VENV)/.installed ## mypy --strict over the core and every plugin
 	$(PY) -m mypy --strict
 
 docs: $(VENV)/.installed-docs ## build the documentation into docs/_build/html, warnings are errors
-	$(PY) -m sphinx --fail-on-warning --keep-going -b html docs docs/_build/html
+	$(PY) -m sphinx --fresh-env --fail-on-warning --keep-going -b html docs docs/_build/html
 
 bench: $(VENV)/.installed ## benchmarks side by side with the peers, into benchmarks/results.md
 	$(PY) benchmarks/run.py $(ARGS)
@@ -67,7 +77,7 @@ format: $(VENV)/.installed-lint ## format and fix what ruff can
 	$(PY) -m ruff format .
 
 clean: ## remove the environment, caches and built files
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist docs/_build e2e/node_modules
+	rm -rf $(VENV) $(VENV)-oldest .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist docs/_build e2e/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- what the targets stand on ---------------------------------------------------------------------
@@ -90,7 +100,7 @@ $(VENV)/.installed-docs: tools/requirements-docs.txt $(VENV)/.installed
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml $(PLUGINS) $(EXAMPLE_DISTS) tools/requirements-test.txt tools/requirements-lint.txt | $(PY)
-	$(PIP) install -q -e '.[client,asyncio-client,msgpack,fast]' $(EDITABLE) -r tools/requirements-test.txt -r tools/requirements-lint.txt
+	$(PIP) install -q $(PACKAGES) -r tools/requirements-test.txt -r tools/requirements-lint.txt
 	@touch $@ $(VENV)/.installed-demo $(VENV)/.installed-lint
 
 # The JavaScript client and server of the tests. Without npm, or without a registry, the tests that
