@@ -20,8 +20,8 @@ import engineio
 from engineio import base_client as engineio_base
 from engineio.exceptions import ConnectionError as EngineConnectionError
 
-from socketio.exceptions import ProtocolError
-from socketio.protocol.engine import (
+from ..exceptions import ProtocolError
+from ..protocol.engine import (
     CLOSE,
     CLOSE_PACKET,
     MESSAGE,
@@ -35,7 +35,7 @@ from socketio.protocol.engine import (
     decode_payload,
     packet_names,
 )
-from socketio.protocol.engine_client import (
+from ..protocol.engine_client import (
     Handshake,
     Outbox,
     choose_transports,
@@ -72,6 +72,7 @@ class _Connection:
         self.writing = False
         self.written: asyncio.Event | None = None
         self.silence_timer: asyncio.TimerHandle | None = None
+        self.end_reason: str | None = None
         self.closed = False
 
 
@@ -474,6 +475,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         connection = self._connection
         if connection is None or connection.closed:
             return
+        connection.end_reason = reason or self.reason.CLIENT_DISCONNECT
         if self.state == "connected" and not abort:
             self.state = "disconnecting"
             connection.outbox.add(CLOSE_PACKET)
@@ -482,7 +484,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
                     await self._drain(connection)
             except TimeoutError:
                 self.logger.info("The last packets did not leave within %s s", FLUSH_TIMEOUT)
-        self._end(connection, reason or self.reason.CLIENT_DISCONNECT)
+        self._end(connection, connection.end_reason)
         reader = connection.reader
         if reader is None:
             await self._release(connection)
@@ -515,7 +517,10 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
                 connection.reader.cancel()
 
     def _end(self, connection: _Connection, reason: str | None) -> None:
-        """Mark a session as ended and tell so, once (no one if there is no reason)."""
+        """Mark a session as ended and tell so, once (no one if there is no reason).
+
+        The reason of a disconnect that has begun goes before the one it brings about.
+        """
         if connection.closed:
             return
         connection.closed = True
@@ -529,7 +534,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         if self in engineio_base.connected_clients:
             engineio_base.connected_clients.remove(self)
         if self._on_close is not None and reason is not None:
-            self._on_close(reason)
+            self._on_close(connection.end_reason or reason)
 
     def _restart_timer(self, connection: _Connection) -> None:
         self._stop_timer(connection)

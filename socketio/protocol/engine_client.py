@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from socketio.exceptions import ProtocolError
-
+from ..exceptions import ProtocolError
 from .engine import OPEN, PROTOCOL, Packet, decode_packet, decode_payload
 
 SHOWN_BYTES: Final = 100
