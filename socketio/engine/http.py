@@ -128,10 +128,12 @@ class Response:
 STATUS_TEXT: Final = {
     200: "OK",
     204: "No Content",
+    304: "Not Modified",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
+    405: "Method Not Allowed",
     413: "Payload Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
