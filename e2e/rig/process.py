@@ -93,6 +93,11 @@ class Program:
         self.port = 0
 
     @property
+    def reference(self) -> bool:
+        """Whether this is the official JavaScript server."""
+        return self.command[0] == "node"
+
+    @property
     def url(self) -> str:
         """Base URL, without a slash at its end."""
         return f"http://127.0.0.1:{self.port}"
