@@ -41,7 +41,7 @@
 enum mode { ECHO, GROUP, ACK, CONNECT, UPGRADE, POLLING, IDLE };
 enum role { WEBSOCKET, POLL, POST };
 enum stage { CLOSED, HTTP, FRAMES };
-enum action { NOTHING, MESSAGE, OPENED, CONNECTED, PROBED };
+enum action { NOTHING, MESSAGE, OPENED, CONNECTED, PROBED, ENDED };
 enum phase { RAMP, WARMUP, WINDOW };
 
 struct client;
@@ -455,7 +455,7 @@ static void became_ready(struct client *k) {
         frame_now(&k->websocket, 8, "\x03\xe8");
         close_connection(&k->poll);
         close_connection(&k->post);
-        return;  /* the cycle starts anew when the server has closed */
+        return;  /* the cycle starts anew when the server has agreed to close */
     }
     if (!k->counted) {
         k->counted = true;
@@ -499,6 +499,8 @@ static void on_message(struct client *k) {
     }
     case ACK:
         messages++;
+        if (k->received++) record(now - k->sent[0]);
+        k->sent[0] = now;
         break;
     case UPGRADE:
         became_ready(k);
@@ -515,7 +517,7 @@ static enum action classify(struct connection *c, uint8_t opcode, const uint8_t 
     switch (opcode) {
     case 8:
         if (!k->closing) fail("the server closed websocket %u: %.*s", k->index, (int)look, data);
-        return NOTHING;
+        return ENDED;
     case 9:
         reply(10, data, look);
         return NOTHING;
@@ -596,6 +598,10 @@ static void perform(struct connection *c, enum action action) {
         return;
     case MESSAGE:
         on_message(k);
+        return;
+    case ENDED:  /* closing is agreed; not every server ends the TCP connection after it */
+        close_connection(c);
+        start_client(k);
         return;
     }
 }

@@ -1,0 +1,1 @@
+"""Client programs that are measured."""

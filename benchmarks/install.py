@@ -1,0 +1,101 @@
+"""Brings what is measured: the load generator, two virtual environments, Node's packages."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.paths import BUILD, ENVIRONMENTS, HERE, LOAD, LOGS, PROFILES, ROOT, python
+
+OUR_DISTS = (".", "plugins/socketio-web", "plugins/socketio-redis", "plugins/socketio-aiopika")
+DEADLINE = 600
+"""Seconds for one installing command."""
+
+
+class InstallError(Exception):
+    """Something that the benchmarks need is missing; the message says how to get it."""
+
+
+def _run(command: list[str], cwd: Path = ROOT) -> None:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=DEADLINE)
+    if done.returncode:
+        raise InstallError(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-3000:]}")
+
+
+def build_load() -> None:
+    """Compiles the load generator if its source is newer than the program."""
+    source = HERE / "load.c"
+    if LOAD.exists() and LOAD.stat().st_mtime > source.stat().st_mtime:
+        return
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        raise InstallError("no C compiler for benchmarks/load.c (apt-get install gcc libc6-dev)")
+    _run([compiler, "-O2", "-Wall", "-Wextra", "-o", str(LOAD), str(source)])
+
+
+def _changed(stamp: Path, *sources: Path) -> str | None:
+    """Returns the new contents of the stamp, or None if the sources are as they were."""
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    if stamp.exists() and stamp.read_text() == digest:
+        return None
+    return digest
+
+
+def build_environment(library: str) -> None:
+    """Creates the virtual environment of a library and installs the library into it.
+
+    Ours is installed as wheels, not editable: as its users have it, and a file that is edited
+    during a run does not change what is measured.
+
+    Args:
+        library: `ours` or `peer`.
+    """
+    folder = ENVIRONMENTS[library]
+    if not (folder / "bin" / "python").exists():
+        _run([sys.executable, "-m", "venv", str(folder)])
+    pip = [python(library), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    requirements = HERE / "requirements.txt"
+    manifests = [ROOT / dist / "pyproject.toml" for dist in OUR_DISTS] if library == "ours" else []
+    stamp = folder / "installed"
+    digest = _changed(stamp, requirements, *manifests)
+    if digest is not None:
+        # `-U`: both environments get the same, newest releases of what they share
+        packages = ["python-socketio>=5,<6"] if library == "peer" else ["hatchling>=1.25,<2"]
+        dists = [str(ROOT / dist) for dist in OUR_DISTS] if library == "ours" else []
+        _run([*pip, "-U", "-r", str(requirements), *packages, *dists])
+        stamp.write_text(digest)
+    if library == "ours":
+        dists = [str(ROOT / dist) for dist in OUR_DISTS]
+        _run([*pip, "--no-deps", "--no-build-isolation", "--force-reinstall", *dists])
+
+
+def build_node() -> None:
+    """Installs Node's Socket.IO server next to this file; no lock file is kept."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        raise InstallError("Node.js and npm are missing (apt-get install nodejs npm)")
+    stamp = HERE / "node_modules" / ".benchmarks"
+    digest = _changed(stamp, HERE / "package.json")
+    if digest is not None:
+        _run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"], HERE)
+        stamp.write_text(digest)
+
+
+def install(libraries: set[str]) -> None:
+    """Brings everything that the given libraries need.
+
+    Args:
+        libraries: Any of `ours`, `peer`, `node`, `bare`.
+
+    Raises:
+        InstallError: Something could not be installed.
+    """
+    for folder in (BUILD, LOGS, PROFILES):
+        folder.mkdir(exist_ok=True)
+    build_load()
+    if libraries & {"peer", "bare"}:
+        build_environment("peer")
+    if "ours" in libraries:
+        build_environment("ours")
+    if "node" in libraries:
+        build_node()

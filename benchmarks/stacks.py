@@ -1,0 +1,81 @@
+"""The servers that are measured: a library in a framework."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.paths import SERVERS, python
+
+Library = Literal["ours", "peer", "node", "bare"]
+
+LIBRARY_TITLES = {
+    "ours": "socketio",
+    "peer": "python-socketio",
+    "node": "Node socket.io",
+    "bare": "bare websocket",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """One server program.
+
+    Args:
+        library: Whose Socket.IO, or `bare` for a websocket without Socket.IO.
+        framework: Web server, with `+uvloop` when the event loop is uvloop.
+    """
+
+    library: Library
+    framework: str
+
+    @property
+    def name(self) -> str:
+        """The name on the command line and in the raw data."""
+        return f"{self.library}:{self.framework}"
+
+    @property
+    def title(self) -> str:
+        """The name in the report."""
+        return f"{LIBRARY_TITLES[self.library]}, {self.framework}"
+
+    def command(self, descriptor: int, manager: str | None = None) -> list[str]:
+        """Returns the command that starts the server.
+
+        Args:
+            descriptor: Inherited listening socket.
+            manager: URL of a broker, or None for the manager in memory.
+        """
+        if self.library == "node":
+            return ["node", str(SERVERS / "node_server.mjs"), "--fd", str(descriptor)]
+        server, _, loop = self.framework.partition("+")
+        end = ["--fd", str(descriptor)]
+        if self.library == "bare":
+            end += ["--loop", loop or "asyncio"]
+            return [python("peer"), str(SERVERS / "bare_server.py"), server, *end]
+        if server in ("threading", "gevent"):
+            return [python(self.library), str(SERVERS / "sync_server.py"), server, *end]
+        end += ["--loop", loop or "asyncio"]
+        if manager is not None:
+            end += ["--manager", manager]
+        return [python(self.library), str(SERVERS / "asyncio_server.py"), server, *end]
+
+
+def _both(*frameworks: str) -> tuple[Stack, ...]:
+    return tuple(
+        Stack(library=library, framework=framework)
+        for framework in frameworks
+        for library in ("ours", "peer")
+    )
+
+
+NODE = (Stack(library="node", framework="ws"),)
+ASYNCIO_FRAMEWORKS = ("uvicorn", "uvicorn+uvloop", "aiohttp", "aiohttp+uvloop")
+ASYNCIO = _both(*ASYNCIO_FRAMEWORKS)
+BARE = tuple(
+    Stack(library="bare", framework=framework)
+    for framework in (*ASYNCIO_FRAMEWORKS, "picows+uvloop")
+)
+TWO_FRAMEWORKS = _both("uvicorn+uvloop", "aiohttp")
+"""Where four frameworks would take too long: one with uvloop, one without."""
+CLUSTER = _both("uvicorn+uvloop")
+THREADING = _both("threading")
+GEVENT = _both("gevent")
