@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 import traceback
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ from . import __version__
 from .plugins import PluginRegistry, PluginReport
 
 _COLUMNS = ("name", "dist", "version", "status", "provides")
+_PROVIDES_WIDTH = 72  # characters
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,11 +37,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _as_text(reports: Sequence[PluginReport]) -> str:
-    rows = [
-        (report.name, report.dist or "-", report.version or "-", report.status, provided)
-        for report in reports
-        for provided in [", ".join(report.provides) or "-"]
-    ]
+    rows: list[tuple[str, ...]] = []
+    for report in reports:
+        provides = textwrap.wrap(", ".join(report.provides), _PROVIDES_WIDTH) or ["-"]
+        rows.append(
+            (report.name, report.dist or "-", report.version or "-", report.status, provides[0])
+        )
+        rows += [("", "", "", "", line) for line in provides[1:]]
     widths = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -4,8 +4,6 @@ Two distributions that write the same package leave a mixture of their files, an
 removed takes files of the other with it. Nothing good can come of importing that, so it is refused.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 
@@ -22,7 +20,7 @@ def _find_peer(package: str) -> str | None:
     # virtual environment that sees the system's packages hides a python-socketio there completely.
     folders = {os.path.dirname(package)}
     for folder in sys.path:
-        if os.path.basename(folder) in _SITE_DIRECTORIES and folder.startswith(sys.prefix):
+        if os.path.basename(folder) in _SITE_DIRECTORIES and folder.startswith(sys.prefix + os.sep):
             folders.add(folder)
     for folder in folders:
         try:

@@ -116,7 +116,7 @@ def missing(keys: Sequence[Key], plugins: Sequence[Plugin]) -> PluginError:
     message = f"there is no {key}"
     targets = {key: install_target(*key) for key in keys}
     if any(targets.values()):
-        message += f"; install it with: {_install_commands(targets)}"
+        message += f"; install it with: {_install_commands(targets, working)}"
     else:
         message += _guess(keys, working, installed)
         if broken:
@@ -168,13 +168,15 @@ def _installed(keys: Sequence[Key], plugins: Iterable[Plugin]) -> dict[str, str]
     return dict(sorted(found.items()))
 
 
-def _install_commands(targets: dict[Key, str]) -> str:
-    # Quoted, as some shells take brackets for a pattern.
-    commands = {
-        key.flavour: f'pip install "{target}"' if "[" in target else f"pip install {target}"
-        for key, target in targets.items()
-        if target
-    }
+def _install_commands(targets: dict[Key, str], plugins: Iterable[Plugin]) -> str:
+    dists = {normalise(plugin.dist) for plugin in plugins}
+    commands = {}
+    for key, target in targets.items():
+        if target:
+            # Where an older release is installed already, pip would otherwise leave it at that.
+            upgrade = "--upgrade " if normalise(target.partition("[")[0]) in dists else ""
+            quote = '"' if "[" in target else ""  # some shells take brackets for a pattern
+            commands[key.flavour] = f"pip install {upgrade}{quote}{target}{quote}"
     different = list(dict.fromkeys(commands.values()))
     if len(different) == 1:
         return different[0]

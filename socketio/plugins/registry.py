@@ -300,7 +300,9 @@ class PluginRegistry:
                 return
             # First, because a plugin that asks for something while it is imported comes back here.
             self._discovered = True
-            for plugin, load in discovery.installed_plugins():
+            # Sorted, because a folder lists its distributions in no particular order.
+            found = discovery.installed_plugins()
+            for plugin, load in sorted(found, key=lambda each: (each[0].name, each[0].dist)):
                 self._add_installed(plugin, load)
 
     def _add_installed(self, plugin: Plugin, load: Callable[[], object]) -> None:
