@@ -38,6 +38,7 @@ NAMES: dict[str, str] = {
     # packages and modules
     "_async": "_sync",
     "async_client": "client",
+    "asynchronous": "synchronous",
     # the library's classes
     "AsyncClient": "Client",
     "AsyncClientNamespace": "ClientNamespace",
@@ -50,6 +51,7 @@ NAMES: dict[str, str] = {
     "AsyncSimpleClient": "SimpleClient",
     "AsyncioRuntime": "ThreadingRuntime",
     # the language's own
+    "AbstractAsyncContextManager": "AbstractContextManager",
     "AsyncIterator": "Iterator",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",

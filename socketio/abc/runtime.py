@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 
@@ -94,6 +95,10 @@ class Runtime(ABC):
     @abstractmethod
     def create_waiter(self) -> Waiter:
         """Return a new `Waiter`."""
+
+    @abstractmethod
+    def create_lock(self) -> AbstractContextManager[Any]:
+        """Return what `with` takes so that no other thread is in such a block meanwhile."""
 
     @abstractmethod
     def create_event(self, *args: Any, **kwargs: Any) -> Any:

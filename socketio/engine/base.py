@@ -358,6 +358,12 @@ class BaseEngine:
             session.end(Reason.SERVER_DISCONNECT)
         self._schedule(now)
 
+    def begin_shutdown(self) -> None:
+        """Take no new sessions and close those there are; `shutdown` waits for the rest."""
+        self.stopping = True
+        for session in list(self.sessions.values()):
+            session.end(Reason.SERVER_DISCONNECT)
+
     def stop_timer(self) -> None:
         """Cancel the timer; it starts again with the next session."""
         if self._timer is not None:

@@ -6,6 +6,7 @@ and the transport that carries it now.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ProtocolError
@@ -81,6 +82,11 @@ class Session(SessionProtocol):
             self.fail(
                 f"the client has not read {self._outbox_size} bytes; see max_outbox_size"
             )
+
+    def send_all(self, packets: Iterable[Packet]) -> None:
+        """Send packets that belong together, with nothing in between."""
+        for packet in packets:
+            self.send(packet)
 
     def receive(self, message: str | bytes) -> None:
         """Take one websocket message of the client; a bad one ends the session."""

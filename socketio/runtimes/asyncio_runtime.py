@@ -7,6 +7,7 @@ what they do.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
 import sys
@@ -32,6 +33,9 @@ else:
         if task is not None:
             tasks._enter_task(loop, task)
         return current
+
+
+_NO_LOCK = contextlib.nullcontext()
 
 
 class _Carrier:
@@ -260,6 +264,10 @@ class AsyncioRuntime(Runtime):
     def create_waiter(self) -> AsyncioWaiter:
         """Return a waiter of the running loop."""
         return AsyncioWaiter()
+
+    def create_lock(self) -> contextlib.AbstractContextManager[Any]:
+        """Return a lock that does nothing: an event loop is one thread."""
+        return _NO_LOCK
 
     def create_event(self, *args: Any, **kwargs: Any) -> asyncio.Event:
         """Return an `asyncio.Event`."""

@@ -181,10 +181,8 @@ class AsyncEngine(BaseEngine):
 
     async def shutdown(self) -> None:
         """Close all sessions, and give their last packets `close_timeout` seconds to leave."""
-        self.stopping = True
         sessions = list(self.sessions.values())
-        for session in sessions:
-            session.end(Reason.SERVER_DISCONNECT)
+        self.begin_shutdown()
         self.stop_timer()
         deadline = self.runtime.now() + self.config.close_timeout
         while any(session.outbox for session in sessions) and self.runtime.now() < deadline:

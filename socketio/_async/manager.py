@@ -1,0 +1,101 @@
+"""The client manager of one process, which holds its clients in memory.
+
+Called by servers for everything that concerns several clients or their rooms; it knows ids and
+rooms, and hands encoded packets to the server for delivery.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._core.rooms import Room, as_set
+from ..base_manager import BaseManager
+
+
+class AsyncManager(BaseManager):
+    """The client manager of a server that is one process."""
+
+    def can_disconnect(self, sid: str, namespace: str) -> bool:
+        """Tell whether a client is connected to this very server."""
+        return self.is_connected(sid, namespace)
+
+    async def emit(
+        self,
+        event: str,
+        data: Any,
+        namespace: str | None = None,
+        room: Room = None,
+        skip_sid: Any = None,
+        callback: Any = None,
+        to: Room = None,
+        **kwargs: Any,
+    ) -> None:
+        """Send an event to the clients in a room.
+
+        Args:
+            event: The event's name.
+            data: Its arguments: a tuple for several, None for none.
+            namespace: The namespace; None means `/`.
+            room: A room, a list of rooms, or None for everyone in the namespace.
+            skip_sid: A client, or an iterable of clients, to leave out.
+            callback: Called with the values of each client's ack.
+            to: Another name of `room`.
+            **kwargs: Further arguments of other managers, without meaning here.
+        """
+        namespace = namespace or "/"
+        members = self.table.members(namespace, room if to is None else to)
+        if skip_sid:
+            skipped = as_set(skip_sid)
+            members = {sid: eio for sid, eio in members.items() if sid not in skipped}
+        if callback is None:
+            if members:
+                self.server.deliver(members, namespace, event, data)
+            return
+        if not members:
+            self.unreachable(callback)
+        for sid, eio_sid in list(members.items()):
+            ack_id = self.add_callback(sid, callback)
+            self.server.deliver({sid: eio_sid}, namespace, event, data, ack_id)
+
+    async def disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
+        """Forget a client that has gone.
+
+        Args:
+            sid: The client.
+            namespace: Its namespace.
+            **kwargs: Further arguments of other managers, without meaning here.
+        """
+        self.basic_disconnect(sid, namespace, **kwargs)
+
+    async def enter_room(
+        self, sid: str, namespace: str, room: Room, eio_sid: str | None = None
+    ) -> None:
+        """Put a client into a room; see `BaseManager.basic_enter_room`."""
+        self.basic_enter_room(sid, namespace, room, eio_sid)
+
+    async def leave_room(self, sid: str, namespace: str, room: Room) -> None:
+        """Take a client out of a room."""
+        self.basic_leave_room(sid, namespace, room)
+
+    async def close_room(self, room: Room, namespace: str) -> None:
+        """Take every client out of a room; see `BaseManager.basic_close_room`."""
+        self.basic_close_room(room, namespace)
+
+    async def trigger_callback(self, sid: str, id: int, data: list[Any]) -> None:
+        """Call back who waits for an ack; an unknown or repeated one is ignored.
+
+        Args:
+            sid: The client that answered.
+            id: The ack's id.
+            data: The values it sent.
+        """
+        callback = self.pop_callback(sid, id)
+        if callback is None:
+            self.get_logger().debug("unknown ack %d of %s ignored", id, sid)
+            return
+        result = callback(*data)
+        if hasattr(result, "__await__"):  # async: only
+            await result  # async: only
+
+    async def shutdown(self) -> None:
+        """Release what the manager holds; nothing here."""

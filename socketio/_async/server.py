@@ -1,0 +1,567 @@
+"""The Socket.IO server.
+
+Called by applications, and by the engine through `BaseServer`; it knows the engine, the client
+manager and the application's handlers.
+"""
+
+from __future__ import annotations
+
+import asyncio  # async: only
+import builtins
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ..base_manager import BaseManager
+from ..base_server import BaseServer, Client, check_outgoing_event
+from ..engine.asynchronous.engine import AsyncEngine
+from ..engine.config import EngineConfig
+from ..engine.session import Reason, Session
+from ..exceptions import ConnectionRefusedError, TimeoutError
+from ..protocol.packets import ACK, DISCONNECT
+from .manager import AsyncManager
+from .namespace import AsyncNamespace
+
+
+class AsyncServer(BaseServer):
+    """A Socket.IO server (protocol 5), mounted into an application by `attach` or a wrapper.
+
+    Args:
+        client_manager: A manager, or the URL of one such as `redis://…`, that connects this
+            server with those of other processes; None keeps everything in memory.
+        logger: True to log at level INFO, a logger of your own, or False for errors only.
+        serializer: `'default'`, `'msgpack'` or a subclass of `socketio.packet.Packet`.
+        json: An object with `dumps` and `loads` for this server's packets; None for the fastest
+            one that is installed.
+        async_handlers: Whether handlers of one client may overlap; they start in the order of
+            its events in any case. False runs them one after another.
+        always_connect: Whether clients are connected before the connect handler has run.
+        namespaces: Names that clients may connect to besides those that have handlers, or `'*'`
+            for any; None means `['/']`.
+        plugins: Plugin modules to use without their being installed.
+        engineio_logger: Like `logger`, for the transport below.
+        **kwargs: Options of the engine; see `socketio.engine.config.EngineConfig`.
+
+    Raises:
+        TypeError: An argument that does not exist, or a value of a wrong type.
+        ValueError: A value out of range.
+        PluginError: The async mode, serializer or manager needs a plugin; the message names it.
+    """
+
+    # async: begin
+    flavour = "async"
+    # async: end
+    # sync: flavour = "sync"
+    eio: AsyncEngine
+    manager: AsyncManager
+
+    # async: begin
+    def __init__(
+        self,
+        client_manager: Any = None,
+        logger: logging.Logger | bool = False,
+        json: Any = None,
+        async_handlers: bool = True,
+        namespaces: list[str] | tuple[str, ...] | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            client_manager=client_manager,
+            logger=logger,
+            json=json,
+            async_handlers=async_handlers,
+            namespaces=namespaces,
+            **kwargs,
+        )
+
+    # async: end
+    # sync: def __init__(
+    # sync:     self,
+    # sync:     client_manager: Any = None,
+    # sync:     logger: logging.Logger | bool = False,
+    # sync:     serializer: Any = "default",
+    # sync:     json: Any = None,
+    # sync:     async_handlers: bool = True,
+    # sync:     always_connect: bool = False,
+    # sync:     namespaces: list[str] | tuple[str, ...] | str | None = None,
+    # sync:     **kwargs: Any,
+    # sync: ) -> None:
+    # sync:     super().__init__(
+    # sync:         client_manager=client_manager,
+    # sync:         logger=logger,
+    # sync:         serializer=serializer,
+    # sync:         json=json,
+    # sync:         async_handlers=async_handlers,
+    # sync:         always_connect=always_connect,
+    # sync:         namespaces=namespaces,
+    # sync:         **kwargs,
+    # sync:     )
+
+    def _create_engine(self, config: EngineConfig, logger: logging.Logger) -> AsyncEngine:
+        return AsyncEngine(config, self.registry, logger)
+
+    def _default_manager(self) -> BaseManager:
+        return AsyncManager()
+
+    def is_asyncio_based(self) -> bool:
+        """Tell whether this server runs in an event loop."""
+        return self.flavour == "async"
+
+    def register_namespace(self, namespace_handler: AsyncNamespace) -> None:
+        """Register a class-based namespace.
+
+        Args:
+            namespace_handler: The instance; it serves all clients of its namespace.
+
+        Raises:
+            ValueError: It is no namespace, or one of the other flavour.
+        """
+        self._register_namespace(namespace_handler, AsyncNamespace, "AsyncNamespace")
+
+    # -- sending --------------------------------------------------------------------------
+
+    async def emit(
+        self,
+        event: str,
+        data: Any = None,
+        to: Any = None,
+        room: Any = None,
+        skip_sid: Any = None,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+        ignore_queue: bool = False,
+    ) -> None:
+        """Send an event to clients.
+
+        Args:
+            event: The event's name.
+            data: str, bytes, number, bool, None, list or dict; a tuple for several arguments,
+                None for none.
+            to: A client, a room or a list of these; an empty list or string is nobody, None is
+                everyone in the namespace.
+            room: Another name of `to`.
+            skip_sid: A client, or an iterable of clients, to leave out.
+            namespace: The namespace; None means `/`.
+            callback: Called with the values of the ack, once for each client that answers.
+            ignore_queue: Reach only clients of this process, without the message queue.
+
+        Raises:
+            ValueError: A reserved event name, or NaN in the data.
+            TypeError: The data holds a value that cannot be sent.
+        """
+        check_outgoing_event(event)
+        # async: begin
+        loop = self.runtime.loop
+        if loop is not None and loop is not asyncio.get_running_loop() and loop.is_running():
+            # Another thread's loop must not touch the clients of this one.
+            emitting = self.emit(event, data, to, room, skip_sid, namespace, callback, ignore_queue)
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(emitting, loop))
+            return
+        # async: end
+        await self.manager.emit(
+            event,
+            data,
+            namespace or "/",
+            room=room if to is None else to,
+            skip_sid=skip_sid,
+            callback=callback,
+            ignore_queue=ignore_queue,
+        )
+
+    async def send(
+        self,
+        data: Any,
+        to: Any = None,
+        room: Any = None,
+        skip_sid: Any = None,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+        ignore_queue: bool = False,
+    ) -> None:
+        """Send the event `message`; see `emit`."""
+        await self.emit(
+            "message",
+            data=data,
+            to=to,
+            room=room,
+            skip_sid=skip_sid,
+            namespace=namespace,
+            callback=callback,
+            ignore_queue=ignore_queue,
+        )
+
+    async def call(
+        self,
+        event: str,
+        data: Any = None,
+        to: str | None = None,
+        sid: str | None = None,
+        namespace: str | None = None,
+        timeout: float | None = 60,
+        ignore_queue: bool = False,
+    ) -> Any:
+        """Send an event to one client and wait for its ack.
+
+        Args:
+            event: The event's name.
+            data: Its arguments; see `emit`.
+            to: The client.
+            sid: Another name of `to`.
+            namespace: Its namespace; None means `/`.
+            timeout: Seconds to wait; None waits for ever.
+            ignore_queue: Reach only clients of this process, without the message queue.
+
+        Returns:
+            The value that the client answered; None for no value, a tuple for several.
+
+        Raises:
+            TimeoutError: No answer in time, or the client is gone.
+            ValueError: No client is given: an event for everyone has no one answer.
+            RuntimeError: `async_handlers=False`: the answer could not be received meanwhile.
+        """
+        target = to or sid
+        if target is None:
+            raise ValueError("Cannot use call() to broadcast.")
+        if not self.async_handlers:
+            raise RuntimeError("Cannot use call() when async_handlers is False.")
+        acknowledged = _Acknowledged(self.runtime.create_waiter())
+        await self.emit(
+            event,
+            data=data,
+            to=target,
+            namespace=namespace,
+            callback=acknowledged,
+            ignore_queue=ignore_queue,
+        )
+        try:
+            answer = await acknowledged.waiter.wait(timeout)
+        except builtins.TimeoutError as error:
+            raise TimeoutError(str(error) or f"no answer to {event!r} in {timeout} s") from None
+        return None if not answer else answer[0] if len(answer) == 1 else answer
+
+    # -- rooms ----------------------------------------------------------------------------
+
+    async def enter_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
+        """Put a client into a room.
+
+        Args:
+            sid: The client.
+            room: The room, which need not exist.
+            namespace: Their namespace; None means `/`.
+
+        Raises:
+            ValueError: The client is not connected, or the room is another client's own.
+        """
+        await self.manager.enter_room(sid, namespace or "/", room)
+
+    async def leave_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
+        """Take a client out of a room; harmless when it is not in it.
+
+        Args:
+            sid: The client.
+            room: The room.
+            namespace: Their namespace; None means `/`.
+        """
+        await self.manager.leave_room(sid, namespace or "/", room)
+
+    async def close_room(self, room: Any, namespace: str | None = None) -> None:
+        """Take every client out of a room.
+
+        Args:
+            room: The room.
+            namespace: Its namespace; None means `/`.
+
+        Raises:
+            ValueError: The room is a client's own.
+        """
+        await self.manager.close_room(room, namespace or "/")
+
+    # -- sessions -------------------------------------------------------------------------
+
+    async def get_session(self, sid: str, namespace: str | None = None) -> dict[str, Any]:
+        """Return the application's data of a client, a dict that may be changed in place.
+
+        Args:
+            sid: The client.
+            namespace: Its namespace; None means `/`.
+
+        Raises:
+            KeyError: The client is not connected to this process.
+        """
+        data: dict[str, Any] = self._storage(sid, namespace).setdefault(namespace or "/", {})
+        return data
+
+    async def save_session(
+        self, sid: str, session: dict[str, Any], namespace: str | None = None
+    ) -> None:
+        """Replace the application's data of a client.
+
+        Args:
+            sid: The client.
+            session: The data; it lives as long as the connection.
+            namespace: The client's namespace; None means `/`.
+
+        Raises:
+            KeyError: The client is not connected to this process.
+        """
+        self._storage(sid, namespace)[namespace or "/"] = session
+
+    @asynccontextmanager
+    async def session(
+        self, sid: str, namespace: str | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Give the application's data of a client, and save it at the end of the block.
+
+        Args:
+            sid: The client.
+            namespace: Its namespace; None means `/`.
+
+        Raises:
+            KeyError: The client is not connected to this process.
+        """
+        data = await self.get_session(sid, namespace)
+        yield data
+        await self.save_session(sid, data, namespace)
+
+    # -- connections ----------------------------------------------------------------------
+
+    async def disconnect(
+        self,
+        sid: str,
+        namespace: str | None = None,
+        ignore_queue: bool = False,
+        close: bool = False,
+    ) -> None:
+        """Disconnect a client from a namespace; its disconnect handler has run on return.
+
+        Args:
+            sid: The client; one that is gone is no error.
+            namespace: The namespace; None means `/`.
+            ignore_queue: Look only at clients of this process, without the message queue.
+            close: Also close the transport, and with it the client's other namespaces.
+        """
+        namespace = namespace or "/"
+        if ignore_queue:
+            here = self.manager.eio_sid_from_sid(sid, namespace) is not None
+        else:
+            here = await self._can_disconnect(sid, namespace)
+        if not here:
+            return
+        eio_sid = self.manager.eio_sid_from_sid(sid, namespace)
+        session = self._sessions.get(eio_sid) if eio_sid is not None else None
+        if session is None:
+            return
+        client: Client = session.client
+        connected = namespace in client.namespaces and namespace not in client.pending
+        if connected:
+            self._send_packet(session, DISCONNECT, None, namespace)
+        leaving = self._leave(session, namespace, Reason.SERVER_DISCONNECT)
+        if leaving is not None:
+            # async: begin
+            await asyncio.shield(leaving)
+            # async: end
+            # sync: leaving.join()
+        if close and connected:
+            session.end(Reason.SERVER_DISCONNECT)
+
+    async def _can_disconnect(self, sid: str, namespace: str) -> bool:
+        """Tell whether a client is of this process; if not, the manager may tell the others."""
+        if self.manager.eio_sid_from_sid(sid, namespace) is not None:
+            return True
+        # async: begin
+        can = self.manager.can_disconnect(sid, namespace)
+        return bool(await can) if hasattr(can, "__await__") else bool(can)
+        # async: end
+        # sync: return bool(self.manager.can_disconnect(sid, namespace))
+
+    async def shutdown(self) -> None:
+        """Close all connections and stop; the disconnect handlers have run on return.
+
+        Clients see a transport that closes, and reconnect when the server comes back. What waits
+        to be sent has `close_timeout` seconds to leave.
+        """
+        await self.eio.shutdown()
+        deadline = self.runtime.now() + self.eio.config.close_timeout
+        while self._sessions and self.runtime.now() < deadline:
+            await self.runtime.sleep(0.01)
+        await self.manager.shutdown()
+
+    async def handle_request(self, *args: Any, **kwargs: Any) -> Any:
+        """Serve one request of the web server, in the terms of the async mode."""
+        return await self.eio.handle_request(*args, **kwargs)
+
+    # -- background tasks -----------------------------------------------------------------
+
+    def start_background_task(
+        self, target: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Run a function beside the handlers, in the way of the async mode.
+
+        Args:
+            target: The function (a coroutine function for an asyncio server).
+            *args: Its arguments.
+            **kwargs: Its arguments by name.
+
+        Returns:
+            A task, or an object with the methods of `threading.Thread`.
+        """
+        return self.runtime.start_background_task(target, *args, **kwargs)
+
+    async def sleep(self, seconds: float = 0) -> None:
+        """Wait, in the way of the async mode.
+
+        Args:
+            seconds: How long; 0 lets others run once.
+        """
+        await self.runtime.sleep(seconds)
+
+    # -- running handlers -----------------------------------------------------------------
+
+    async def session_opened(self, session: Session) -> Any:
+        """Note a new engine session; Socket.IO accepts each, its namespaces may refuse."""
+        self._open(session)
+        return None
+
+    def _receive_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
+        self.runtime.start(self._run_ack, sid, ack_id, data)
+
+    async def _run_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
+        try:
+            await self.manager.trigger_callback(sid, ack_id, data)
+        except Exception:
+            self.logger.exception("callback of an ack failed")
+
+    async def _run_event(
+        self, session: Session, namespace: str, sid: str, data: list[Any], ack_id: int | None
+    ) -> None:
+        """Run the handler of an event, and answer with what it returns."""
+        event = data[0]
+        handler = self.table.find(namespace, event)
+        try:
+            if handler is not None:
+                data[0] = sid
+                result = handler.function(*handler.prefix, *data)
+                if handler.is_coroutine or hasattr(result, "__await__"):  # async: only
+                    result = await result  # async: only
+            else:
+                found = self.table.find_class(namespace)
+                if found is None:
+                    return
+                result = await found[0].trigger_event(event, *found[1], sid, *data[1:])
+            if ack_id is not None:
+                if result is None:
+                    answer = []
+                elif isinstance(result, tuple):
+                    answer = list(result)
+                else:
+                    answer = [result]
+                self._send_packet(session, ACK, answer, namespace, ack_id)
+        except Exception:
+            self.logger.exception("handler of %r in %s failed", event, namespace)
+
+    async def _run_connect(
+        self, session: Session, namespace: str, sid: str, auth: Any
+    ) -> None:
+        """Run the connect handler, and accept or refuse the client as it says."""
+        client: Client = session.client
+        if self.always_connect:
+            self._accept(session, namespace, sid)
+        refusal: dict[str, Any] | None = None
+        try:
+            result = await self._trigger_connect(namespace, sid, session.environ, auth)
+            if result is False:
+                refusal = ConnectionRefusedError().error_args
+        except ConnectionRefusedError as error:
+            refusal = error.error_args
+        except builtins.ConnectionRefusedError:
+            refusal = {"message": "Connection refused by server"}
+        except Exception:
+            self.logger.exception("connect handler of %s failed, the client is refused", namespace)
+            refusal = {"message": "Internal server error"}
+        if refusal is None and (namespace, sid) in self.manager.pending_disconnect:
+            if session.closed:
+                await self._connected_too_late(session, namespace, sid)
+                return
+            refusal = ConnectionRefusedError().error_args
+        if refusal is None:
+            if not self.always_connect:
+                self._accept(session, namespace, sid)
+            if session.closed and namespace in client.namespaces:
+                self._leave(session, namespace, session.ended or Reason.TRANSPORT_CLOSE)
+            return
+        if self.always_connect:
+            # A refusal after CONNECT is a plain DISCONNECT, which carries no data.
+            if namespace in client.namespaces:
+                self._send_packet(session, DISCONNECT, None, namespace)
+        else:
+            self._refuse(session, namespace, refusal)
+        self._reject(session, namespace, sid)
+
+    async def _connected_too_late(self, session: Session, namespace: str, sid: str) -> None:
+        """Undo what an accepting connect handler did for a client that is gone by now."""
+        client: Client = session.client
+        client.pending.pop(namespace, None)
+        if client.namespaces.pop(namespace, None) is not None:
+            client.closing += 1
+            await self._run_disconnect(
+                session, namespace, sid, session.ended or Reason.TRANSPORT_CLOSE
+            )
+
+    async def _trigger_connect(
+        self, namespace: str, sid: str, environ: dict[str, Any], auth: Any
+    ) -> Any:
+        handler = self.table.find(namespace, "connect")
+        if handler is None:
+            found = self.table.find_class(namespace)
+            if found is None:
+                return True
+            return await found[0].trigger_event("connect", *found[1], sid, environ, auth)
+        if handler.legacy:
+            result = handler.function(*handler.prefix, sid, environ)
+        else:
+            result = handler.function(*handler.prefix, sid, environ, auth)
+        if handler.is_coroutine or hasattr(result, "__await__"):  # async: only
+            result = await result  # async: only
+        return result
+
+    async def _run_disconnect(
+        self, session: Session, namespace: str, sid: str, reason: str
+    ) -> None:
+        """Run the disconnect handler, then forget the client."""
+        try:
+            handler = self.table.find(namespace, "disconnect")
+            if handler is None:
+                found = self.table.find_class(namespace)
+                if found is not None:
+                    await found[0].trigger_event("disconnect", *found[1], sid, reason)
+            else:
+                if handler.legacy:
+                    result = handler.function(*handler.prefix, sid)
+                else:
+                    result = handler.function(*handler.prefix, sid, reason)
+                if handler.is_coroutine or hasattr(result, "__await__"):  # async: only
+                    await result  # async: only
+                # sync: del result
+        except Exception:
+            self.logger.exception("disconnect handler of %s failed", namespace)
+        finally:
+            await self.manager.disconnect(sid, namespace, ignore_queue=True)
+            session.client.closing -= 1
+            self._forget_if_closed(session)
+
+
+class _Acknowledged:
+    """The callback of `call`: hands the answer to who waits for it."""
+
+    __slots__ = ("waiter",)
+
+    def __init__(self, waiter: Any) -> None:
+        self.waiter = waiter
+
+    def __call__(self, *args: Any) -> None:
+        self.waiter.set(args)
+
+    def fail(self) -> None:
+        """End the wait: the client will never answer."""
+        self.waiter.fail(builtins.TimeoutError("the client is gone, it will not answer"))

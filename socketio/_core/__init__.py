@@ -1,0 +1,1 @@
+"""What servers and managers know, as plain data: handlers, rooms, messages between processes."""

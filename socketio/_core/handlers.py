@@ -1,0 +1,169 @@
+"""The application's event handlers, and which one an event belongs to.
+
+Called by servers and clients when a handler is registered and when an event arrives; it knows
+functions and their signatures, and nothing of connections.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, Final
+
+CATCH_ALL: Final = "*"
+
+Function = Callable[..., Any]
+
+
+class Handler:
+    """A registered function, with what must be known to call it.
+
+    Args:
+        function: The application's function.
+        prefix: Arguments that go before those of the event (the names behind a catch-all).
+        legacy: Whether the function takes one argument less than the event has (`connect`
+            without auth, `disconnect` without a reason).
+    """
+
+    __slots__ = ("function", "is_coroutine", "legacy", "prefix")
+
+    def __init__(
+        self, function: Function, prefix: tuple[Any, ...] = (), legacy: bool = False
+    ) -> None:
+        self.function = function
+        self.prefix = prefix
+        self.legacy = legacy
+        self.is_coroutine = is_coroutine_function(function)
+
+
+def is_coroutine_function(function: Any) -> bool:
+    """Tell whether calling an object gives a coroutine, whatever it is wrapped in."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004  # not a test for being callable
+    )
+
+
+def positional_range(function: Function) -> tuple[int, float] | None:
+    """Return the fewest and the most positional arguments a function takes; None: unknown."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some builtins have no signature
+        return None
+    fewest, most = 0, 0.0
+    for parameter in parameters:
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            most += 1
+            fewest += parameter.default is parameter.empty
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            most = float("inf")
+        elif parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
+            raise TypeError(
+                f"{function!r} cannot be an event handler: its argument {parameter.name!r} "
+                "can only be given by name"
+            )
+    return fewest, most
+
+
+def check_arity(function: Function, event: str, counts: tuple[int, ...], names: str) -> int:
+    """Refuse a handler that cannot take an event's arguments.
+
+    Args:
+        function: The handler.
+        event: The event's name, for the message.
+        counts: The numbers of arguments it may be called with, the best first.
+        names: What the arguments are, for the message.
+
+    Returns:
+        The first of `counts` that the handler takes.
+
+    Raises:
+        TypeError: It takes none of them.
+    """
+    bounds = positional_range(function)
+    if bounds is None:
+        return counts[0]
+    for count in counts:
+        if bounds[0] <= count <= bounds[1]:
+            return count
+    raise TypeError(f"the handler {function!r} of {event!r} must take the arguments ({names})")
+
+
+def check_minimum(function: Function, event: str, count: int, names: str) -> None:
+    """Refuse a handler that takes fewer arguments than every event has.
+
+    Raises:
+        TypeError: It does.
+    """
+    bounds = positional_range(function)
+    if bounds is not None and bounds[1] < count:
+        raise TypeError(f"the handler {function!r} of {event!r} must take the arguments ({names})")
+
+
+class HandlerTable:
+    """Functions by namespace and event, class-based namespaces by name, and how to choose.
+
+    A function wins over a class, an exact name over a catch-all, an exact namespace over the
+    catch-all namespace.
+
+    Args:
+        reserved: Events of the life cycle, which no catch-all receives.
+    """
+
+    def __init__(self, reserved: frozenset[str]) -> None:
+        self.functions: dict[str, dict[Any, Function]] = {}
+        self.classes: dict[str, Any] = {}
+        self._reserved = reserved
+        self._legacy: set[tuple[str, Any]] = set()
+        self._chosen: dict[tuple[str, Any], Handler | None] = {}
+
+    def add(self, namespace: str, event: Any, function: Function, legacy: bool = False) -> None:
+        """Register a function; it replaces the one that was there."""
+        self.functions.setdefault(namespace, {})[event] = function
+        (self._legacy.add if legacy else self._legacy.discard)((namespace, event))
+        self._chosen.clear()
+
+    def add_class(self, namespace: str, handler: Any) -> None:
+        """Register a class-based namespace; it replaces the one that was there."""
+        self.classes[namespace] = handler
+        self._chosen.clear()
+
+    def __contains__(self, namespace: str) -> bool:
+        """Whether a namespace has any handler of its own."""
+        return namespace in self.functions or namespace in self.classes
+
+    def names(self) -> list[str]:
+        """Return the namespaces that have handlers, without the catch-all."""
+        return [name for name in (self.functions | self.classes) if name != CATCH_ALL]
+
+    def find(self, namespace: str, event: Any) -> Handler | None:
+        """Return the function that an event belongs to, or None."""
+        try:
+            return self._chosen[namespace, event]
+        except KeyError:
+            handler = self._choose(namespace, event)
+            if len(self._chosen) < 1000:  # names come from clients: the cache is bounded
+                self._chosen[namespace, event] = handler
+            return handler
+
+    def _choose(self, namespace: str, event: Any) -> Handler | None:
+        for place, before in ((namespace, ()), (CATCH_ALL, (namespace,))):
+            functions = self.functions.get(place)
+            if functions is None or (place == CATCH_ALL and namespace == CATCH_ALL):
+                continue
+            # A client that sends the event `*` means no catch-all handler: that gets it by name.
+            if event in functions and event != CATCH_ALL:
+                return Handler(functions[event], before, (place, event) in self._legacy)
+            if event not in self._reserved and CATCH_ALL in functions:
+                return Handler(functions[CATCH_ALL], (event, *before))
+        return None
+
+    def find_class(self, namespace: str) -> tuple[Any, tuple[Any, ...]] | None:
+        """Return the class-based namespace of a name and the arguments to put first."""
+        if namespace in self.classes:
+            return self.classes[namespace], ()
+        if CATCH_ALL in self.classes:
+            return self.classes[CATCH_ALL], (namespace,)
+        return None

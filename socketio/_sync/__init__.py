@@ -1,0 +1,2 @@
+# Generated from socketio/_async/__init__.py by tools/unasync.py, do not edit.
+"""The asyncio flavour of servers, clients, namespaces and managers."""

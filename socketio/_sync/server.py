@@ -1,0 +1,509 @@
+# Generated from socketio/_async/server.py by tools/unasync.py, do not edit.
+"""The Socket.IO server.
+
+Called by applications, and by the engine through `BaseServer`; it knows the engine, the client
+manager and the application's handlers.
+"""
+
+from __future__ import annotations
+
+import builtins
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..base_manager import BaseManager
+from ..base_server import BaseServer, Client, check_outgoing_event
+from ..engine.config import EngineConfig
+from ..engine.session import Reason, Session
+from ..engine.synchronous.engine import Engine
+from ..exceptions import ConnectionRefusedError, TimeoutError
+from ..protocol.packets import ACK, DISCONNECT
+from .manager import Manager
+from .namespace import Namespace
+
+
+class Server(BaseServer):
+    """A Socket.IO server (protocol 5), mounted into an application by `attach` or a wrapper.
+
+    Args:
+        client_manager: A manager, or the URL of one such as `redis://…`, that connects this
+            server with those of other processes; None keeps everything in memory.
+        logger: True to log at level INFO, a logger of your own, or False for errors only.
+        serializer: `'default'`, `'msgpack'` or a subclass of `socketio.packet.Packet`.
+        json: An object with `dumps` and `loads` for this server's packets; None for the fastest
+            one that is installed.
+        async_handlers: Whether handlers of one client may overlap; they start in the order of
+            its events in any case. False runs them one after another.
+        always_connect: Whether clients are connected before the connect handler has run.
+        namespaces: Names that clients may connect to besides those that have handlers, or `'*'`
+            for any; None means `['/']`.
+        plugins: Plugin modules to use without their being installed.
+        engineio_logger: Like `logger`, for the transport below.
+        **kwargs: Options of the engine; see `socketio.engine.config.EngineConfig`.
+
+    Raises:
+        TypeError: An argument that does not exist, or a value of a wrong type.
+        ValueError: A value out of range.
+        PluginError: The async mode, serializer or manager needs a plugin; the message names it.
+    """
+
+    flavour = "sync"
+    eio: Engine
+    manager: Manager
+
+    def __init__(
+        self,
+        client_manager: Any = None,
+        logger: logging.Logger | bool = False,
+        serializer: Any = "default",
+        json: Any = None,
+        async_handlers: bool = True,
+        always_connect: bool = False,
+        namespaces: list[str] | tuple[str, ...] | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            client_manager=client_manager,
+            logger=logger,
+            serializer=serializer,
+            json=json,
+            async_handlers=async_handlers,
+            always_connect=always_connect,
+            namespaces=namespaces,
+            **kwargs,
+        )
+
+    def _create_engine(self, config: EngineConfig, logger: logging.Logger) -> Engine:
+        return Engine(config, self.registry, logger)
+
+    def _default_manager(self) -> BaseManager:
+        return Manager()
+
+    def is_asyncio_based(self) -> bool:
+        """Tell whether this server runs in an event loop."""
+        return self.flavour == "async"
+
+    def register_namespace(self, namespace_handler: Namespace) -> None:
+        """Register a class-based namespace.
+
+        Args:
+            namespace_handler: The instance; it serves all clients of its namespace.
+
+        Raises:
+            ValueError: It is no namespace, or one of the other flavour.
+        """
+        self._register_namespace(namespace_handler, Namespace, "Namespace")
+
+    # -- sending --------------------------------------------------------------------------
+
+    def emit(
+        self,
+        event: str,
+        data: Any = None,
+        to: Any = None,
+        room: Any = None,
+        skip_sid: Any = None,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+        ignore_queue: bool = False,
+    ) -> None:
+        """Send an event to clients.
+
+        Args:
+            event: The event's name.
+            data: str, bytes, number, bool, None, list or dict; a tuple for several arguments,
+                None for none.
+            to: A client, a room or a list of these; an empty list or string is nobody, None is
+                everyone in the namespace.
+            room: Another name of `to`.
+            skip_sid: A client, or an iterable of clients, to leave out.
+            namespace: The namespace; None means `/`.
+            callback: Called with the values of the ack, once for each client that answers.
+            ignore_queue: Reach only clients of this process, without the message queue.
+
+        Raises:
+            ValueError: A reserved event name, or NaN in the data.
+            TypeError: The data holds a value that cannot be sent.
+        """
+        check_outgoing_event(event)
+        self.manager.emit(
+            event,
+            data,
+            namespace or "/",
+            room=room if to is None else to,
+            skip_sid=skip_sid,
+            callback=callback,
+            ignore_queue=ignore_queue,
+        )
+
+    def send(
+        self,
+        data: Any,
+        to: Any = None,
+        room: Any = None,
+        skip_sid: Any = None,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+        ignore_queue: bool = False,
+    ) -> None:
+        """Send the event `message`; see `emit`."""
+        self.emit(
+            "message",
+            data=data,
+            to=to,
+            room=room,
+            skip_sid=skip_sid,
+            namespace=namespace,
+            callback=callback,
+            ignore_queue=ignore_queue,
+        )
+
+    def call(
+        self,
+        event: str,
+        data: Any = None,
+        to: str | None = None,
+        sid: str | None = None,
+        namespace: str | None = None,
+        timeout: float | None = 60,
+        ignore_queue: bool = False,
+    ) -> Any:
+        """Send an event to one client and wait for its ack.
+
+        Args:
+            event: The event's name.
+            data: Its arguments; see `emit`.
+            to: The client.
+            sid: Another name of `to`.
+            namespace: Its namespace; None means `/`.
+            timeout: Seconds to wait; None waits for ever.
+            ignore_queue: Reach only clients of this process, without the message queue.
+
+        Returns:
+            The value that the client answered; None for no value, a tuple for several.
+
+        Raises:
+            TimeoutError: No answer in time, or the client is gone.
+            ValueError: No client is given: an event for everyone has no one answer.
+            RuntimeError: `async_handlers=False`: the answer could not be received meanwhile.
+        """
+        target = to or sid
+        if target is None:
+            raise ValueError("Cannot use call() to broadcast.")
+        if not self.async_handlers:
+            raise RuntimeError("Cannot use call() when async_handlers is False.")
+        acknowledged = _Acknowledged(self.runtime.create_waiter())
+        self.emit(
+            event,
+            data=data,
+            to=target,
+            namespace=namespace,
+            callback=acknowledged,
+            ignore_queue=ignore_queue,
+        )
+        try:
+            answer = acknowledged.waiter.wait(timeout)
+        except builtins.TimeoutError as error:
+            raise TimeoutError(str(error) or f"no answer to {event!r} in {timeout} s") from None
+        return None if not answer else answer[0] if len(answer) == 1 else answer
+
+    # -- rooms ----------------------------------------------------------------------------
+
+    def enter_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
+        """Put a client into a room.
+
+        Args:
+            sid: The client.
+            room: The room, which need not exist.
+            namespace: Their namespace; None means `/`.
+
+        Raises:
+            ValueError: The client is not connected, or the room is another client's own.
+        """
+        self.manager.enter_room(sid, namespace or "/", room)
+
+    def leave_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
+        """Take a client out of a room; harmless when it is not in it.
+
+        Args:
+            sid: The client.
+            room: The room.
+            namespace: Their namespace; None means `/`.
+        """
+        self.manager.leave_room(sid, namespace or "/", room)
+
+    def close_room(self, room: Any, namespace: str | None = None) -> None:
+        """Take every client out of a room.
+
+        Args:
+            room: The room.
+            namespace: Its namespace; None means `/`.
+
+        Raises:
+            ValueError: The room is a client's own.
+        """
+        self.manager.close_room(room, namespace or "/")
+
+    # -- sessions -------------------------------------------------------------------------
+
+    def get_session(self, sid: str, namespace: str | None = None) -> dict[str, Any]:
+        """Return the application's data of a client, a dict that may be changed in place.
+
+        Args:
+            sid: The client.
+            namespace: Its namespace; None means `/`.
+
+        Raises:
+            KeyError: The client is not connected to this process.
+        """
+        data: dict[str, Any] = self._storage(sid, namespace).setdefault(namespace or "/", {})
+        return data
+
+    def save_session(self, sid: str, session: dict[str, Any], namespace: str | None = None) -> None:
+        """Replace the application's data of a client.
+
+        Args:
+            sid: The client.
+            session: The data; it lives as long as the connection.
+            namespace: The client's namespace; None means `/`.
+
+        Raises:
+            KeyError: The client is not connected to this process.
+        """
+        self._storage(sid, namespace)[namespace or "/"] = session
+
+    @contextmanager
+    def session(self, sid: str, namespace: str | None = None) -> Iterator[dict[str, Any]]:
+        """Give the application's data of a client, and save it at the end of the block.
+
+        Args:
+            sid: The client.
+            namespace: Its namespace; None means `/`.
+
+        Raises:
+            KeyError: The client is not connected to this process.
+        """
+        data = self.get_session(sid, namespace)
+        yield data
+        self.save_session(sid, data, namespace)
+
+    # -- connections ----------------------------------------------------------------------
+
+    def disconnect(
+        self,
+        sid: str,
+        namespace: str | None = None,
+        ignore_queue: bool = False,
+        close: bool = False,
+    ) -> None:
+        """Disconnect a client from a namespace; its disconnect handler has run on return.
+
+        Args:
+            sid: The client; one that is gone is no error.
+            namespace: The namespace; None means `/`.
+            ignore_queue: Look only at clients of this process, without the message queue.
+            close: Also close the transport, and with it the client's other namespaces.
+        """
+        namespace = namespace or "/"
+        if ignore_queue:
+            here = self.manager.eio_sid_from_sid(sid, namespace) is not None
+        else:
+            here = self._can_disconnect(sid, namespace)
+        if not here:
+            return
+        eio_sid = self.manager.eio_sid_from_sid(sid, namespace)
+        session = self._sessions.get(eio_sid) if eio_sid is not None else None
+        if session is None:
+            return
+        client: Client = session.client
+        connected = namespace in client.namespaces and namespace not in client.pending
+        if connected:
+            self._send_packet(session, DISCONNECT, None, namespace)
+        leaving = self._leave(session, namespace, Reason.SERVER_DISCONNECT)
+        if leaving is not None:
+            leaving.join()
+        if close and connected:
+            session.end(Reason.SERVER_DISCONNECT)
+
+    def _can_disconnect(self, sid: str, namespace: str) -> bool:
+        """Tell whether a client is of this process; if not, the manager may tell the others."""
+        if self.manager.eio_sid_from_sid(sid, namespace) is not None:
+            return True
+        return bool(self.manager.can_disconnect(sid, namespace))
+
+    def shutdown(self) -> None:
+        """Close all connections and stop; the disconnect handlers have run on return.
+
+        Clients see a transport that closes, and reconnect when the server comes back. What waits
+        to be sent has `close_timeout` seconds to leave.
+        """
+        self.eio.shutdown()
+        deadline = self.runtime.now() + self.eio.config.close_timeout
+        while self._sessions and self.runtime.now() < deadline:
+            self.runtime.sleep(0.01)
+        self.manager.shutdown()
+
+    def handle_request(self, *args: Any, **kwargs: Any) -> Any:
+        """Serve one request of the web server, in the terms of the async mode."""
+        return self.eio.handle_request(*args, **kwargs)
+
+    # -- background tasks -----------------------------------------------------------------
+
+    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a function beside the handlers, in the way of the async mode.
+
+        Args:
+            target: The function (a coroutine function for an asyncio server).
+            *args: Its arguments.
+            **kwargs: Its arguments by name.
+
+        Returns:
+            A task, or an object with the methods of `threading.Thread`.
+        """
+        return self.runtime.start_background_task(target, *args, **kwargs)
+
+    def sleep(self, seconds: float = 0) -> None:
+        """Wait, in the way of the async mode.
+
+        Args:
+            seconds: How long; 0 lets others run once.
+        """
+        self.runtime.sleep(seconds)
+
+    # -- running handlers -----------------------------------------------------------------
+
+    def session_opened(self, session: Session) -> Any:
+        """Note a new engine session; Socket.IO accepts each, its namespaces may refuse."""
+        self._open(session)
+        return None
+
+    def _receive_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
+        self.runtime.start(self._run_ack, sid, ack_id, data)
+
+    def _run_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
+        try:
+            self.manager.trigger_callback(sid, ack_id, data)
+        except Exception:
+            self.logger.exception("callback of an ack failed")
+
+    def _run_event(
+        self, session: Session, namespace: str, sid: str, data: list[Any], ack_id: int | None
+    ) -> None:
+        """Run the handler of an event, and answer with what it returns."""
+        event = data[0]
+        handler = self.table.find(namespace, event)
+        try:
+            if handler is not None:
+                data[0] = sid
+                result = handler.function(*handler.prefix, *data)
+            else:
+                found = self.table.find_class(namespace)
+                if found is None:
+                    return
+                result = found[0].trigger_event(event, *found[1], sid, *data[1:])
+            if ack_id is not None:
+                if result is None:
+                    answer = []
+                elif isinstance(result, tuple):
+                    answer = list(result)
+                else:
+                    answer = [result]
+                self._send_packet(session, ACK, answer, namespace, ack_id)
+        except Exception:
+            self.logger.exception("handler of %r in %s failed", event, namespace)
+
+    def _run_connect(self, session: Session, namespace: str, sid: str, auth: Any) -> None:
+        """Run the connect handler, and accept or refuse the client as it says."""
+        client: Client = session.client
+        if self.always_connect:
+            self._accept(session, namespace, sid)
+        refusal: dict[str, Any] | None = None
+        try:
+            result = self._trigger_connect(namespace, sid, session.environ, auth)
+            if result is False:
+                refusal = ConnectionRefusedError().error_args
+        except ConnectionRefusedError as error:
+            refusal = error.error_args
+        except builtins.ConnectionRefusedError:
+            refusal = {"message": "Connection refused by server"}
+        except Exception:
+            self.logger.exception("connect handler of %s failed, the client is refused", namespace)
+            refusal = {"message": "Internal server error"}
+        if refusal is None and (namespace, sid) in self.manager.pending_disconnect:
+            if session.closed:
+                self._connected_too_late(session, namespace, sid)
+                return
+            refusal = ConnectionRefusedError().error_args
+        if refusal is None:
+            if not self.always_connect:
+                self._accept(session, namespace, sid)
+            if session.closed and namespace in client.namespaces:
+                self._leave(session, namespace, session.ended or Reason.TRANSPORT_CLOSE)
+            return
+        if self.always_connect:
+            # A refusal after CONNECT is a plain DISCONNECT, which carries no data.
+            if namespace in client.namespaces:
+                self._send_packet(session, DISCONNECT, None, namespace)
+        else:
+            self._refuse(session, namespace, refusal)
+        self._reject(session, namespace, sid)
+
+    def _connected_too_late(self, session: Session, namespace: str, sid: str) -> None:
+        """Undo what an accepting connect handler did for a client that is gone by now."""
+        client: Client = session.client
+        client.pending.pop(namespace, None)
+        if client.namespaces.pop(namespace, None) is not None:
+            client.closing += 1
+            self._run_disconnect(session, namespace, sid, session.ended or Reason.TRANSPORT_CLOSE)
+
+    def _trigger_connect(self, namespace: str, sid: str, environ: dict[str, Any], auth: Any) -> Any:
+        handler = self.table.find(namespace, "connect")
+        if handler is None:
+            found = self.table.find_class(namespace)
+            if found is None:
+                return True
+            return found[0].trigger_event("connect", *found[1], sid, environ, auth)
+        if handler.legacy:
+            result = handler.function(*handler.prefix, sid, environ)
+        else:
+            result = handler.function(*handler.prefix, sid, environ, auth)
+        return result
+
+    def _run_disconnect(self, session: Session, namespace: str, sid: str, reason: str) -> None:
+        """Run the disconnect handler, then forget the client."""
+        try:
+            handler = self.table.find(namespace, "disconnect")
+            if handler is None:
+                found = self.table.find_class(namespace)
+                if found is not None:
+                    found[0].trigger_event("disconnect", *found[1], sid, reason)
+            else:
+                if handler.legacy:
+                    result = handler.function(*handler.prefix, sid)
+                else:
+                    result = handler.function(*handler.prefix, sid, reason)
+                del result
+        except Exception:
+            self.logger.exception("disconnect handler of %s failed", namespace)
+        finally:
+            self.manager.disconnect(sid, namespace, ignore_queue=True)
+            session.client.closing -= 1
+            self._forget_if_closed(session)
+
+
+class _Acknowledged:
+    """The callback of `call`: hands the answer to who waits for it."""
+
+    __slots__ = ("waiter",)
+
+    def __init__(self, waiter: Any) -> None:
+        self.waiter = waiter
+
+    def __call__(self, *args: Any) -> None:
+        self.waiter.set(args)
+
+    def fail(self) -> None:
+        """End the wait: the client will never answer."""
+        self.waiter.fail(builtins.TimeoutError("the client is gone, it will not answer"))

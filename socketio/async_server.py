@@ -1,0 +1,5 @@
+"""`AsyncServer` under the name that applications import."""
+
+from ._async.server import AsyncServer
+
+__all__ = ["AsyncServer"]

@@ -1,0 +1,82 @@
+"""What class-based namespaces of servers and clients share.
+
+Called by the namespaces of both flavours; it knows method names and signatures. Nothing waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ._core.handlers import CATCH_ALL, check_arity, check_minimum
+
+
+class BaseNamespace:
+    """A namespace whose handlers are methods named `on_<event>`."""
+
+    def __init__(self, namespace: str | None = None) -> None:
+        self.namespace = namespace or "/"
+        self._legacy: set[str] = set()
+
+    def is_asyncio_based(self) -> bool:
+        """Tell whether this namespace is of the asyncio flavour."""
+        return False
+
+    def _handler(self, event: Any) -> Callable[..., Any] | None:
+        method = getattr(self, f"on_{'' if event is None else event}", None)
+        return method if callable(method) else None
+
+    def _arguments(self, event: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Leave out the last argument for a handler that was written without it."""
+        return args[:-1] if event in self._legacy else args
+
+    def _check(self, event: str, counts: tuple[int, ...], names: str) -> None:
+        """Note how many arguments a life cycle method takes.
+
+        Raises:
+            TypeError: It takes none of the possible numbers.
+        """
+        method = self._handler(event)
+        if method is None:
+            return
+        if check_arity(method, event, counts, names) == counts[-1] and len(counts) > 1:
+            self._legacy.add(event)
+
+    def _check_events(self, count: int, names: str) -> None:
+        """Refuse event methods that cannot take what every event has.
+
+        Raises:
+            TypeError: There is such a method.
+        """
+        for name in dir(type(self)):
+            event = name.removeprefix("on_")
+            if name == event or event in ("connect", "disconnect", "connect_error"):
+                continue
+            method = self._handler(event)
+            if method is not None:
+                check_minimum(method, event, count, names)
+
+
+class BaseServerNamespace(BaseNamespace):
+    """A server's class-based namespace."""
+
+    def __init__(self, namespace: str | None = None) -> None:
+        super().__init__(namespace)
+        self.server: Any = None
+
+    def _set_server(self, server: Any) -> None:
+        extra = 1 if self.namespace == CATCH_ALL else 0
+        before = "namespace, " if extra else ""
+        self._check("connect", (3 + extra, 2 + extra), f"{before}sid, environ[, auth]")
+        self._check("disconnect", (2 + extra, 1 + extra), f"{before}sid[, reason]")
+        self._check_events(1 + extra, f"{before}sid, *args")
+        self.server = server
+
+    def rooms(self, sid: str, namespace: str | None = None) -> list[Any]:
+        """Return the rooms of a client, its own included.
+
+        Args:
+            sid: The client.
+            namespace: Its namespace; None means this one.
+        """
+        return self.server.rooms(sid, namespace=namespace or self.namespace)  # type: ignore[no-any-return]  # the server is typed loosely here

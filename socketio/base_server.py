@@ -1,0 +1,524 @@
+"""What servers of both flavours share: handlers, clients, packets in and out. Nothing waits.
+
+Called by the engine with messages and by the flavour's server with what to send; it knows the
+engine below, the manager beside it and the application's handlers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ._core.handlers import CATCH_ALL, HandlerTable, check_arity, check_minimum
+from ._core.logs import choose_logger
+from .base_manager import BaseManager
+from .engine.base import BaseEngine, Consumer
+from .engine.config import EngineConfig, refuse_unknown
+from .engine.session import Reason, Session
+from .exceptions import ProtocolError
+from .plugins import PluginRegistry, get_registry
+from .protocol.engine import MESSAGE
+from .protocol.engine import Packet as EnginePacket
+from .protocol.packets import (
+    ACK,
+    BINARY_ACK,
+    BINARY_EVENT,
+    CONNECT,
+    CONNECT_ERROR,
+    DISCONNECT,
+    EVENT,
+    RESERVED_EVENTS,
+    Decoder,
+    Packet,
+)
+
+SERVER_EVENTS = frozenset(("connect", "disconnect"))
+
+
+class Client:
+    """What a server keeps of one engine session: its namespaces and its decoder."""
+
+    __slots__ = ("closing", "decoder", "left", "lock", "namespaces", "pending", "series")
+
+    def __init__(self, decoder: Decoder, lock: Any, series: Any) -> None:
+        self.decoder = decoder
+        self.namespaces: dict[str, str] = {}
+        """Client ids by namespace. Whoever pops an entry runs its disconnect handler."""
+        self.pending: dict[str, list[EnginePacket]] = {}
+        """What the connect handler of a namespace sends to its client before it is accepted."""
+        self.left: set[str] = set()
+        """Namespaces that the client was in: late packets of these are no offence."""
+        self.lock = lock
+        self.series = series
+        self.closing = 0
+        """Disconnect handlers that are still running."""
+
+
+class BaseServer(Consumer):
+    """The part of a Socket.IO server that does not wait."""
+
+    reason = Reason
+    reserved_events = ["connect", "disconnect"]  # noqa: RUF012  # public name of the API
+    flavour: str
+    eio: BaseEngine
+    manager: BaseManager
+
+    def __init__(
+        self,
+        client_manager: Any = None,
+        logger: logging.Logger | bool = False,
+        serializer: str | type[Packet] = "default",
+        json: Any = None,
+        async_handlers: bool = True,
+        always_connect: bool = False,
+        namespaces: list[str] | tuple[str, ...] | str | None = None,
+        plugins: Iterable[object] = (),
+        engineio_logger: logging.Logger | bool = False,
+        **options: Any,
+    ) -> None:
+        what = f"{type(self).__name__}()"
+        own = ("client_manager", "logger", "serializer", "json", "async_handlers")
+        own += ("always_connect", "namespaces", "plugins", "engineio_logger")
+        known = EngineConfig.names() - {"async_handlers"}
+        refuse_unknown(what, [name for name in options if name not in known], [*known, *own])
+        self.logger = choose_logger(logger, "socketio.server")
+        self.registry: PluginRegistry = get_registry(tuple(plugins))
+        self.table = HandlerTable(SERVER_EVENTS)
+        self.async_handlers = async_handlers
+        self.always_connect = always_connect
+        self.namespaces = _namespaces(namespaces)
+        self.packet_class = self._packet_class(serializer, json)
+        self.environ: dict[str, dict[str, Any]] = {}
+        self._sessions: dict[str, Session] = {}
+        self._encoded_connects = 0
+        self.eio = self._create_engine(
+            EngineConfig(**options), choose_logger(engineio_logger, "engineio.server")
+        )
+        self.eio.consumer = self
+        self.manager = self._create_manager(client_manager)
+        self.manager.set_server(self)
+        self.manager_initialized = False
+        self.registry.server_created(self)
+
+    # -- construction ---------------------------------------------------------------------
+
+    def _create_engine(self, config: EngineConfig, logger: logging.Logger) -> BaseEngine:
+        raise NotImplementedError
+
+    def _default_manager(self) -> BaseManager:
+        raise NotImplementedError
+
+    def _create_manager(self, client_manager: Any) -> Any:
+        if client_manager is None:
+            return self._default_manager()
+        if isinstance(client_manager, str):
+            entry = self.registry.client_manager(client_manager, self.flavour)  # type: ignore[arg-type]  # one of the two literals
+            load = entry.load_async if self.flavour == "async" else entry.load_sync
+            return load()(client_manager)  # type: ignore[misc]  # the registry has checked the flavour
+        return client_manager
+
+    def _packet_class(self, serializer: str | type[Packet], json: Any) -> type[Packet]:
+        if isinstance(serializer, str):
+            packet_class: type[Packet] = self.registry.serializer(serializer).load()
+        elif isinstance(serializer, type) and issubclass(serializer, Packet):
+            packet_class = serializer
+        else:
+            raise TypeError(
+                f"serializer= needs a name such as 'default' or 'msgpack', or a subclass of "
+                f"socketio.packet.Packet, got {serializer!r}"
+            )
+        return packet_class.with_json(json)
+
+    @property
+    def runtime(self) -> Any:
+        """What runs handlers and background tasks."""
+        return self.eio.runtime
+
+    @property
+    def async_mode(self) -> str:
+        """The name of the async mode; it follows from how the server is attached or wrapped."""
+        return self.eio.async_mode
+
+    @property
+    def handlers(self) -> dict[str, dict[Any, Callable[..., Any]]]:
+        """The registered functions by namespace and event."""
+        return self.table.functions
+
+    @property
+    def namespace_handlers(self) -> dict[str, Any]:
+        """The registered class-based namespaces by name."""
+        return self.table.classes
+
+    def attach(self, app: Any, socketio_path: str = "socket.io", **options: Any) -> Any:
+        """Make an application serve this server.
+
+        Args:
+            app: An application of any framework that an installed attachment knows.
+            socketio_path: The path of the endpoint.
+            **options: What the framework's attachment needs besides.
+
+        Returns:
+            The application to serve: the same object where the framework allows it, else one
+            that wraps it.
+
+        Raises:
+            PluginError: No attachment knows this application; the message names those there are.
+        """
+        return self.eio.attach_for(self, app, socketio_path, **options)
+
+    # -- handlers -------------------------------------------------------------------------
+
+    def on(
+        self, event: str, handler: Callable[..., Any] | None = None, namespace: str | None = None
+    ) -> Any:
+        """Register an event handler, also as a decorator.
+
+        Args:
+            event: The event's name, or `*` for all that have no handler.
+            handler: `connect(sid, environ, auth)` or `connect(sid, environ)`,
+                `disconnect(sid, reason)` or `disconnect(sid)`, and `(sid, *args)` for others. A
+                catch-all event's name, and a catch-all namespace's, go before these.
+            namespace: The namespace, or `*` for all that have no handler; None means `/`.
+
+        Returns:
+            None, or a decorator that returns the function when no handler is given.
+
+        Raises:
+            TypeError: The handler cannot take the event's arguments.
+        """
+        namespace = namespace or "/"
+
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            self._add_handler(namespace, event, function)
+            return function
+
+        if handler is None:
+            return register
+        register(handler)
+        return None
+
+    def _add_handler(self, namespace: str, event: str, function: Callable[..., Any]) -> None:
+        if not callable(function):
+            raise TypeError(f"the handler of {event!r} must be callable, got {function!r}")
+        extra = 1 if namespace == CATCH_ALL else 0
+        before = "namespace, " if extra else ""
+        legacy = False
+        if event == "connect":
+            counts = (3 + extra, 2 + extra)
+            taken = check_arity(function, event, counts, f"{before}sid, environ[, auth]")
+            legacy = taken == 2 + extra
+        elif event == "disconnect":
+            counts = (2 + extra, 1 + extra)
+            legacy = check_arity(function, event, counts, f"{before}sid[, reason]") == 1 + extra
+        elif event == CATCH_ALL:
+            check_minimum(function, event, 2 + extra, f"event, {before}sid, *args")
+        else:
+            check_minimum(function, event, 1 + extra, f"{before}sid, *args")
+        self.table.add(namespace, event, function, legacy)
+
+    def event(self, *args: Any, **kwargs: Any) -> Any:
+        """Register a function under its own name: `@sio.event` or `@sio.event(namespace=…)`.
+
+        Raises:
+            TypeError: The handler cannot take the event's arguments.
+        """
+        if len(args) == 1 and not kwargs and callable(args[0]):
+            return self.on(args[0].__name__)(args[0])
+
+        def register(function: Callable[..., Any]) -> Any:
+            return self.on(function.__name__, *args, **kwargs)(function)
+
+        return register
+
+    def _register_namespace(self, handler: Any, base: type, other: str) -> None:
+        if not isinstance(handler, base):
+            raise ValueError(f"Not a namespace instance: {handler!r} is no {base.__name__}")
+        if handler.is_asyncio_based() != (self.flavour == "async"):
+            raise ValueError(f"Not a valid namespace class for this server: use {other}")
+        handler._set_server(self)
+        self.table.add_class(handler.namespace, handler)
+
+    # -- what is known of clients ---------------------------------------------------------
+
+    def rooms(self, sid: str, namespace: str | None = None) -> list[Any]:
+        """Return the rooms of a client, its own included.
+
+        Args:
+            sid: The client.
+            namespace: Its namespace; None means `/`.
+        """
+        return self.manager.get_rooms(sid, namespace or "/")
+
+    def transport(self, sid: str, namespace: str | None = None) -> str:
+        """Return the name of the transport that carries a client now.
+
+        Raises:
+            KeyError: The client is not connected to this process.
+        """
+        return self._session(sid, namespace).transport_name
+
+    def get_environ(self, sid: str, namespace: str | None = None) -> dict[str, Any] | None:
+        """Return the request with which a client connected, or None for an unknown client."""
+        eio_sid = self.manager.eio_sid_from_sid(sid, namespace or "/")
+        return self.environ.get(eio_sid) if eio_sid is not None else None
+
+    def _session(self, sid: str, namespace: str | None) -> Session:
+        """Return the engine session of a client.
+
+        Raises:
+            KeyError: The client is not connected to this process.
+        """
+        eio_sid = self.manager.eio_sid_from_sid(sid, namespace or "/")
+        try:
+            return self._sessions[eio_sid]  # type: ignore[index]  # None is simply not there
+        except KeyError:
+            raise KeyError("Session not found") from None
+
+    def _storage(self, sid: str, namespace: str | None) -> dict[str, Any]:
+        session = self._session(sid, namespace)
+        if session.storage is None:
+            session.storage = {}
+        return session.storage
+
+    # -- sending --------------------------------------------------------------------------
+
+    def encode(
+        self, packet_type: int, data: Any, namespace: str | None, id: int | None = None
+    ) -> list[EnginePacket]:
+        """Return the engine packets of a Socket.IO packet, to be sent in this order.
+
+        Raises:
+            TypeError: The data holds a value that cannot be sent.
+            ValueError: The data holds NaN or an infinity.
+        """
+        encoded = self.packet_class(packet_type, data, namespace, id).encode()
+        if isinstance(encoded, list):
+            return [EnginePacket(MESSAGE, part) for part in encoded]
+        return [EnginePacket(MESSAGE, encoded)]
+
+    def deliver(
+        self,
+        members: Mapping[str, str],
+        namespace: str,
+        event: str,
+        data: Any,
+        ack_id: int | None = None,
+    ) -> None:
+        """Send an event to clients of this process: encoded once, written to each.
+
+        Args:
+            members: Engine session ids by client id.
+            namespace: Their namespace.
+            event: The event's name.
+            data: Its arguments: a tuple for several, None for none.
+            ack_id: Ask for an ack with this id.
+        """
+        if isinstance(data, tuple):
+            arguments = [event, *data]
+        elif data is None:
+            arguments = [event]
+        else:
+            arguments = [event, data]
+        packets = self.encode(EVENT, arguments, namespace, ack_id)
+        sessions = self._sessions
+        one = packets[0] if len(packets) == 1 else None
+        # A copy only where other threads may change the room meanwhile.
+        for eio_sid in list(members.values()):
+            session = sessions.get(eio_sid)
+            if session is None:
+                continue
+            if session.client.pending:
+                self._deliver_pending(session, namespace, packets)
+            elif one is not None:
+                session.send(one)
+            else:
+                session.send_all(packets)
+
+    def _deliver_pending(
+        self, session: Session, namespace: str, packets: list[EnginePacket]
+    ) -> None:
+        """Send to a client that has a connect handler running; keep what is for that one."""
+        client: Client = session.client
+        with client.lock:
+            kept = client.pending.get(namespace)
+            if kept is not None:
+                kept.extend(packets)
+                return
+        session.send_all(packets)
+
+    def _send_packet(
+        self,
+        session: Session,
+        packet_type: int,
+        data: Any = None,
+        namespace: str | None = None,
+        id: int | None = None,
+    ) -> None:
+        """Send one packet to one engine session."""
+        session.send_all(self.encode(packet_type, data, namespace, id))
+
+    # -- engine events --------------------------------------------------------------------
+
+    def _open(self, session: Session) -> None:
+        """Note a new engine session."""
+        if not self.manager_initialized:
+            self.manager_initialized = True
+            self.manager.initialize()
+        runtime = self.runtime
+        session.client = Client(
+            Decoder(self.packet_class, self.eio.config.max_http_buffer_size),
+            runtime.create_lock(),
+            None if self.async_handlers else runtime.create_series(),
+        )
+        self.environ[session.sid] = session.environ
+        self._sessions[session.sid] = session
+        self.eio.expect_join(session)
+
+    def message(self, session: Session, data: str | bytes) -> None:
+        """Take one message of a client.
+
+        Raises:
+            ProtocolError: It is no valid packet, or not one that the client may send now.
+        """
+        client: Client = session.client
+        packet = client.decoder.add(data)
+        if packet is None:
+            return
+        packet_type = packet.packet_type
+        namespace = packet.namespace or "/"
+        if packet_type == EVENT or packet_type == BINARY_EVENT:
+            sid = client.namespaces.get(namespace)
+            if sid is None or namespace in client.pending:
+                self._refuse_stranger(client, namespace)
+                return
+            (client.series or self.runtime).start(
+                self._run_event, session, namespace, sid, packet.data, packet.id
+            )
+        elif packet_type == ACK or packet_type == BINARY_ACK:
+            sid = client.namespaces.get(namespace)
+            if sid is None:
+                self._refuse_stranger(client, namespace)
+            elif packet.id is not None:
+                self._receive_ack(sid, packet.id, packet.data)
+        elif packet_type == CONNECT:
+            self._receive_connect(session, client, namespace, packet.data)
+        elif packet_type == DISCONNECT:
+            self._leave(session, namespace, Reason.CLIENT_DISCONNECT)
+        else:
+            raise ProtocolError("a client may not send CONNECT_ERROR")
+
+    def _refuse_stranger(self, client: Client, namespace: str) -> None:
+        """Deal with a packet for a namespace that the client is not in."""
+        if namespace not in client.left:
+            raise ProtocolError(f"a packet for namespace {namespace!r}, which was not joined")
+
+    def _receive_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
+        raise NotImplementedError
+
+    def _receive_connect(
+        self, session: Session, client: Client, namespace: str, auth: Any
+    ) -> None:
+        if not self._serves(namespace):
+            self._refuse(session, namespace, {"message": "Invalid namespace"})
+            return
+        sid = self.manager.pre_connect(session.sid, namespace)
+        if sid is None:
+            self._refuse(session, namespace, {"message": "Unable to connect"})
+            return
+        client.pending[namespace] = []
+        client.namespaces[namespace] = sid
+        (client.series or self.runtime).start(self._run_connect, session, namespace, sid, auth)
+
+    def _serves(self, namespace: str) -> bool:
+        return namespace in self.table or self.namespaces == "*" or namespace in self.namespaces
+
+    def _refuse(self, session: Session, namespace: str, data: Mapping[str, Any]) -> None:
+        self._send_packet(session, CONNECT_ERROR, data, namespace)
+
+    def _accept(self, session: Session, namespace: str, sid: str) -> None:
+        """Make a client a connected one, then send what its connect handler sent to it."""
+        client: Client = session.client
+        with client.lock:
+            self.manager.connect(session.sid, namespace)
+            self._send_packet(session, CONNECT, {"sid": sid}, namespace)
+            session.send_all(client.pending.pop(namespace, []))
+        self.eio.joined(session)
+
+    def _reject(self, session: Session, namespace: str, sid: str) -> None:
+        """Forget a client that was never connected."""
+        client: Client = session.client
+        client.namespaces.pop(namespace, None)
+        client.pending.pop(namespace, None)
+        client.left.add(namespace)
+        self.manager.basic_disconnect(sid, namespace)
+        self._forget_if_closed(session)
+
+    def _leave(self, session: Session, namespace: str, reason: str) -> Any:
+        """Take a client out of a namespace and start its disconnect handler, once.
+
+        Returns:
+            What `Runtime.start` returned, or None when there was nothing to leave.
+        """
+        client: Client = session.client
+        if namespace in client.pending:
+            # The connect handler is running: it is told when it ends.
+            self.manager.pre_disconnect(client.namespaces[namespace], namespace)
+            return None
+        sid = client.namespaces.pop(namespace, None)
+        if sid is None:
+            return None
+        if len(client.left) < 100:  # names come from clients: the set is bounded
+            client.left.add(namespace)
+        self.manager.pre_disconnect(sid, namespace)
+        client.closing += 1
+        return (client.series or self.runtime).start(
+            self._run_disconnect, session, namespace, sid, reason
+        )
+
+    def session_closed(self, session: Session, reason: str) -> None:
+        """Leave every namespace of an engine session that has ended."""
+        client: Client = session.client
+        client.decoder.clear()
+        for namespace in list(client.namespaces):
+            self._leave(session, namespace, reason)
+        self._forget_if_closed(session)
+
+    def _forget_if_closed(self, session: Session) -> None:
+        """Drop a session that has ended when nobody can ask for it any more."""
+        client: Client = session.client
+        if session.closed and not client.namespaces and not client.closing:
+            self._sessions.pop(session.sid, None)
+            self.environ.pop(session.sid, None)
+
+    def _run_event(self, *args: Any) -> Any:
+        raise NotImplementedError
+
+    def _run_connect(self, *args: Any) -> Any:
+        raise NotImplementedError
+
+    def _run_disconnect(self, *args: Any) -> Any:
+        raise NotImplementedError
+
+
+def _namespaces(namespaces: list[str] | tuple[str, ...] | str | None) -> Any:
+    if namespaces is None:
+        return ["/"]
+    if namespaces == "*":
+        return "*"
+    if isinstance(namespaces, str):
+        raise TypeError(f"namespaces= needs a list of names or '*', got {namespaces!r}")
+    return list(namespaces)
+
+
+def check_outgoing_event(event: object) -> None:
+    """Refuse to emit what no client would accept.
+
+    Raises:
+        ValueError: The name is reserved for the life cycle of connections.
+        TypeError: The name is neither a string nor an integer.
+    """
+    if event in RESERVED_EVENTS:
+        raise ValueError(f"cannot emit {event!r}: the name is reserved, clients refuse it")
+    if not isinstance(event, str | int) or isinstance(event, bool):
+        raise TypeError(f"the name of an event must be a string, got {event!r}")
