@@ -18,8 +18,8 @@ from socketio import _environment
 PACKAGE = Path(socketio.__file__).parent
 ROOT = PACKAGE.parent
 
-ALWAYS = sorted(socketio._MODULE_OF)  # type: ignore[attr-defined]  # private, asked by its own test
-OF_PLUGINS = sorted(socketio._PLUGIN_NAMES)  # type: ignore[attr-defined]  # the same
+ALWAYS = sorted(socketio._MODULE_OF)
+OF_PLUGINS = sorted(socketio._PLUGIN_NAMES)
 
 # `socketio.__all__` of python-socketio 5.18.
 COMPATIBLE = {
@@ -141,7 +141,7 @@ def test_type_checkers_see_the_same_names() -> None:
         if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module
         for alias in node.names
     }
-    assert modules == socketio._MODULE_OF  # type: ignore[attr-defined]  # private, its own test
+    assert modules == socketio._MODULE_OF
     declared = {
         node.target.id
         for node in block.body
@@ -152,7 +152,7 @@ def test_type_checkers_see_the_same_names() -> None:
 
 @pytest.mark.parametrize("name", ALWAYS)
 def test_name_is_imported_when_it_is_used(name: str) -> None:
-    module = f"socketio.{socketio._MODULE_OF[name]}"  # type: ignore[attr-defined]  # its own test
+    module = f"socketio.{socketio._MODULE_OF[name]}"
     if importlib.util.find_spec(module) is None:  # not written yet, and says so
         with pytest.raises(ModuleNotFoundError, match=module):
             getattr(socketio, name)

@@ -65,10 +65,11 @@ def make_dist(site: Path) -> MakeDist:
         version: str = "1.0",
         hook_api: int | None = 1,
     ) -> str:
-        module = name.replace("-", "_")
+        stem = name.replace("-", "_")
+        module = f"fake_{stem}"  # an editable install of the real one would come first
         api = "" if hook_api is None else f"HOOK_API = {hook_api}\n"
         (site / f"{module}.py").write_text(PRELUDE + api + dedent(source))
-        info = site / f"{module}-{version}.dist-info"
+        info = site / f"{stem}-{version}.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
         short = name.removeprefix("socketio-")

@@ -52,7 +52,7 @@ def test_broken_plugin_is_explained_and_sets_the_exit_code(
     assert "pigeon" in table
     assert "'eagle' (socketio-eagle 1.0) is broken" in details
     assert "Traceback (most recent call last)" in details
-    assert "socketio_eagle.py" in details
+    assert "fake_socketio_eagle.py" in details
     assert "RuntimeError: no such bird" in details
 
 
@@ -82,7 +82,7 @@ def test_json(make_dist: MakeDist, capsys: pytest.CaptureFixture[str]) -> None:
     assert rows["birds"] == {
         "name": "birds",
         "source": "entry point",
-        "module": "socketio_birds",
+        "module": "fake_socketio_birds",
         "dist": "socketio-birds",
         "version": "2.5",
         "status": "ok",

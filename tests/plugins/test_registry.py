@@ -775,7 +775,7 @@ def test_observer_that_raises_harms_no_other(make_dist: MakeDist) -> None:
         registry.server_created("first")
     registry.server_created("second")
     assert sys.modules[module].__dict__["seen"] == ["first", "second"]
-    assert sys.modules["socketio_tracing"].__dict__["calls"] == ["first"]
+    assert sys.modules["fake_socketio_tracing"].__dict__["calls"] == ["first"]
     error = error_of(registry)
     assert (error.reason, type(error.__cause__)) == ("broken", RuntimeError)
 
