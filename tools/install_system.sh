@@ -18,7 +18,7 @@ wanted=(
     "redis-sentinel redis-sentinel"
     "rabbitmq-server rabbitmqctl"
     "nats-server nats-server"
-    "default-jre-headless java"       # runs Kafka
+    "default-jdk-headless java"       # runs Kafka
     "maven mvn"                       # brings Kafka's artifacts
 )
 # uWSGI is built from source: websockets need OpenSSL. `libssl-dev` and the headers have no command.
@@ -72,6 +72,6 @@ if [ ! -e "$policy" ]; then
     "${sudo[@]}" chmod +x "$policy"
     trap '"${sudo[@]}" rm -f "$policy"' EXIT
 fi
-"${sudo[@]}" apt-get update -q
+"${sudo[@]}" apt-get -o DPkg::Lock::Timeout=300 update -q
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -q -y --no-install-recommends "${missing[@]}"
+    apt-get -o DPkg::Lock::Timeout=300 install -q -y --no-install-recommends "${missing[@]}"
