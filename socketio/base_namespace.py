@@ -80,3 +80,21 @@ class BaseServerNamespace(BaseNamespace):
             namespace: Its namespace; None means this one.
         """
         return self.server.rooms(sid, namespace=namespace or self.namespace)  # type: ignore[no-any-return]  # the server is typed loosely here
+
+
+class BaseClientNamespace(BaseNamespace):
+    """A client's class-based namespace."""
+
+    def __init__(self, namespace: str | None = None) -> None:
+        super().__init__(namespace)
+        self.client: Any = None
+
+    def _set_client(self, client: Any) -> None:
+        extra = 1 if self.namespace == CATCH_ALL else 0
+        before = "namespace" if extra else ""
+        comma = ", " if extra else ""
+        self._check("connect", (extra,), before)
+        self._check("connect_error", (1 + extra, extra), f"{before}{comma}data")
+        self._check("disconnect", (1 + extra, extra), f"{before}[{comma}reason]")
+        self._check_events(extra, f"{before}{comma}*args")
+        self.client = client
