@@ -24,12 +24,11 @@ async def test_opens_on_a_websocket(engine: Any) -> None:
     assert handshake["maxPayload"] == LIMIT
 
 
+@pytest.mark.python_only("it opens some of them, to close them with the error as the reason")
 @pytest.mark.parametrize(
-    ("query", "code"),
-    [({"sid": "nobody"}, 1), ({"EIO": "3"}, 5), ({"EIO": None}, 5), ({"EIO": "x"}, 5)],
-    ids=str,
+    "query", [{"sid": "nobody"}, {"EIO": "3"}, {"EIO": None}, {"EIO": "x"}], ids=str
 )
-async def test_refuses_a_handshake(engine: Any, query: dict[str, Any], code: int) -> None:
+async def test_refuses_a_handshake(engine: Any, query: dict[str, Any]) -> None:
     """Trap 21: the refusal is an HTTP answer, no websocket that closes."""
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         await engine().websocket(**query)
@@ -73,6 +72,7 @@ async def test_a_bad_frame_ends_the_session(peer: Any, server: Program, case: st
     assert len(server.journal.all(event="disconnect", sid=client.sids["/"])) == 1
 
 
+@pytest.mark.python_only("it ignores the packet on a websocket")
 async def test_a_close_packet_closes_the_websocket(peer: Any, server: Program) -> None:
     client: Peer = await peer()
     await client.raw("1")
@@ -200,11 +200,15 @@ async def test_nothing_but_a_close_frame_follows_damage(server: Program, damage:
             await raw.send(b"42", opcode=0)
     entry = await server.seen(event="disconnect", sid=sid)
     assert entry["reason"] in {"transport error", "transport close"}
-    rest = await raw.connection.rest()
+    try:
+        opcode, payload = await raw.frame()
+    except asyncio.IncompleteReadError as cut:
+        assert cut.partial == b"", "the connection may be cut, but not within a frame"
+    else:
+        assert opcode == 8, payload
+        await raw.send(payload[:2], opcode=8)
+        assert await raw.connection.rest() == b""
     await raw.connection.close()
-    assert b"HTTP/" not in rest
-    assert b"Traceback" not in rest
-    assert rest == b"" or rest[0] == 0x88, rest
     assert len(server.journal.all(event="disconnect", sid=sid)) == 1
 
 
