@@ -70,7 +70,7 @@ wheels: $(VENV)/.installed ## build every wheel and check that it holds only its
 	$(PY) tools/check_wheels.py
 
 uwsgi: $(VENV)/.installed ## build uWSGI into the environment (needs a C compiler, python3-dev, libssl-dev)
-	$(PIP) install -q -e './plugins/socketio-web[uwsgi]' -e .
+	$(PIP) install -q --use-pep517 -e './plugins/socketio-web[uwsgi]' -e .
 
 format: $(VENV)/.installed-lint ## format and fix what ruff can
 	$(PY) -m ruff check --fix .
