@@ -9,7 +9,7 @@ import textwrap
 import traceback
 from collections.abc import Sequence
 
-from . import __version__
+from ._version import __version__
 from .plugins import PluginRegistry, PluginReport
 
 _COLUMNS = ("name", "dist", "version", "status", "provides")

@@ -128,6 +128,15 @@ def missing(keys: Sequence[Key], plugins: Sequence[Plugin]) -> PluginError:
     return PluginError(message, reason="missing")
 
 
+def not_loadable(key: Key, error: ImportError, install: str) -> PluginError:
+    """Return the error for something that is declared, but whose loader cannot import it."""
+    target = install or install_target(*key)
+    fix = f"; install what it needs with: {_pip(target)}" if target else ""
+    return PluginError(
+        f"the {key} cannot be loaded: {type(error).__name__}: {error}{fix}", reason="missing"
+    )
+
+
 def find_suspect(key: Key, plugins: Iterable[Plugin]) -> Plugin | None:
     """Find the broken or disabled plugin that provides something when it works.
 
@@ -174,13 +183,17 @@ def _install_commands(targets: dict[Key, str], plugins: Iterable[Plugin]) -> str
     for key, target in targets.items():
         if target:
             # Where an older release is installed already, pip would otherwise leave it at that.
-            upgrade = "--upgrade " if normalise(target.partition("[")[0]) in dists else ""
-            quote = '"' if "[" in target else ""  # some shells take brackets for a pattern
-            commands[key.flavour] = f"pip install {upgrade}{quote}{target}{quote}"
+            upgrade = normalise(target.partition("[")[0]) in dists
+            commands[key.flavour] = _pip(target, "--upgrade " if upgrade else "")
     different = list(dict.fromkeys(commands.values()))
     if len(different) == 1:
         return different[0]
     return " or ".join(f"{command} (for {_SERVER[key]})" for key, command in commands.items())
+
+
+def _pip(target: str, option: str = "") -> str:
+    quote = '"' if "[" in target else ""  # some shells take brackets for a pattern
+    return f"pip install {option}{quote}{target}{quote}"
 
 
 def _guess(keys: Sequence[Key], plugins: Iterable[Plugin], installed: Iterable[str]) -> str:

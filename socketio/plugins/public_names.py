@@ -28,23 +28,14 @@ def load(name: str) -> object:
         PluginImportError: The plugin is missing, disabled, broken or in conflict with another
             one, or what it needs is not installed.
     """
+    registry = get_registry()
     try:
         if name == "get_tornado_handler":
             # The tornado mode is an object that has the function beside what every mode has.
-            mode = get_registry().async_mode("tornado", "async").load()
-            return getattr(mode, name)
+            return getattr(registry.load(registry.async_mode("tornado", "async")), name)
         manager, flavour = _MANAGERS[name]
-        entry = get_registry().client_manager_named(manager, flavour)
-        loader = entry.load_sync if flavour == "sync" else entry.load_async
-        assert loader is not None  # it was asked for in this flavour
-        return loader()
+        return registry.load(registry.client_manager_named(manager, flavour), flavour)
     except PluginError as error:
         raise PluginImportError(
             f"cannot import name {name!r} from 'socketio': {error}", reason=error.reason
-        ) from error
-    except ImportError as error:
-        raise PluginImportError(
-            f"cannot import name {name!r} from 'socketio': its plugin is installed, but "
-            f"something that it needs is not: {error}",
-            reason="broken",
         ) from error

@@ -14,7 +14,7 @@ from socketio._version import __version__
 from socketio.exceptions import PluginError, PluginWarning
 
 from . import discovery, messages
-from .claims import Claims, Conflict, Key, Kind, Plugin, Source
+from .claims import Claims, Conflict, Key, Kind, Plugin, Source, keys_of
 from .first_party import NEEDS_ATTACHMENT
 from .hookspec import plugin_manager
 from .report import PluginReport, report_on
@@ -181,6 +181,36 @@ class PluginRegistry:
             PluginError: It is missing, disabled, broken or provided twice.
         """
         return self._get(SerializerEntry, Key("serializer", None, name))
+
+    def load(self, entry: Entry, flavour: Flavour | None = None) -> object:
+        """Call the loader of an entry, and say what to install if it needs something.
+
+        Args:
+            entry: What a lookup returned.
+            flavour: Which loader of a client manager that has two; the others have one only.
+
+        Raises:
+            PluginError: It needs something that is not installed, or has no such loader.
+            TypeError: A client manager has two loaders, and no flavour was given.
+        """
+        key = next(keys_of(entry))
+        loader: Callable[[], object] | None
+        match entry:
+            case TransportEntry():
+                loader = entry.load_server
+            case ClientManagerEntry():
+                if flavour is None and len(entry.flavours) > 1:
+                    raise TypeError(f"the {key._replace(flavour=None)} needs a flavour to load")
+                key = key._replace(flavour=flavour or entry.flavours[0])
+                loader = entry.load_sync if key.flavour == "sync" else entry.load_async
+            case _:
+                loader = entry.load
+        if loader is None:
+            raise self._unavailable(key)
+        try:
+            return loader()
+        except ImportError as error:
+            raise messages.not_loadable(key, error, getattr(entry, "install", "")) from error
 
     def server_created(self, server: object) -> None:
         """Show a new server to the plugins that want to see it.

@@ -23,6 +23,7 @@ from socketio.plugins import (
     hookimpl,
 )
 from socketio.plugins.registry import _registry_with
+from socketio.plugins.types import Entry
 
 from .conftest import MakeDist
 
@@ -644,6 +645,67 @@ def test_scheme_served_twice_in_one_flavour(make_dist: MakeDist) -> None:
     assert "amqp://" in str(caught[0].message)
     assert "sqs://" in str(caught[0].message)
     assert registry.client_manager_named("rabbit").name == "rabbit"
+
+
+# -- loading ----------------------------------------------------------------------------------
+
+
+def load_nothing() -> type:
+    import library_that_is_not_there  # type: ignore[import-not-found]  # that is the test
+
+    raise AssertionError(library_that_is_not_there)
+
+
+def test_load_calls_the_loader_of_every_kind(site: Path) -> None:
+    registry = PluginRegistry()
+    entries: list[Entry] = [
+        TransportEntry(name="x", flavour="async", load_server=lambda: bytes),
+        AsyncModeEntry(name="x", flavour="sync", load=lambda: bytes),
+        AttachmentEntry(name="x", flavour="sync", app_types=("a.B",), load=lambda: bytes),
+        SerializerEntry(name="x", load=lambda: bytes),
+    ]
+    assert [registry.load(entry) for entry in entries] == [bytes] * 4
+    manager = ClientManagerEntry(
+        name="x", schemes=("x",), load_sync=lambda: str, load_async=lambda: bytes
+    )
+    assert registry.load(manager, "sync") is str
+    assert registry.load(manager, "async") is bytes
+    with pytest.raises(TypeError, match="client manager 'x' needs a flavour"):
+        registry.load(manager)
+    assert registry.load(ClientManagerEntry(name="x", schemes=(), load_sync=lambda: str)) is str
+
+
+@pytest.mark.parametrize("install", ["flock[fast]", ""])
+def test_load_says_what_to_install(site: Path, install: str) -> None:
+    mode = AsyncModeEntry(name="flock", flavour="async", load=load_nothing, install=install)
+    with pytest.raises(PluginError, match="async mode 'flock' \\(async\\) cannot be loaded") as it:
+        PluginRegistry().load(mode)
+    assert "No module named 'library_that_is_not_there'" in str(it.value)
+    assert ('pip install "flock[fast]"' in str(it.value)) is bool(install)
+    assert isinstance(it.value.__cause__, ModuleNotFoundError)
+    assert it.value.reason == "missing"
+
+
+def test_load_names_the_extra_of_a_manager_of_ours(site: Path) -> None:
+    manager = ClientManagerEntry(
+        name="kafka", schemes=("kafka",), load_sync=lambda: str, load_async=load_nothing
+    )
+    assert PluginRegistry().load(manager, "sync") is str
+    with pytest.raises(PluginError) as caught:
+        PluginRegistry().load(manager, "async")
+    assert 'pip install "socketio-kafka[async]"' in str(caught.value)
+
+
+def test_load_of_a_flavour_that_there_is_not(site: Path) -> None:
+    manager = ClientManagerEntry(name="kombu", schemes=("amqp",), load_sync=lambda: str)
+    with pytest.raises(PluginError, match=r"there is no client manager 'kombu' \(async\)"):
+        PluginRegistry().load(manager, "async")
+
+
+def test_error_in_a_loader_that_is_no_import_error_is_left_alone(site: Path) -> None:
+    mode = AsyncModeEntry(name="flock", flavour="async", load=lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        PluginRegistry().load(mode)
 
 
 # -- attachments ------------------------------------------------------------------------------
