@@ -1,0 +1,164 @@
+"""The asyncio client manager for Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import NoBackoff
+
+from socketio.abc.driver import BusDriver
+from socketio.async_inbox import AsyncInbox
+from socketio.async_pubsub_manager import AsyncPubSubManager
+
+from .publishing import PublishCommands
+from .refusal import is_refusal
+from .target import Target, parse_url
+
+
+class AsyncRedisManager(AsyncPubSubManager):
+    """Shares the clients of several processes through Redis or Valkey.
+
+    Args:
+        url: Where Redis is; see `socketio_redis.target.parse_url`.
+        channel: The pub/sub channel; the same in all processes that belong together.
+        write_only: Only emit, receive nothing: for processes without a server.
+        logger: Where changes are logged; None: the server's logger.
+        json: A JSON module for the messages; None: the server's.
+        redis_options: Further arguments of `Redis.from_url()` or `Sentinel()`.
+
+    Raises:
+        ValueError: The URL is none that is understood.
+    """
+
+    name = "aioredis"
+
+    def __init__(
+        self,
+        url: str = "redis://localhost:6379/0",
+        channel: str = "socketio",
+        write_only: bool = False,
+        logger: logging.Logger | None = None,
+        json: Any = None,
+        redis_options: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(channel=channel, write_only=write_only, logger=logger, json=json)
+        self.redis_url = url
+        self.redis_options = dict(redis_options or {})
+        self._target = parse_url(url)
+        self._urls = self._target.urls()
+
+    @property
+    def broker_url(self) -> str:
+        """The URL, as it was given."""
+        return self.redis_url
+
+    def create_driver(self) -> BusDriver:
+        """Return a new driver, not connected yet."""
+        return AsyncRedisDriver(self._target, self._urls, self.redis_options, self.channel)
+
+
+class AsyncRedisDriver(BusDriver):
+    """Two connections to Redis: one that publishes, and one that is subscribed.
+
+    Args:
+        target: What the manager's URL says.
+        urls: The URL for this attempt comes next.
+        options: Arguments of the client library.
+        channel: The pub/sub channel.
+    """
+
+    def __init__(
+        self, target: Target, urls: Iterator[str], options: dict[str, Any], channel: str
+    ) -> None:
+        self._target = target
+        self._url = next(urls)
+        self._options = options
+        self._channel = channel
+        self._commands = PublishCommands(channel)
+        self._inbox = AsyncInbox()
+        self._client: Redis | None = None
+        self._writer: Any = None
+        self._reader: Any = None
+        self._reading: asyncio.Task[None] | None = None
+
+    def _create_client(self) -> Redis:
+        options = {
+            "socket_connect_timeout": self.timeout,
+            "socket_keepalive": self._target.topology != "" or not self._url.startswith("unix"),
+            **self._options,
+            "decode_responses": False,
+            "protocol": 2,
+            "retry": Retry(NoBackoff(), 0),  # the supervisor tries again
+        }
+        if self._url.startswith("unix"):
+            del options["socket_keepalive"]
+        if self._target.topology != "sentinel":
+            return Redis.from_url(self._url, **options)
+        sentinel = Sentinel(self._target.hosts, **{**options, **self._target.options})
+        return sentinel.master_for(self._target.service or self._channel)
+
+    async def connect(self, receive: bool) -> None:
+        """Connect, subscribe, and see that both connections work."""
+        self._client = self._create_client()
+        pool = self._client.connection_pool
+        self._writer = pool.make_connection()
+        await self._writer.connect()
+        await self._ask(self._writer, "PING")
+        if self._target.topology == "cluster":
+            said = await self._ask(self._writer, "CLUSTER", "INFO")
+            if b"cluster_state:ok" not in said:
+                raise ConnectionError("the Redis Cluster is not in the state ok")
+        if not receive:
+            return
+        self._reader = pool.make_connection()
+        await self._reader.connect()
+        await self._ask(self._reader, "SUBSCRIBE", self._channel)
+        self._reading = asyncio.create_task(self._read(), name="socketio-redis-reader")
+
+    @staticmethod
+    async def _ask(connection: Any, *command: str) -> Any:
+        await connection.send_command(*command)
+        return await connection.read_response()
+
+    async def _read(self) -> None:
+        inbox = self._inbox
+        read_response = self._reader.read_response
+        try:
+            while True:
+                kind, _, message = await read_response()
+                if kind == b"message":
+                    inbox.put(message)
+                    await inbox.room()
+        except Exception as error:  # whatever the client library raises; `receive` passes it on
+            inbox.fail(error)
+
+    async def publish(self, messages: list[bytes]) -> None:
+        """Publish messages, and wait for the answer to each."""
+        writer = self._writer
+        await writer.send_packed_command(self._commands.pack(messages))
+        for _ in messages:
+            await writer.read_response()
+
+    async def receive(self, timeout: float) -> list[bytes]:
+        """Return the next messages."""
+        return await self._inbox.receive(timeout)
+
+    async def close(self) -> None:
+        """Close both connections."""
+        if self._reading is not None:
+            self._reading.cancel()
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                await connection.disconnect(nowait=True)
+        if self._client is not None:
+            await self._client.aclose()
+
+    def is_permanent(self, error: BaseException) -> bool:
+        """Tell a refusal from a server that is away."""
+        return is_refusal(error)

@@ -1,0 +1,82 @@
+"""What waits to be published, in order and within bounds (a data structure, no I/O)."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from itertools import islice
+
+BATCH_MESSAGES = 500
+"""How many messages travel together at most."""
+
+BATCH_BYTES = 1 << 20
+"""How many bytes travel together at most, unless one message has more."""
+
+
+class Outbox:
+    """A bounded queue of encoded messages; any thread may add, one publisher takes.
+
+    A message stays in it until its publication is certain, so a lost connection loses nothing:
+    what was under way is sent again. What does not fit is refused and counted, so that what is in
+    it stays complete and in order.
+
+    Args:
+        max_messages: How many messages it holds at most.
+        max_bytes: How many bytes it holds at most.
+    """
+
+    def __init__(self, max_messages: int, max_bytes: int) -> None:
+        self.max_messages = max_messages
+        self.max_bytes = max_bytes
+        self.bytes = 0
+        """How many bytes wait now."""
+        self.added = 0
+        """How many messages were taken in so far."""
+        self.sent = 0
+        """How many messages have left it so far."""
+        self.dropped = 0
+        """How many messages did not fit."""
+        self._messages: deque[bytes] = deque()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def add(self, message: bytes, *, always: bool = False) -> bool:
+        """Append a message, unless it does not fit.
+
+        Args:
+            message: The message.
+            always: Append it in any case.
+
+        Returns:
+            False when it was dropped.
+        """
+        size = len(message)
+        with self._lock:
+            full = len(self._messages) >= self.max_messages or self.bytes + size > self.max_bytes
+            if full and not always:
+                self.dropped += 1
+                return False
+            self._messages.append(message)
+            self.bytes += size
+            self.added += 1
+            return True
+
+    def batch(self) -> list[bytes]:
+        """Return the oldest messages, as many as travel together; they stay in the outbox."""
+        with self._lock:
+            batch = list(islice(self._messages, BATCH_MESSAGES))
+        size = 0
+        for index, message in enumerate(batch):
+            size += len(message)
+            if size > BATCH_BYTES and index:
+                return batch[:index]
+        return batch
+
+    def discard(self, count: int) -> None:
+        """Remove the oldest messages: they have been published."""
+        with self._lock:
+            for _ in range(count):
+                self.bytes -= len(self._messages.popleft())
+            self.sent += count

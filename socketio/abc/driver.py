@@ -1,0 +1,64 @@
+"""One connection of a client manager to its message broker: the seam of a new queue backend.
+
+Called by the managers' supervisor, which builds a driver for each attempt to connect and drops it
+at the first error: a driver neither reconnects nor retries, and no state outlives it. It carries
+bytes and knows nothing of what they mean.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+
+class BusDriver(ABC):
+    """A connection to a broker and a subscription of one channel.
+
+    All four methods but `is_permanent` are coroutine methods in the asyncio flavour and block in
+    the other one. They raise whatever the client library raises. At most one `publish` and one
+    `receive` run at a time, but these two run beside each other, in different threads of the
+    synchronous flavour.
+    """
+
+    timeout: float = 5.0
+    """Seconds that `connect`, `publish` and `close` may take; set before `connect`.
+
+    The asyncio flavour interrupts them after that; a synchronous driver gives it to its library.
+    """
+
+    @abstractmethod
+    def connect(self, receive: bool) -> Any:
+        """Connect and subscribe; messages published from here on must reach `receive`.
+
+        Args:
+            receive: False for a manager that only writes: no subscription is needed.
+        """
+
+    @abstractmethod
+    def publish(self, messages: list[bytes]) -> Any:
+        """Publish messages in this order; return when the broker has taken them."""
+
+    @abstractmethod
+    def receive(self, timeout: float) -> Any:
+        """Wait for the next messages of the channel, our own included.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Returns:
+            A list of bytes (or str), in order; empty when nothing came in time.
+        """
+
+    @abstractmethod
+    def close(self) -> Any:
+        """Let go of the connection, whatever state it is in; may be called twice."""
+
+    def is_permanent(self, error: BaseException) -> bool:
+        """Tell whether an error of `connect` is a refusal which a new attempt will not change.
+
+        A wrong password and a missing topic are, a broker that is not running is not.
+
+        Args:
+            error: What `connect` raised.
+        """
+        return False
