@@ -133,9 +133,10 @@ class PluginRegistry:
             suspect = messages.find_suspect(key, self._plugins)
             if (suspect and suspect.error) or key.name.partition(".")[0] in NEEDS_ATTACHMENT:
                 raise self._unavailable(key)
-        entry = self._find(AttachmentEntry, Key("application type", flavour, _CATCH_ALL))
+        catch_all = Key("application type", flavour, _CATCH_ALL)
+        entry = self._find(AttachmentEntry, catch_all)
         if entry is None:
-            raise self._unavailable(*keys)
+            raise self._unavailable(*keys, catch_all)
         return entry
 
     def client_manager(self, url: str, flavour: Flavour | None = None) -> ClientManagerEntry:
@@ -154,8 +155,7 @@ class PluginRegistry:
         if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
             # Not shown: there may be a password in it.
             raise PluginError(
-                "the client manager's URL has no scheme; it should look like redis://localhost:6379",
-                reason="missing",
+                "the client manager's URL has no scheme; it should look like redis://localhost:6379"
             )
         return self._get_manager("URL scheme", scheme.lower(), flavour)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Protocol
 
 import pytest
 
-from socketio.plugins import PluginRegistry
 from socketio.plugins import registry as registry_module
 
 
@@ -38,12 +37,17 @@ from socketio.plugins import (
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The only folder that distributions are found in, empty; nothing is remembered from before."""
+    """The only folder that distributions are found in, empty; nothing is remembered from before.
+
+    The built-ins are left out, so that these tests hold whatever the core comes to declare.
+    """
     folder = tmp_path / "fake-site"
     folder.mkdir()
     rest = [path for path in sys.path if "site-packages" not in path]
     monkeypatch.setattr(sys, "path", [str(folder), *rest])
     monkeypatch.setattr(registry_module, "_warned", set())
+    (folder / "no_builtins.py").write_text("HOOK_API = 1\n")
+    monkeypatch.setattr(registry_module, "_BUILTIN", "no_builtins")
     monkeypatch.delenv("SOCKETIO_DISABLE_PLUGINS", raising=False)
     monkeypatch.delenv("SOCKETIO_STRICT_PLUGINS", raising=False)
     registry_module._registry_with.cache_clear()
@@ -79,9 +83,3 @@ def make_dist(site: Path) -> MakeDist:
         return module
 
     return make
-
-
-@pytest.fixture
-def registry(site: Path) -> Callable[[], PluginRegistry]:
-    """Make a registry that sees the built-ins and the fake distributions."""
-    return PluginRegistry
