@@ -36,9 +36,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 NAMES: dict[str, str] = {
     # packages and modules
-    "_async": "_sync",
     "async_client": "client",
+    "async_until_terminated": "until_terminated",
     "asynchronous": "synchronous",
+    "asyncio_runtime": "threading_runtime",
     # the library's classes
     "AsyncClient": "Client",
     "AsyncClientNamespace": "ClientNamespace",

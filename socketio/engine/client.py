@@ -528,6 +528,8 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
             if connection.websocket is not None:
                 connection.websocket.settimeout(FLUSH_TIMEOUT)
             self._write_websocket(connection)
+            if connection.websocket is not None:
+                connection.websocket.send_close()
         except _LOST as error:
             self._lose(connection, error)
         finally:

@@ -1,0 +1,156 @@
+"""Where a client is in its life, one attempt to connect, and the waits between attempts.
+
+Called by the clients of both flavours; nothing here waits or knows a socket.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final
+
+from ..abc.runtime import Waiter
+
+
+class ClientState(Enum):
+    """Where a client is in its life."""
+
+    DISCONNECTED = "disconnected"
+    """No connection, and none will come by itself."""
+    CONNECTING = "connecting"
+    """`connect()` is at work."""
+    CONNECTED = "connected"
+    """The connection is in use; if it is lost, a reconnection follows."""
+    RECONNECTING = "reconnecting"
+    """The one reconnection task waits or makes an attempt."""
+    DISCONNECTING = "disconnecting"
+    """The connection is being ended, by us or because the server ended its last namespace."""
+
+
+TRANSITIONS: Final[dict[ClientState, frozenset[ClientState]]] = {
+    ClientState.DISCONNECTED: frozenset({ClientState.CONNECTING}),
+    ClientState.CONNECTING: frozenset(
+        {
+            ClientState.CONNECTED,
+            ClientState.RECONNECTING,  # connect(retry=True) and the first attempt failed
+            ClientState.DISCONNECTING,  # disconnect() in a connect handler
+            ClientState.DISCONNECTED,
+        }
+    ),
+    ClientState.CONNECTED: frozenset(
+        {
+            ClientState.RECONNECTING,
+            ClientState.DISCONNECTING,
+            ClientState.DISCONNECTED,  # the connection is lost and reconnection is off
+        }
+    ),
+    ClientState.RECONNECTING: frozenset(
+        {
+            ClientState.CONNECTED,
+            ClientState.DISCONNECTING,
+            ClientState.DISCONNECTED,  # given up, or taken over by connect()
+        }
+    ),
+    ClientState.DISCONNECTING: frozenset({ClientState.DISCONNECTED}),
+}
+"""Which state may follow which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long to wait before each attempt to reconnect."""
+
+    delay: float
+    """Seconds before the first attempt."""
+    delay_max: float
+    """Seconds that a delay never exceeds."""
+    randomization_factor: float
+    """Which fraction of a delay chance may add or take away, from 0 to 1."""
+    attempts: int
+    """How many attempts are made; 0: no end."""
+
+    def delays(self) -> Iterator[float]:
+        """Yield the seconds to wait before each attempt, doubling up to the maximum."""
+        delay = self.delay
+        attempt = 0
+        while self.attempts == 0 or attempt < self.attempts:
+            attempt += 1
+            delay = min(delay, self.delay_max)
+            jitter = delay * self.randomization_factor
+            yield min(max(0.0, delay + random.uniform(-jitter, jitter)), self.delay_max)
+            delay *= 2
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt to connect, from the handshake to the answer of every namespace."""
+
+    namespaces: list[str]
+    """The namespaces that were asked for."""
+    awaited: bool = True
+    """Whether `connect()` waits for the answers."""
+    accepted: set[str] = field(default_factory=set)
+    """Those that the server accepted."""
+    refused: dict[str, Any] = field(default_factory=dict)
+    """Those that it refused, with its reason."""
+    greeting: int = 0
+    """How many connect handlers are running."""
+    failure: str | None = None
+    """Why the connection was lost before the end of the attempt, or None."""
+    waiter: Waiter | None = None
+    """Set at the next change."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether the server has answered for every namespace, or never will."""
+        answers = len(self.accepted) + len(self.refused)
+        return self.failure is not None or answers >= len(self.namespaces)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the server accepted every namespace."""
+        return len(self.accepted) == len(self.namespaces)
+
+    def changed(self) -> None:
+        """Wake up whoever waits for the attempt."""
+        if self.waiter is not None:
+            self.waiter.set(None)
+
+    def fail(self, why: str) -> None:
+        """Note that no further answer will come."""
+        if self.failure is None:
+            self.failure = why
+        self.changed()
+
+    def explain(self) -> str:
+        """Return the text of the error of an attempt that did not succeed."""
+        if self.refused:
+            details = "".join(f"; {name}: {_reason(why)}" for name, why in self.refused.items())
+            return f"One or more namespaces failed to connect: {', '.join(self.refused)}{details}"
+        if self.failure is not None:
+            return self.failure
+        missing = [name for name in self.namespaces if name not in self.accepted]
+        return (
+            "Unexpected connection error: the server did not answer in time for the namespaces "
+            f"{', '.join(missing)} (wait_timeout= gives it longer)"
+        )
+
+
+def _reason(data: Any) -> str:
+    if isinstance(data, dict) and "message" in data:
+        return str(data["message"])
+    return str(data)
+
+
+@dataclass(slots=True, eq=False)
+class Reconnection:
+    """The one task that reconnects, and how to take it back."""
+
+    abort: Waiter
+    """Set to end it."""
+    task: Any = None
+    """The task or thread."""
+    aborted: bool = False
+    """Whether it was taken back: what it still achieves is undone."""

@@ -1,0 +1,89 @@
+"""An orderly end for a program that waits for its client and is told to end by SIGTERM.
+
+Called by `wait()` of the clients. A handler is installed only while the main thread waits there,
+and only if nobody else has one; SIGINT is left alone, since Python has an answer to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+
+class Terminated(BaseException):
+    """The process was told to end. Not an `Exception`, so that nobody takes it for an error."""
+
+    def die(self) -> None:
+        """End the process by the signal, as if nobody had handled it."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
+
+
+def _may_handle() -> bool:
+    return (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
+
+
+@contextlib.contextmanager
+def until_terminated(enabled: bool) -> Iterator[None]:
+    """Raise `Terminated` in the block when SIGTERM arrives.
+
+    Args:
+        enabled: Whether to do anything at all.
+    """
+    if not enabled or not _may_handle():
+        yield
+        return
+
+    def handle(number: int, frame: Any) -> None:
+        # Only once: while the program takes its leave, a second signal ends it at once.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGTERM) is handle:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def async_until_terminated(enabled: bool) -> Iterator[None]:
+    """Raise `Terminated` in the block of the running task when SIGTERM arrives.
+
+    Args:
+        enabled: Whether to do anything at all.
+    """
+    if not enabled or not _may_handle():
+        yield
+        return
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None  # a coroutine that runs is a task's
+    terminated = False
+
+    def handle() -> None:
+        nonlocal terminated
+        terminated = True
+        loop.remove_signal_handler(signal.SIGTERM)
+        task.cancel()
+
+    try:
+        loop.add_signal_handler(signal.SIGTERM, handle)
+    except (NotImplementedError, RuntimeError):  # Windows' loop, or one that runs in a thread
+        yield
+        return
+    try:
+        yield
+    except asyncio.CancelledError:
+        if terminated and task.uncancel() == 0:
+            raise Terminated from None
+        raise
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)

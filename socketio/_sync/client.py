@@ -1,0 +1,423 @@
+# Generated from socketio/_async/client.py by tools/unasync.py, do not edit.
+"""The Socket.IO client.
+
+Called by applications; it stands on `BaseClient` (registration, packets, state), on an engine
+client (one Engine.IO session) and on a runtime (handlers, waits), and adds what waits.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, ClassVar
+
+from engineio.exceptions import ConnectionError as EngineConnectionError
+
+from .. import exceptions
+from .._core.client_state import Attempt, ClientState, Reconnection
+from .._core.termination import Terminated, until_terminated
+from ..base_client import BaseClient, PendingCall, error_data, values, wire_arguments
+from ..engine.client import EngineClient
+from ..protocol import packets
+from ..runtimes.threading_runtime import ThreadingRuntime
+
+
+class Client(BaseClient):
+    """A Socket.IO client.
+
+    Args:
+        reconnection: Whether the client reconnects by itself when the connection is lost.
+        reconnection_attempts: How many times it tries; 0: until it succeeds.
+        reconnection_delay: Seconds before the first attempt; they double with each one.
+        reconnection_delay_max: Seconds that a delay never exceeds.
+        randomization_factor: Which fraction of a delay chance may add or take away, 0 to 1.
+        logger: True to log to standard error, a logger, or False for errors only.
+        serializer: `default`, `msgpack`, or a packet class.
+        json: A module with `dumps` and `loads`, for this client alone.
+        handle_sigint: Whether `wait()` ends the connection in an orderly way when the process is
+            told to end by SIGTERM. No signal handler is installed outside of `wait()`, and none
+            for SIGINT: Ctrl-C ends the program as it does any other.
+        **kwargs: Arguments of the engine: `engineio_logger` (as `logger`), `request_timeout`
+            (seconds for one request, 5), `http_session` (a session of the HTTP library, or a
+            function that returns one), `ssl_verify` (False accepts any certificate),
+            `websocket_extra_options` (further arguments of the websocket library's connect
+            function), `timestamp_requests` (whether URLs carry a timestamp).
+
+    Raises:
+        TypeError: An argument that does not exist.
+        ImportError: The HTTP or websocket library is not installed.
+    """
+
+    _ASYNC: ClassVar[bool] = False
+
+    def _create_engine(
+        self, logger: logging.Logger, **kwargs: Any
+    ) -> tuple[ThreadingRuntime, EngineClient]:
+        engine = EngineClient(
+            logger=logger,
+            on_open=self._engine_opened,
+            on_message=self._engine_message,
+            on_close=self._engine_closed,
+            **kwargs,
+        )
+        return ThreadingRuntime(), engine
+
+    # -- connecting ---------------------------------------------------------------------------
+
+    def connect(
+        self,
+        url: Any,
+        headers: Any = {},  # noqa: B006  # the compatible API's default; it is never changed
+        auth: Any = None,
+        transports: str | list[str] | None = None,
+        namespaces: str | list[str] | None = None,
+        socketio_path: str = "socket.io",
+        wait: bool = True,
+        wait_timeout: float = 1,
+        retry: bool = False,
+    ) -> None:
+        """Connect to a server.
+
+        Args:
+            url: The server's address, with a query string if it needs one. Like `headers` and
+                `auth` it may be a function that returns the value, called for each attempt.
+            headers: Headers of every request.
+            auth: What the server's connect handlers get; a dict.
+            transports: `polling`, `websocket` or both, in the order of use; the default is to
+                begin with polling and to upgrade.
+            namespaces: The namespaces to connect to; the default is all that have a handler.
+            socketio_path: Where the server is served.
+            wait: Whether to wait until the server has accepted every namespace.
+            wait_timeout: Seconds to wait for each answer, in reconnections too.
+            retry: Whether to go on trying, as a reconnection does, if no connection was made.
+
+        Raises:
+            ConnectionError: No connection was made, a namespace was refused, or the client is
+                connected already. The message has what the server said.
+            ValueError: A malformed `url`, `transports` or `namespaces`.
+        """
+        self._stop_reconnection()
+        if not self._move(ClientState.CONNECTING, ClientState.DISCONNECTED):
+            raise exceptions.ConnectionError("Already connected")
+        try:
+            self._remember_connection(
+                url, headers, auth, transports, namespaces, socketio_path, wait_timeout
+            )
+            try:
+                self._connect_once(wait, ClientState.CONNECTING)
+            except exceptions.ConnectionError as error:
+                if not retry or not isinstance(error.__cause__, EngineConnectionError):
+                    raise
+                self._retry()
+                if self._state is ClientState.DISCONNECTED:
+                    raise
+        finally:
+            # Wherever the attempt has left the state, it is no longer an attempt.
+            self._move(ClientState.DISCONNECTED, ClientState.CONNECTING)
+            if self.eio.state == "disconnected":
+                self._move(ClientState.DISCONNECTED, ClientState.DISCONNECTING)
+
+    def _connect_once(self, wait: bool, state: ClientState) -> None:
+        """Make one attempt to connect.
+
+        Args:
+            wait: Whether to wait for the namespaces.
+            state: The client's state while it tries.
+
+        Raises:
+            ConnectionError: It failed.
+        """
+        url = self._current_value(self.connection_url)
+        headers = self._current_value(self.connection_headers)
+        attempt = self._begin_attempt(wait)
+        try:
+            self.eio.connect(
+                url,
+                headers=headers,
+                transports=self.connection_transports,
+                engineio_path=self.socketio_path,
+            )
+        except EngineConnectionError as error:
+            message, data = error_data(error)
+            for namespace in self.connection_namespaces:
+                self._run_connect_error(namespace, data)
+            raise exceptions.ConnectionError(message) from error
+        if self._state is not state:
+            self.eio.disconnect()
+            raise exceptions.ConnectionError(
+                "disconnect() was called before the connection was made"
+            )
+        if wait:
+            self._wait_for_answers(attempt)
+            if not attempt.succeeded:
+                self.eio.disconnect()
+                raise exceptions.ConnectionError(attempt.explain())
+        if not self._established(attempt, state):
+            raise exceptions.ConnectionError(attempt.explain())
+
+    def _wait_for_answers(self, attempt: Attempt) -> None:
+        """Wait for the answer of each namespace, and until its connect handler has ended."""
+        while not attempt.answered or attempt.greeting:
+            attempt.waiter = self._runtime.create_waiter()
+            if attempt.answered and not attempt.greeting:
+                return
+            try:
+                attempt.waiter.wait(self._wait_timeout)
+            except TimeoutError:
+                return
+
+    def _current_value(self, value: Any) -> Any:
+        """Return an argument of `connect()`, which may be a function."""
+        if callable(value):
+            value = value()
+        return value
+
+    def _engine_opened(self) -> None:
+        auth = self._current_value(self.connection_auth)
+        for namespace in self.connection_namespaces:
+            self.eio.send_all(self._packet_messages(packets.CONNECT, namespace, auth))
+
+    # -- reconnecting -------------------------------------------------------------------------
+
+    def _retry(self) -> None:
+        """Reconnect after a first attempt that failed, and wait until that has ended."""
+        if self._move(ClientState.RECONNECTING, ClientState.CONNECTING):
+            reconnection = self._start_reconnection()
+            self.eio.join(reconnection.task)
+
+    def _reconnect(self, reconnection: Reconnection) -> None:
+        """Try to connect until it succeeds, the attempts are used up, or it is taken back."""
+        try:
+            for attempt, delay in enumerate(self._backoff().delays(), 1):
+                self.logger.info("Connection lost; attempt %d follows in %.2f s", attempt, delay)
+                try:
+                    reconnection.abort.wait(delay)
+                except TimeoutError:
+                    pass  # the time is over and nobody has taken it back
+                if reconnection.aborted or self._reconnect_once(reconnection):
+                    return
+            self.logger.info("Maximum of %d attempts reached, giving up", attempt)
+        finally:
+            self._reconnection_ended(reconnection)
+            if self._move(ClientState.DISCONNECTED, ClientState.RECONNECTING):
+                self._trigger_final()
+
+    def _reconnect_once(self, reconnection: Reconnection) -> bool:
+        """Make one attempt; return whether it is the last, whatever came of it."""
+        try:
+            self._connect_once(True, ClientState.RECONNECTING)
+        except (exceptions.ConnectionError, ValueError) as error:
+            self.logger.warning("Reconnection failed: %s", error)
+        except Exception:
+            self.logger.exception("Reconnection failed")
+        return reconnection.aborted or self._state is not ClientState.RECONNECTING
+
+    def _stop_reconnection(self) -> None:
+        """Take a running reconnection back and wait until it has gone."""
+        with self._lock:
+            reconnection = self._reconnection
+            if reconnection is None:
+                return
+            reconnection.aborted = True
+        reconnection.abort.set(None)
+        self.eio.join(reconnection.task)
+
+    def _trigger_final(self) -> None:
+        for namespace in self.connection_namespaces:
+            self._trigger("__disconnect_final", namespace)
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def wait(self) -> None:
+        """Wait until the connection has ended and no reconnection follows.
+
+        It also ends, after an orderly disconnect, when the process is told to end: see
+        `handle_sigint`.
+        """
+        try:
+            with until_terminated(self.handle_sigint):
+                self._wait_for_end()
+        except Terminated as signal:
+            self._leave()
+            signal.die()
+        except KeyboardInterrupt:
+            self._leave()
+            raise
+
+    def _wait_for_end(self, timeout: float | None = None) -> None:
+        while not self._ended:
+            waiter = self._runtime.create_waiter()
+            with self._lock:
+                if self._ended:
+                    return
+                self._end_waiters.append(waiter)
+            waiter.wait(timeout)
+
+    def _leave(self) -> None:
+        """Disconnect while the process ends: the handlers get half a second."""
+        try:
+            self._disconnect(0.5)
+        except TimeoutError:
+            self.logger.warning("A disconnect handler did not end in time")
+
+    def disconnect(self) -> None:
+        """Disconnect from all namespaces and end the connection, or a running reconnection.
+
+        The disconnect handlers have run when it returns.
+        """
+        self._disconnect(None)
+
+    def _disconnect(self, timeout: float | None) -> None:
+        self._stop_reconnection()
+        if not self._move(ClientState.DISCONNECTING):
+            return
+        for namespace in list(self.namespaces):
+            self.eio.send_all(self._packet_messages(packets.DISCONNECT, namespace))
+        self._close_engine()
+        if self._state is ClientState.DISCONNECTED:
+            self._wait_for_end(timeout)
+
+    def _close_engine(self) -> None:
+        self.eio.disconnect()
+
+    def shutdown(self) -> None:
+        """End the connection, or a running reconnection; the same as `disconnect()`."""
+        self.disconnect()
+
+    # -- sending ------------------------------------------------------------------------------
+
+    def emit(
+        self, event: str, data: Any = None, namespace: str | None = None, callback: Any = None
+    ) -> None:
+        """Send an event to the server.
+
+        Args:
+            event: The event's name.
+            data: Its argument; a tuple for several, None for none.
+            namespace: The namespace; None means `/`.
+            callback: Called with the values of the server's ack.
+
+        Raises:
+            BadNamespaceError: The client is not connected to the namespace.
+            ValueError: The name is reserved, or the data has no JSON form.
+            TypeError: The data is of a type that cannot be sent.
+        """
+        messages, _ = self._event_messages(event, data, namespace, callback)
+        self.eio.send_all(messages)
+
+    def send(self, data: Any, namespace: str | None = None, callback: Any = None) -> None:
+        """Send a `message` event; see `emit`."""
+        self.emit("message", data, namespace, callback)
+
+    def call(
+        self, event: str, data: Any = None, namespace: str | None = None, timeout: float | None = 60
+    ) -> Any:
+        """Send an event and wait for the server's answer.
+
+        Args:
+            event: The event's name.
+            data: Its argument; a tuple for several, None for none.
+            namespace: The namespace; None means `/`.
+            timeout: Seconds to wait; None: for ever.
+
+        Returns:
+            What the server answered: None, a value, or a tuple of several.
+
+        Raises:
+            TimeoutError: No answer came in time.
+            DisconnectedError: The connection ended before the answer came.
+            BadNamespaceError: The client is not connected to the namespace.
+        """
+        call = PendingCall(self._runtime.create_waiter())
+        messages, ack_id = self._event_messages(event, data, namespace, call)
+        try:
+            self.eio.send_all(messages)
+            return values(call.waiter.wait(timeout))
+        except TimeoutError:
+            raise exceptions.TimeoutError(
+                f"no answer to {event!r} came within {timeout} s"
+            ) from None
+        finally:
+            self._forget_ack(namespace, ack_id)
+
+    # -- handlers -----------------------------------------------------------------------------
+
+    def _run_event(
+        self, namespace: str, ack_id: int | None, event: Any, arguments: list[Any]
+    ) -> None:
+        try:
+            result = self._trigger(event, namespace, *arguments)
+        except Exception:
+            self.logger.exception("the handler of %r [%s] failed", event, namespace)
+            return
+        if ack_id is not None and namespace in self.namespaces:
+            try:
+                messages = self._packet_messages(
+                    packets.ACK, namespace, wire_arguments(result), ack_id
+                )
+            except (TypeError, ValueError):
+                self.logger.exception("the handler of %r returned what cannot be sent", event)
+                return
+            self.eio.send_all(messages)
+
+    def _run_callback(self, callback: Any, arguments: list[Any]) -> None:
+        try:
+            callback(*arguments)
+        except Exception:
+            self.logger.exception("the callback %r failed", callback)
+
+    def _run_connect(self, attempt: Attempt | None, namespace: str) -> None:
+        try:
+            self._trigger("connect", namespace)
+        except Exception:
+            self.logger.exception("the connect handler of %s failed", namespace)
+        finally:
+            self._greeted(attempt)
+
+    def _run_connect_error(self, namespace: str, data: Any) -> None:
+        try:
+            self._trigger("connect_error", namespace, data)
+        except Exception:
+            self.logger.exception("the connect_error handler of %s failed", namespace)
+
+    def _run_disconnect(self, namespace: str, reason: str, final: bool) -> None:
+        try:
+            self._trigger("disconnect", namespace, reason)
+            if final:
+                self._trigger("__disconnect_final", namespace)
+        except Exception:
+            self.logger.exception("the disconnect handler of %s failed", namespace)
+        finally:
+            self._disconnect_handled()
+
+    def _trigger(self, event: Any, namespace: str, *arguments: Any) -> Any:
+        """Run the handler that an event belongs to and return its result."""
+        handler = self._table.find(namespace, event)
+        if handler is not None:
+            if handler.legacy:
+                arguments = arguments[:-1]
+            result = handler.function(*handler.prefix, *arguments)
+            return result
+        found = self._table.find_class(namespace)
+        if found is not None:
+            namespace_handler, before = found
+            return namespace_handler.trigger_event(event, *before, *arguments)
+        return None
+
+    # -- running things beside ----------------------------------------------------------------
+
+    def start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run a function beside the caller until it ends by itself.
+
+        Args:
+            target: The function.
+            *args: Its arguments.
+            **kwargs: Its arguments by name.
+
+        Returns:
+            What stands for it: an `asyncio.Task`, or an object with the `join` of a thread.
+        """
+        return self._runtime.start_background_task(target, *args, **kwargs)
+
+    def sleep(self, seconds: float = 0) -> None:
+        """Wait for a number of seconds, and let others run."""
+        self._runtime.sleep(seconds)

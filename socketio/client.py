@@ -1,0 +1,5 @@
+"""`Client` under the name that applications import."""
+
+from ._sync.client import Client
+
+__all__ = ["Client"]
