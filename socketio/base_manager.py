@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ._core.rooms import Members, Room, RoomTable
+from ._core.rooms import Members, Room, RoomTable, as_set
 from .protocol.packets import AckCounter
 
 default_logger = logging.getLogger("socketio")
@@ -135,6 +135,32 @@ class BaseManager:
         if owed is not None:
             for callback in owed.clear():
                 self.unreachable(callback)
+
+    # -- sending --------------------------------------------------------------------------
+
+    def emit_here(
+        self,
+        event: str,
+        data: Any,
+        namespace: str,
+        room: Room = None,
+        skip_sid: Any = None,
+        callback: Any = None,
+    ) -> None:
+        """Send an event to the clients of this process; the arguments are those of `emit`."""
+        members = self.table.members(namespace, room)
+        if skip_sid:
+            skipped = as_set(skip_sid)
+            members = {sid: eio for sid, eio in members.items() if sid not in skipped}
+        if callback is None:
+            if members:
+                self.server.deliver(members, namespace, event, data)
+            return
+        if not members:
+            self.unreachable(callback)
+        for sid, eio_sid in list(members.items()):
+            ack_id = self.add_callback(sid, callback)
+            self.server.deliver({sid: eio_sid}, namespace, event, data, ack_id)
 
     # -- rooms ----------------------------------------------------------------------------
 

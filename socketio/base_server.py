@@ -18,6 +18,7 @@ from .engine.config import EngineConfig, refuse_unknown
 from .engine.session import Reason, Session
 from .exceptions import ProtocolError
 from .plugins import PluginRegistry, get_registry
+from .plugins.types import Flavour
 from .protocol.engine import MESSAGE
 from .protocol.engine import Packet as EnginePacket
 from .protocol.packets import (
@@ -35,13 +36,28 @@ from .protocol.packets import (
 
 SERVER_EVENTS = frozenset(("connect", "disconnect"))
 
+OWN_ARGUMENTS = frozenset(
+    (
+        "always_connect",
+        "async_handlers",
+        "client_manager",
+        "engineio_logger",
+        "json",
+        "logger",
+        "namespaces",
+        "plugins",
+        "serializer",
+    )
+)
+"""Arguments of servers that are no options of the engine."""
+
 
 class Client:
     """What a server keeps of one engine session: its namespaces and its decoder."""
 
-    __slots__ = ("closing", "decoder", "left", "lock", "namespaces", "pending", "series")
+    __slots__ = ("closing", "decoder", "left", "lock", "namespaces", "pending", "start")
 
-    def __init__(self, decoder: Decoder, lock: Any, series: Any) -> None:
+    def __init__(self, decoder: Decoder, lock: Any, start: Callable[..., Any]) -> None:
         self.decoder = decoder
         self.namespaces: dict[str, str] = {}
         """Client ids by namespace. Whoever pops an entry runs its disconnect handler."""
@@ -50,7 +66,8 @@ class Client:
         self.left: set[str] = set()
         """Namespaces that the client was in: late packets of these are no offence."""
         self.lock = lock
-        self.series = series
+        self.start = start
+        """Runs a handler: beside the others of this client, or after them."""
         self.closing = 0
         """Disconnect handlers that are still running."""
 
@@ -60,7 +77,7 @@ class BaseServer(Consumer):
 
     reason = Reason
     reserved_events = ["connect", "disconnect"]  # noqa: RUF012  # public name of the API
-    flavour: str
+    flavour: Flavour
     eio: BaseEngine
     manager: BaseManager
 
@@ -78,10 +95,9 @@ class BaseServer(Consumer):
         **options: Any,
     ) -> None:
         what = f"{type(self).__name__}()"
-        own = ("client_manager", "logger", "serializer", "json", "async_handlers")
-        own += ("always_connect", "namespaces", "plugins", "engineio_logger")
         known = EngineConfig.names() - {"async_handlers"}
-        refuse_unknown(what, [name for name in options if name not in known], [*known, *own])
+        unknown = [name for name in options if name not in known]
+        refuse_unknown(what, unknown, known | OWN_ARGUMENTS)
         self.logger = choose_logger(logger, "socketio.server")
         self.registry: PluginRegistry = get_registry(tuple(plugins))
         self.table = HandlerTable(SERVER_EVENTS)
@@ -98,12 +114,17 @@ class BaseServer(Consumer):
         self.eio.consumer = self
         self.manager = self._create_manager(client_manager)
         self.manager.set_server(self)
+        self._emit_here = self._local_emit()
         self.manager_initialized = False
         self.registry.server_created(self)
 
     # -- construction ---------------------------------------------------------------------
 
     def _create_engine(self, config: EngineConfig, logger: logging.Logger) -> BaseEngine:
+        raise NotImplementedError
+
+    def _local_emit(self) -> Callable[..., None] | None:
+        """Return the manager's `emit_here` where its `emit` does nothing else."""
         raise NotImplementedError
 
     def _default_manager(self) -> BaseManager:
@@ -113,22 +134,21 @@ class BaseServer(Consumer):
         if client_manager is None:
             return self._default_manager()
         if isinstance(client_manager, str):
-            entry = self.registry.client_manager(client_manager, self.flavour)  # type: ignore[arg-type]  # one of the two literals
+            entry = self.registry.client_manager(client_manager, self.flavour)
             load = entry.load_async if self.flavour == "async" else entry.load_sync
-            return load()(client_manager)  # type: ignore[misc]  # the registry has checked the flavour
+            if load is not None:  # the registry has looked for this flavour
+                return load()(client_manager)
         return client_manager
 
-    def _packet_class(self, serializer: str | type[Packet], json: Any) -> type[Packet]:
+    def _packet_class(self, serializer: object, json: Any) -> type[Packet]:
         if isinstance(serializer, str):
-            packet_class: type[Packet] = self.registry.serializer(serializer).load()
-        elif isinstance(serializer, type) and issubclass(serializer, Packet):
-            packet_class = serializer
-        else:
+            serializer = self.registry.serializer(serializer).load()
+        if not (isinstance(serializer, type) and issubclass(serializer, Packet)):
             raise TypeError(
                 f"serializer= needs a name such as 'default' or 'msgpack', or a subclass of "
                 f"socketio.packet.Packet, got {serializer!r}"
             )
-        return packet_class.with_json(json)
+        return serializer.with_json(json)
 
     @property
     def runtime(self) -> Any:
@@ -232,7 +252,7 @@ class BaseServer(Consumer):
         return register
 
     def _register_namespace(self, handler: Any, base: type, other: str) -> None:
-        if not isinstance(handler, base):
+        if not issubclass(type(handler), base):
             raise ValueError(f"Not a namespace instance: {handler!r} is no {base.__name__}")
         if handler.is_asyncio_based() != (self.flavour == "async"):
             raise ValueError(f"Not a valid namespace class for this server: use {other}")
@@ -369,7 +389,7 @@ class BaseServer(Consumer):
         session.client = Client(
             Decoder(self.packet_class, self.eio.config.max_http_buffer_size),
             runtime.create_lock(),
-            None if self.async_handlers else runtime.create_series(),
+            (runtime if self.async_handlers else runtime.create_series()).start,
         )
         self.environ[session.sid] = session.environ
         self._sessions[session.sid] = session
@@ -387,15 +407,13 @@ class BaseServer(Consumer):
             return
         packet_type = packet.packet_type
         namespace = packet.namespace or "/"
-        if packet_type == EVENT or packet_type == BINARY_EVENT:
+        if packet_type in (EVENT, BINARY_EVENT):
             sid = client.namespaces.get(namespace)
             if sid is None or namespace in client.pending:
                 self._refuse_stranger(client, namespace)
                 return
-            (client.series or self.runtime).start(
-                self._run_event, session, namespace, sid, packet.data, packet.id
-            )
-        elif packet_type == ACK or packet_type == BINARY_ACK:
+            client.start(self._run_event, session, namespace, sid, packet.data, packet.id)
+        elif packet_type in (ACK, BINARY_ACK):
             sid = client.namespaces.get(namespace)
             if sid is None:
                 self._refuse_stranger(client, namespace)
@@ -416,9 +434,7 @@ class BaseServer(Consumer):
     def _receive_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
         raise NotImplementedError
 
-    def _receive_connect(
-        self, session: Session, client: Client, namespace: str, auth: Any
-    ) -> None:
+    def _receive_connect(self, session: Session, client: Client, namespace: str, auth: Any) -> None:
         if not self._serves(namespace):
             self._refuse(session, namespace, {"message": "Invalid namespace"})
             return
@@ -428,7 +444,7 @@ class BaseServer(Consumer):
             return
         client.pending[namespace] = []
         client.namespaces[namespace] = sid
-        (client.series or self.runtime).start(self._run_connect, session, namespace, sid, auth)
+        client.start(self._run_connect, session, namespace, sid, auth)
 
     def _serves(self, namespace: str) -> bool:
         return namespace in self.table or self.namespaces == "*" or namespace in self.namespaces
@@ -472,9 +488,7 @@ class BaseServer(Consumer):
             client.left.add(namespace)
         self.manager.pre_disconnect(sid, namespace)
         client.closing += 1
-        return (client.series or self.runtime).start(
-            self._run_disconnect, session, namespace, sid, reason
-        )
+        return client.start(self._run_disconnect, session, namespace, sid, reason)
 
     def session_closed(self, session: Session, reason: str) -> None:
         """Leave every namespace of an engine session that has ended."""
@@ -518,6 +532,8 @@ def check_outgoing_event(event: object) -> None:
         ValueError: The name is reserved for the life cycle of connections.
         TypeError: The name is neither a string nor an integer.
     """
+    if type(event) is str and event not in RESERVED_EVENTS:
+        return
     if event in RESERVED_EVENTS:
         raise ValueError(f"cannot emit {event!r}: the name is reserved, clients refuse it")
     if not isinstance(event, str | int) or isinstance(event, bool):

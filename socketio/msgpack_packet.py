@@ -70,7 +70,7 @@ class MsgPackPacket(Packet):
         if self.id is not None:
             packet["id"] = self.id
         try:
-            encoded: bytes = msgpack.dumps(packet, default=self.dumps_default)
+            encoded: bytes = msgpack.dumps(packet, default=type(self).dumps_default)
         except OverflowError as error:
             raise ValueError(f"cannot send this value as msgpack: {error}") from error
         return encoded
@@ -87,7 +87,9 @@ class MsgPackPacket(Packet):
         if isinstance(encoded_packet, str):
             raise ProtocolError("a text message where the msgpack parser expects a binary one")
         try:
-            packet = msgpack.loads(encoded_packet, ext_hook=self.ext_hook, strict_map_key=False)
+            packet = msgpack.loads(
+                encoded_packet, ext_hook=type(self).ext_hook, strict_map_key=False
+            )
         except Exception as error:  # the hook is the user's; msgpack raises many types
             raise ProtocolError(f"invalid msgpack: {error}") from error
         if not isinstance(packet, dict):
@@ -98,9 +100,7 @@ class MsgPackPacket(Packet):
             raise ProtocolError(f"unknown packet type {packet_type!r}")
         if not isinstance(namespace, str) or not namespace.startswith("/"):
             raise ProtocolError(f"invalid namespace {namespace!r}")
-        if ack_id is not None and not (
-            type(ack_id) is int and 0 <= ack_id < 10**MAX_ID_DIGITS
-        ):
+        if ack_id is not None and not (type(ack_id) is int and 0 <= ack_id < 10**MAX_ID_DIGITS):
             raise ProtocolError(f"invalid ack id {ack_id!r}")
         data = packet.get("data")
         if packet_type == CONNECT and isinstance(data, msgpack.ExtType):

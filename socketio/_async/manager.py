@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.rooms import Room, as_set
+from .._core.rooms import Room
 from ..base_manager import BaseManager
 
 
@@ -42,20 +42,9 @@ class AsyncManager(BaseManager):
             to: Another name of `room`.
             **kwargs: Further arguments of other managers, without meaning here.
         """
-        namespace = namespace or "/"
-        members = self.table.members(namespace, room if to is None else to)
-        if skip_sid:
-            skipped = as_set(skip_sid)
-            members = {sid: eio for sid, eio in members.items() if sid not in skipped}
-        if callback is None:
-            if members:
-                self.server.deliver(members, namespace, event, data)
-            return
-        if not members:
-            self.unreachable(callback)
-        for sid, eio_sid in list(members.items()):
-            ack_id = self.add_callback(sid, callback)
-            self.server.deliver({sid: eio_sid}, namespace, event, data, ack_id)
+        self.emit_here(
+            event, data, namespace or "/", room if to is None else to, skip_sid, callback
+        )
 
     async def disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
         """Forget a client that has gone.
@@ -93,9 +82,12 @@ class AsyncManager(BaseManager):
         if callback is None:
             self.get_logger().debug("unknown ack %d of %s ignored", id, sid)
             return
+        # async: begin
         result = callback(*data)
-        if hasattr(result, "__await__"):  # async: only
-            await result  # async: only
+        if hasattr(result, "__await__"):
+            await result
+        # async: end
+        # sync: callback(*data)
 
     async def shutdown(self) -> None:
         """Release what the manager holds; nothing here."""

@@ -101,12 +101,20 @@ class AsyncServer(BaseServer):
     def _create_engine(self, config: EngineConfig, logger: logging.Logger) -> AsyncEngine:
         return AsyncEngine(config, self.registry, logger)
 
+    def _local_emit(self) -> Callable[..., None] | None:
+        if type(self.manager).emit is AsyncManager.emit:
+            return self.manager.emit_here
+        return None
+
     def _default_manager(self) -> BaseManager:
         return AsyncManager()
 
     def is_asyncio_based(self) -> bool:
         """Tell whether this server runs in an event loop."""
-        return self.flavour == "async"
+        # async: begin
+        return True
+        # async: end
+        # sync: return False
 
     def register_namespace(self, namespace_handler: AsyncNamespace) -> None:
         """Register a class-based namespace.
@@ -152,13 +160,19 @@ class AsyncServer(BaseServer):
         """
         check_outgoing_event(event)
         # async: begin
-        loop = self.runtime.loop
-        if loop is not None and loop is not asyncio.get_running_loop() and loop.is_running():
+        loop = self.eio.loop
+        if loop is not asyncio._get_running_loop() and loop is not None and loop.is_running():
             # Another thread's loop must not touch the clients of this one.
             emitting = self.emit(event, data, to, room, skip_sid, namespace, callback, ignore_queue)
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(emitting, loop))
             return
         # async: end
+        if self._emit_here is not None:
+            # A manager that knows no other process has nothing to wait for.
+            self._emit_here(
+                event, data, namespace or "/", room if to is None else to, skip_sid, callback
+            )
+            return
         await self.manager.emit(
             event,
             data,
@@ -393,9 +407,7 @@ class AsyncServer(BaseServer):
 
     # -- background tasks -----------------------------------------------------------------
 
-    def start_background_task(
-        self, target: Callable[..., Any], *args: Any, **kwargs: Any
-    ) -> Any:
+    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a function beside the handlers, in the way of the async mode.
 
         Args:
@@ -460,9 +472,7 @@ class AsyncServer(BaseServer):
         except Exception:
             self.logger.exception("handler of %r in %s failed", event, namespace)
 
-    async def _run_connect(
-        self, session: Session, namespace: str, sid: str, auth: Any
-    ) -> None:
+    async def _run_connect(self, session: Session, namespace: str, sid: str, auth: Any) -> None:
         """Run the connect handler, and accept or refuse the client as it says."""
         client: Client = session.client
         if self.always_connect:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 Room = Any
+_SEVERAL = (list, tuple, set, frozenset)
+
 Members = dict[str, str]
 """Engine session ids by client id."""
 
@@ -97,7 +99,7 @@ class RoomTable:
         rooms = self.rooms.get(namespace)
         if rooms is None:
             return {}
-        if isinstance(room, list | tuple | set | frozenset):
+        if isinstance(room, _SEVERAL):
             together: Members = {}
             for one in room:
                 together.update(rooms.get(one, {}))

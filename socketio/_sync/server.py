@@ -78,12 +78,17 @@ class Server(BaseServer):
     def _create_engine(self, config: EngineConfig, logger: logging.Logger) -> Engine:
         return Engine(config, self.registry, logger)
 
+    def _local_emit(self) -> Callable[..., None] | None:
+        if type(self.manager).emit is Manager.emit:
+            return self.manager.emit_here
+        return None
+
     def _default_manager(self) -> BaseManager:
         return Manager()
 
     def is_asyncio_based(self) -> bool:
         """Tell whether this server runs in an event loop."""
-        return self.flavour == "async"
+        return False
 
     def register_namespace(self, namespace_handler: Namespace) -> None:
         """Register a class-based namespace.
@@ -128,6 +133,12 @@ class Server(BaseServer):
             TypeError: The data holds a value that cannot be sent.
         """
         check_outgoing_event(event)
+        if self._emit_here is not None:
+            # A manager that knows no other process has nothing to wait for.
+            self._emit_here(
+                event, data, namespace or "/", room if to is None else to, skip_sid, callback
+            )
+            return
         self.manager.emit(
             event,
             data,

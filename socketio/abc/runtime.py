@@ -71,9 +71,7 @@ class Runtime(ABC):
         """Return something like `start` that runs its functions one after another."""
 
     @abstractmethod
-    def start_background_task(
-        self, target: Callable[..., Any], *args: Any, **kwargs: Any
-    ) -> Any:
+    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a function of the application until it ends by itself.
 
         Returns:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Receiver(Protocol):
     """What takes the messages of a websocket."""
 
-    receive: Callable[[str | bytes], None]
+    receive: Callable[[str | bytes], Any]
 
 
 class WebSocket(ABC):

@@ -121,7 +121,11 @@ class ASGIRequest(Request):
     def watch_disconnect(self, gone: Callable[[], None]) -> Callable[[], None]:
         """Call a function when the client goes; see `Request.watch_disconnect`."""
         task = asyncio.ensure_future(self._wait_for_disconnect(gone))
-        return task.cancel
+
+        def stop() -> None:
+            task.cancel()
+
+        return stop
 
     async def _wait_for_disconnect(self, gone: Callable[[], None]) -> None:
         while (await self._receive())["type"] != "http.disconnect":

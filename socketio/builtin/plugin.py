@@ -34,6 +34,7 @@ def _load_async_memory() -> type:
 
 @hookimpl
 def socketio_transports() -> Iterable[TransportEntry]:
+    """Long-polling, websocket and the in-memory transport of tests."""
     yield TransportEntry(name="polling", flavour="async", load_server=_load_async_polling)
     yield TransportEntry(
         name="websocket",
@@ -52,6 +53,7 @@ def _load_asgi() -> object:
 
 @hookimpl
 def socketio_async_modes() -> Iterable[AsyncModeEntry]:
+    """ASGI for the asyncio flavour, threads for the other."""
     yield AsyncModeEntry(name="asgi", flavour="async", load=_load_asgi, rank=100)
 
 
@@ -69,5 +71,6 @@ def _load_msgpack_packet() -> type:
 
 @hookimpl
 def socketio_serializers() -> Iterable[SerializerEntry]:
+    """JSON with attachments, and msgpack."""
     yield SerializerEntry(name="default", load=_load_packet)
     yield SerializerEntry(name="msgpack", load=_load_msgpack_packet)

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from ..plugins import PluginError, PluginRegistry, get_registry
+from ..plugins.types import Flavour
 from ..protocol.engine import OPEN, PING_PACKET, PROTOCOL, Heartbeats, Packet
 from .config import EngineConfig
 from .http import (
@@ -71,7 +72,7 @@ class BaseEngine:
         **options: The fields of `EngineConfig`, when no config is given.
     """
 
-    flavour: str
+    flavour: Flavour
     reason = Reason
     consumer: Consumer
 

@@ -79,9 +79,7 @@ class Session(SessionProtocol):
             return
         self.transport.send(packet)
         if self._outbox_size > self.engine.config.max_outbox_size and len(self.outbox) > 1:
-            self.fail(
-                f"the client has not read {self._outbox_size} bytes; see max_outbox_size"
-            )
+            self.fail(f"the client has not read {self._outbox_size} bytes; see max_outbox_size")
 
     def send_all(self, packets: Iterable[Packet]) -> None:
         """Send packets that belong together, with nothing in between."""

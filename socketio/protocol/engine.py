@@ -46,31 +46,40 @@ class Packet:
         data: str, or bytes for a binary message.
     """
 
-    __slots__ = ("_polling", "data", "packet_type", "size", "websocket", "wire")
+    __slots__ = ("_polling", "websocket", "wire")
 
-    data: str | bytes
-    size: int
-    """Bytes on the websocket, near enough for bounds: UTF-8 is counted as its characters."""
     websocket: str | bytes
     """What one websocket message carries."""
     wire: Any
     """A transport's own encoding of `websocket` (a finished frame), kept for the next recipient."""
 
     def __init__(self, packet_type: int = NOOP, data: str | bytes = "") -> None:
-        self.packet_type = packet_type
-        self.data = data
         if isinstance(data, str):
             self.websocket = f"{packet_type}{data}"
         elif packet_type == MESSAGE:
             self.websocket = data
         else:
             raise ValueError(f"a {packet_names[packet_type]} packet cannot carry binary data")
-        self.size = len(self.websocket)
         self._polling: str | None = None
         self.wire = None
 
     def __repr__(self) -> str:
         return f"<engine Packet {packet_names[self.packet_type]} {self.data!r:.60}>"
+
+    @property
+    def packet_type(self) -> int:
+        """`OPEN` … `NOOP`."""
+        return int(self.websocket[0]) if isinstance(self.websocket, str) else MESSAGE
+
+    @property
+    def data(self) -> str | bytes:
+        """What the packet carries."""
+        return self.websocket[1:] if isinstance(self.websocket, str) else self.websocket
+
+    @property
+    def size(self) -> int:
+        """Bytes on the websocket, near enough for bounds: UTF-8 is counted as its characters."""
+        return len(self.websocket)
 
     @property
     def polling(self) -> str:
@@ -314,7 +323,9 @@ class Heartbeats(Generic[S]):
 
     def next_deadline(self) -> float | None:
         """Return the time of the next `due` that will find something, or None."""
-        times = [next(iter(table.values())) for table in (self._ping_due, self._awaiting_pong) if table]
+        times = [
+            next(iter(table.values())) for table in (self._ping_due, self._awaiting_pong) if table
+        ]
         return min(times) if times else None
 
 

@@ -31,9 +31,11 @@ _BINARY = (bytes, bytearray, memoryview)
 class JSONModule(Protocol):
     """What the `json` argument of servers and clients has to provide."""
 
-    def dumps(self, obj: Any, /, **kwargs: Any) -> str: ...
+    def dumps(self, obj: Any, /, **kwargs: Any) -> str:
+        """Return the JSON text of a value."""
 
-    def loads(self, text: str, /) -> Any: ...
+    def loads(self, text: str, /) -> Any:
+        """Return the value of a JSON text."""
 
 
 class JSONCodec(Protocol):
@@ -113,6 +115,7 @@ class StandardCodec:
     """The standard library's `json`."""
 
     def dumps(self, value: Any, attachments: list[bytes]) -> str:
+        """Return the JSON text of a value; see `JSONCodec.dumps`."""
         encoder = json.JSONEncoder(
             ensure_ascii=False,
             allow_nan=False,
@@ -130,6 +133,7 @@ class StandardCodec:
         return text
 
     def loads(self, text: str) -> Any:
+        """Return the value of a JSON text; see `JSONCodec.loads`."""
         try:
             return _decoder.decode(text)
         except (ValueError, RecursionError) as error:
@@ -153,6 +157,18 @@ class OrjsonCodec:
         self._standard = StandardCodec()
 
     def dumps(self, value: Any, attachments: list[bytes]) -> str:
+        """Return the JSON text of a value; see `JSONCodec.dumps`."""
+        try:
+            text = self._dumps(value, None, self._options).decode()
+        except TypeError:
+            return self._dumps_more(value, attachments)
+        if "null" in text:
+            # orjson writes NaN and infinities as null; the standard library refuses them.
+            _refuse_nan(value)
+        return text
+
+    def _dumps_more(self, value: Any, attachments: list[bytes]) -> str:
+        """Write a value that has binary parts, or that orjson does not know."""
         try:
             text = self._dumps(
                 value, lambda item: _placeholder(attachments, item), self._options
@@ -161,11 +177,11 @@ class OrjsonCodec:
             attachments.clear()
             return self._standard.dumps(value, attachments)
         if "null" in text:
-            # orjson writes NaN and infinities as null; the standard library refuses them.
             _refuse_nan(value)
         return text
 
     def loads(self, text: str) -> Any:
+        """Return the value of a JSON text; see `JSONCodec.loads`."""
         try:
             return self._loads(text)
         except ValueError:
@@ -196,11 +212,10 @@ class ModuleCodec:
         self._separators = _accepts(module.dumps, "separators")
 
     def dumps(self, value: Any, attachments: list[bytes]) -> str:
+        """Return the JSON text of a value; see `JSONCodec.dumps`."""
         value = take_out_binary(value, attachments)
-        if self._separators:
-            text = self.module.dumps(value, separators=(",", ":"))
-        else:
-            text = self.module.dumps(value)
+        options = {"separators": (",", ":")} if self._separators else {}
+        text: str | bytes = self.module.dumps(value, **options)
         if isinstance(text, bytes):
             text = text.decode()
         if "NaN" in text or "Infinity" in text or "null" in text:
@@ -208,6 +223,7 @@ class ModuleCodec:
         return text
 
     def loads(self, text: str) -> Any:
+        """Return the value of a JSON text; see `JSONCodec.loads`."""
         try:
             return self.module.loads(text)
         except (ValueError, RecursionError) as error:
@@ -242,7 +258,7 @@ default_codec: JSONCodec = StandardCodec() if orjson is None else OrjsonCodec()
 """The codec of servers and clients that were given no `json`."""
 
 
-def codec_for(module: JSONModule | None) -> JSONCodec:
+def codec_for(module: Any) -> JSONCodec:
     """Return the codec for a user's `json` argument (None: the default codec)."""
     if module is None:
         return default_codec

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Final
 
 from ..exceptions import ProtocolError
-from .json_codec import JSONCodec, JSONModule, codec_for, default_codec
+from .json_codec import JSONModule, codec_for, default_codec
 
 CONNECT: Final = 0
 DISCONNECT: Final = 1
@@ -37,6 +37,8 @@ RESERVED_EVENTS: Final = frozenset(
     ("connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener")
 )
 """Names that belong to the life cycle of a connection: no peer may send or be sent them."""
+
+_DIGITS: Final = tuple("0123456")
 
 MAX_ATTACHMENTS: Final = 10
 """Attachments of one packet that a decoder accepts by default, as the JavaScript parser does."""
@@ -128,9 +130,7 @@ class Packet:
         text = "" if self.data is None else self.json.dumps(self.data, attachments)
         return self.frame(text, attachments, self.id)
 
-    def frame(
-        self, text: str, attachments: list[bytes], id: int | None
-    ) -> str | list[str | bytes]:
+    def frame(self, text: str, attachments: list[bytes], id: int | None) -> str | list[str | bytes]:
         """Put the header before a payload that is encoded already.
 
         Args:
@@ -140,7 +140,9 @@ class Packet:
         """
         packet_type = self.packet_type
         namespace = self.namespace
-        head = str(packet_type)
+        head = _DIGITS[packet_type]
+        if not attachments and packet_type < BINARY_EVENT and namespace == "/" and id is None:
+            return head + text
         if attachments:
             if packet_type == EVENT:
                 packet_type = BINARY_EVENT
@@ -176,6 +178,11 @@ class Packet:
         if not isinstance(encoded_packet, str):
             raise ProtocolError("binary message without a packet that announced it")
         text = encoded_packet
+        if text[:2] == "2[":  # what nearly every packet is: an event in `/` without an ack
+            self.packet_type = EVENT
+            self.data = data = self.json.loads(text[1:])
+            check_event(data)
+            return 0
         packet_type = ord(text[0]) - 48 if text else -1
         if not CONNECT <= packet_type <= BINARY_ACK:
             raise ProtocolError(f"unknown packet type in {text[:20]!r}")

@@ -25,13 +25,15 @@ if sys.version_info >= (3, 12):
     # typeshed does not know it yet; asyncio's own eager tasks use it.
     _swap_current_task: Callable[[Any, Any], Any] = tasks._swap_current_task  # type: ignore[attr-defined]
 else:
+    # The table that `_enter_task` and `_leave_task` keep, and that `current_task` reads.
+    _current_tasks: dict[Any, Any] = tasks._current_tasks  # type: ignore[attr-defined]
 
     def _swap_current_task(loop: Any, task: Any) -> Any:
-        current = tasks.current_task(loop)
-        if current is not None:
-            tasks._leave_task(loop, current)
-        if task is not None:
-            tasks._enter_task(loop, task)
+        current = _current_tasks.get(loop)
+        if task is None:
+            del _current_tasks[loop]
+        else:
+            _current_tasks[loop] = task
         return current
 
 
@@ -205,9 +207,7 @@ class AsyncioRuntime(Runtime):
         Returns:
             None when it has ended already, else the task that goes on with it.
         """
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self.bind()
+        loop = self._loop or self.bind()
         carrier = self._idle.pop() if self._idle else _Carrier(loop)
         coroutine = function(*args)
         context = _copy_context()
@@ -244,7 +244,7 @@ class AsyncioRuntime(Runtime):
         coroutine = target(*args, **kwargs)
         if not inspect.isawaitable(coroutine):
             raise TypeError(f"a background task must be a coroutine function, not {target!r}")
-        task: asyncio.Task[Any] = asyncio.ensure_future(coroutine)  # type: ignore[assignment]  # awaitables become tasks
+        task: asyncio.Task[Any] = asyncio.ensure_future(coroutine)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task

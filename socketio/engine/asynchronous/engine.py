@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from ...abc.mode import AsyncMode
+from ...abc.transport import WebSocket
 from ...exceptions import ProtocolError
 from ...protocol.engine import MESSAGE, Packet
 from ..base import BaseEngine
-from .handlers import HandlerTable
 from ..http import (
     BAD_REQUEST,
     BodyTooLarge,
@@ -25,8 +26,7 @@ from ..http import (
     text_response,
 )
 from ..session import Reason, Session
-from ...abc.mode import AsyncMode
-from ...abc.transport import WebSocket
+from .handlers import HandlerTable
 
 
 class AsyncEngine(BaseEngine):
@@ -37,6 +37,8 @@ class AsyncEngine(BaseEngine):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.consumer = HandlerTable(self)
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """The event loop of the clients; None before the first one."""
 
     def _default_mode(self) -> AsyncMode:
         return self.use_mode("asgi")
@@ -101,7 +103,7 @@ class AsyncEngine(BaseEngine):
         Raises:
             HTTPError: It did.
         """
-        self.runtime.bind()
+        self.loop = self.runtime.bind()
         refusal = await self.consumer.session_opened(session)
         if refusal is not None:
             raise HTTPError(BAD_REQUEST, refusal, 401)

@@ -6,6 +6,7 @@ polling session (Engine.IO 4, "WebSocket" and "Upgrade").
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ...abc.runtime import Timer
@@ -35,6 +36,7 @@ class WebSocketTransport(Transport):
     """A session's websocket."""
 
     name = "websocket"
+    receive: Callable[[str | bytes], None]
     __slots__ = ("_blocked", "_closing", "_probed", "_timer", "_websocket", "receive", "session")
 
     def __init__(self, session: Session, websocket: WebSocket) -> None:
