@@ -20,7 +20,7 @@ MESSAGES = [
     [],
     ["text"],
     [1, -2.5, True, False, None, "several", ["list"], {"key": "value"}],
-    ["Grüße, 世界, שלום, 🚀 \u2028\u2029 \x00\x1e\x7f \"quoted\" \\ back"],
+    ['Grüße, 世界, שלום, 🚀 \u2028\u2029 \x00\x1e\x7f "quoted" \\ back'],
     ["", [], {}, [[]], {"": {}}],
     [b"\x00\x01\x1e\xff"],
     [b"", {"deep": [{"er": [b"one", {"two": b"\xff\xfe"}]}]}, "text between", b"three"],
@@ -104,9 +104,7 @@ def test_acks_both_ways(
 
 @PARSERS
 @TRANSPORTS
-def test_namespaces(
-    node: NodeClient, server: Program, transports: list[str], variant: str
-) -> None:
+def test_namespaces(node: NodeClient, server: Program, transports: list[str], variant: str) -> None:
     """Trap 7, trap 11, trap 45: a sid per namespace, errors as objects, the event `*`."""
     facts = node.run("namespaces", server.url, transports=transports, variant=variant)
     assert len({*facts["sids"], facts["engineSid"]}) == 5
@@ -307,9 +305,7 @@ def test_a_payload_just_over_the_limit_ends_the_session(
     node: NodeClient, server: Program, transports: list[str], binary: bool
 ) -> None:
     """Trap 51: the limit holds on the websocket too."""
-    facts = node.run(
-        "payload", server.url, transports=transports, size=LIMIT + 1, binary=binary
-    )
+    facts = node.run("payload", server.url, transports=transports, size=LIMIT + 1, binary=binary)
     assert facts.get("reason") in {"transport close", "transport error"}, facts
     entry = server.journal.wait(event="disconnect", sid=facts["sid"])
     assert entry["reason"] in {"transport close", "transport error"}

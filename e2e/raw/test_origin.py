@@ -67,9 +67,7 @@ async def test_another_origin_is_refused_on_a_websocket(
     assert refused.value.status in {400, 403}
 
 
-async def test_the_websocket_of_an_allowed_origin(
-    engine: Any, http: aiohttp.ClientSession
-) -> None:
+async def test_the_websocket_of_an_allowed_origin(engine: Any, http: aiohttp.ClientSession) -> None:
     await websocket(http, engine("cors"), GOOD)
 
 

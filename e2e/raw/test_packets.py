@@ -146,9 +146,7 @@ async def test_a_binary_packet_without_attachments(peer: Any, transport: str) ->
 
 
 @TRANSPORTS
-async def test_text_where_an_attachment_is_due(
-    peer: Any, server: Program, transport: str
-) -> None:
+async def test_text_where_an_attachment_is_due(peer: Any, server: Program, transport: str) -> None:
     """Trap 5."""
     client: Peer = await peer(transport)
     await client.raw(f'451-["echo",{placeholders(1)}]', '42["echo","text"]')
@@ -214,7 +212,7 @@ async def test_acks_that_nobody_asked_for_are_ignored(peer: Any, transport: str)
         await client.emit("ask callback", "question", turn)
         kind, _, number, data = await client.packet()
         assert (kind, data) == ("2", ["question", turn])
-        await client.send(f"3{number}[{turn},\"first\"]")
+        await client.send(f'3{number}[{turn},"first"]')
         await client.send(f'3{number}["second"]')
         await client.send("30[]")
         assert await client.event() == ["answers", [[turn, "first"]]]

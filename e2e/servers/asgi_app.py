@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import socketio
 from behaviours import VARIANTS, register, variant_path
+
+import socketio
 
 MODE = {"SOCKETIO_E2E_ASYNC_MODE": "async_mode"}
 

@@ -83,8 +83,7 @@ class Awaitable:
 
 
 WAITING_METHODS = frozenset(
-    "emit send call enter_room leave_room close_room get_session save_session "
-    "disconnect shutdown sleep".split()
+    ["emit", "send", "call", "enter_room", "leave_room", "close_room", "get_session", "save_session", "disconnect", "shutdown", "sleep"]
 )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import socketio
 from aiohttp import web
 from behaviours import VARIANTS, register, variant_path
 from listening import listen
+
+import socketio
 
 
 def build() -> web.Application:
