@@ -476,6 +476,10 @@ class BaseClient:
                 waiters, self._end_waiters = self._end_waiters, []
                 for waiter in waiters:
                     waiter.set(None)
+                self._idle()
+
+    def _idle(self) -> None:
+        """Let go of what is only needed while there is a connection."""
 
     @property
     def _ended(self) -> bool:

@@ -6,6 +6,7 @@ client (one Engine.IO session) and on a runtime (handlers, waits), and adds what
 
 from __future__ import annotations
 
+import asyncio  # async: only
 import inspect
 import logging
 from typing import Any, ClassVar
@@ -15,8 +16,10 @@ from engineio.exceptions import ConnectionError as EngineConnectionError
 from .. import exceptions
 from .._core.client_state import Attempt, ClientState, Reconnection
 from .._core.termination import Terminated, async_until_terminated
+
+# sync: from .._core.termination import disconnect_at_exit
 from ..base_client import BaseClient, PendingCall, error_data, values, wire_arguments
-from ..engine.async_client import AsyncEngineClient
+from ..engine.async_client import FLUSH_TIMEOUT, AsyncEngineClient
 from ..protocol import packets
 from ..runtimes.asyncio_runtime import AsyncioRuntime
 
@@ -49,6 +52,8 @@ class AsyncClient(BaseClient):
 
     _ASYNC: ClassVar[bool] = True  # async: only
     # sync: _ASYNC: ClassVar[bool] = False
+    _runtime: AsyncioRuntime
+    eio: AsyncEngineClient
 
     def _create_engine(
         self, logger: logging.Logger, **kwargs: Any
@@ -96,7 +101,12 @@ class AsyncClient(BaseClient):
                 connected already. The message has what the server said.
             ValueError: A malformed `url`, `transports` or `namespaces`.
         """
-        await self._stop_reconnection()
+        # async: begin
+        self._runtime.bind()
+        # async: end
+        # sync: disconnect_at_exit(self)
+        # A new connection goes before the one that a running reconnection would bring.
+        await self._stop_reconnection(final=False)
         if not self._move(ClientState.CONNECTING, ClientState.DISCONNECTED):
             raise exceptions.ConnectionError("Already connected")
         try:
@@ -112,9 +122,10 @@ class AsyncClient(BaseClient):
                 if self._state is ClientState.DISCONNECTED:
                     raise
         finally:
-            # Wherever the attempt has left the state, it is no longer an attempt.
-            self._move(ClientState.DISCONNECTED, ClientState.CONNECTING)
-            if self.eio.state == "disconnected":
+            if self._state is ClientState.CONNECTING:  # it failed, or was cancelled
+                await self._close_engine()
+                self._move(ClientState.DISCONNECTED, ClientState.CONNECTING)
+            elif self.eio.state == "disconnected":  # disconnect() was called meanwhile
                 self._move(ClientState.DISCONNECTED, ClientState.DISCONNECTING)
 
     async def _connect_once(self, wait: bool, state: ClientState) -> None:
@@ -143,14 +154,14 @@ class AsyncClient(BaseClient):
                 await self._run_connect_error(namespace, data)
             raise exceptions.ConnectionError(message) from error
         if self._state is not state:
-            await self.eio.disconnect()
+            await self._close_engine()
             raise exceptions.ConnectionError(
                 "disconnect() was called before the connection was made"
             )
         if wait:
             await self._wait_for_answers(attempt)
             if not attempt.succeeded:
-                await self.eio.disconnect()
+                await self._close_engine()
                 raise exceptions.ConnectionError(attempt.explain())
         if not self._established(attempt, state):
             raise exceptions.ConnectionError(attempt.explain())
@@ -202,9 +213,9 @@ class AsyncClient(BaseClient):
                     return
             self.logger.info("Maximum of %d attempts reached, giving up", attempt)
         finally:
-            self._reconnection_ended(reconnection)
-            if self._move(ClientState.DISCONNECTED, ClientState.RECONNECTING):
-                await self._trigger_final()
+            if self._state is ClientState.RECONNECTING:  # given up, or taken back in an attempt
+                await self._close_engine()
+            await self._reconnection_over(reconnection)
 
     async def _reconnect_once(self, reconnection: Reconnection) -> bool:
         """Make one attempt; return whether it is the last, whatever came of it."""
@@ -216,20 +227,31 @@ class AsyncClient(BaseClient):
             self.logger.exception("Reconnection failed")
         return reconnection.aborted or self._state is not ClientState.RECONNECTING
 
-    async def _stop_reconnection(self) -> None:
-        """Take a running reconnection back and wait until it has gone."""
+    async def _stop_reconnection(self, *, final: bool, timeout: float | None = None) -> None:
+        """Take a running reconnection back.
+
+        Args:
+            final: Whether nothing follows it, which is told to the application.
+            timeout: Seconds to wait for its end at most.
+        """
         with self._lock:
             reconnection = self._reconnection
             if reconnection is None:
                 return
             reconnection.aborted = True
+            reconnection.final = final
         reconnection.abort.set(None)
         reconnection.task.cancel()  # async: only
-        await self.eio.join(reconnection.task)
+        # sync: self._close_engine()
+        await self.eio.join(reconnection.task, timeout)
+        await self._reconnection_over(reconnection)
 
-    async def _trigger_final(self) -> None:
-        for namespace in self.connection_namespaces:
-            await self._trigger("__disconnect_final", namespace)
+    async def _reconnection_over(self, reconnection: Reconnection) -> None:
+        """Leave the state of reconnecting, unless the reconnection has succeeded."""
+        self._reconnection_ended(reconnection)
+        if self._move(ClientState.DISCONNECTED, ClientState.RECONNECTING) and reconnection.final:
+            for namespace in self.connection_namespaces:
+                await self._trigger("__disconnect_final", namespace)
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -261,7 +283,7 @@ class AsyncClient(BaseClient):
     async def _leave(self) -> None:
         """Disconnect while the process ends: the handlers get half a second."""
         try:
-            await self._disconnect(0.5)
+            await self._disconnect(FLUSH_TIMEOUT)
         except TimeoutError:
             self.logger.warning("A disconnect handler did not end in time")
 
@@ -273,7 +295,7 @@ class AsyncClient(BaseClient):
         await self._disconnect(None)
 
     async def _disconnect(self, timeout: float | None) -> None:
-        await self._stop_reconnection()
+        await self._stop_reconnection(final=True, timeout=FLUSH_TIMEOUT)
         if not self._move(ClientState.DISCONNECTING):
             return
         for namespace in list(self.namespaces):
@@ -285,8 +307,16 @@ class AsyncClient(BaseClient):
     async def _close_engine(self) -> None:
         await self.eio.disconnect()
 
+    # async: begin
+    def _idle(self) -> None:
+        """Let go of what the runtime keeps in the loop."""
+        asyncio.get_running_loop().call_soon(self._runtime.close)
+
+    # async: end
+
     async def shutdown(self) -> None:
-        """End the connection, or a running reconnection; the same as `disconnect()`."""
+        """End the connection, or a running reconnection and wait until it has gone."""
+        await self._stop_reconnection(final=True)
         await self.disconnect()
 
     # -- sending ------------------------------------------------------------------------------

@@ -154,3 +154,5 @@ class Reconnection:
     """The task or thread."""
     aborted: bool = False
     """Whether it was taken back: what it still achieves is undone."""
+    final: bool = True
+    """Whether nothing follows it, which is told to the application."""

@@ -1,17 +1,41 @@
 """An orderly end for a program that waits for its client and is told to end by SIGTERM.
 
 Called by `wait()` of the clients. A handler is installed only while the main thread waits there,
-and only if nobody else has one; SIGINT is left alone, since Python has an answer to it.
+and only if nobody else has one; SIGINT is left alone, since Python has an answer to it. The
+threads of a client would just stop when the program ends, so it is disconnected at exit.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import signal
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
+
+_clients: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def disconnect_at_exit(client: Any) -> None:
+    """Disconnect a client when the program ends, however that comes about.
+
+    Ctrl-C anywhere, `sys.exit` and the end of the main thread thus run its disconnect handlers.
+
+    Args:
+        client: A client of the threaded flavour.
+    """
+    if not _clients:
+        atexit.unregister(_disconnect_all)
+        atexit.register(_disconnect_all)
+    _clients.add(client)
+
+
+def _disconnect_all() -> None:
+    for client in list(_clients):
+        client._leave()
 
 
 class Terminated(BaseException):

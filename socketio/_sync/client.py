@@ -14,9 +14,9 @@ from engineio.exceptions import ConnectionError as EngineConnectionError
 
 from .. import exceptions
 from .._core.client_state import Attempt, ClientState, Reconnection
-from .._core.termination import Terminated, until_terminated
+from .._core.termination import Terminated, disconnect_at_exit, until_terminated
 from ..base_client import BaseClient, PendingCall, error_data, values, wire_arguments
-from ..engine.client import EngineClient
+from ..engine.client import FLUSH_TIMEOUT, EngineClient
 from ..protocol import packets
 from ..runtimes.threading_runtime import ThreadingRuntime
 
@@ -48,6 +48,8 @@ class Client(BaseClient):
     """
 
     _ASYNC: ClassVar[bool] = False
+    _runtime: ThreadingRuntime
+    eio: EngineClient
 
     def _create_engine(
         self, logger: logging.Logger, **kwargs: Any
@@ -95,7 +97,9 @@ class Client(BaseClient):
                 connected already. The message has what the server said.
             ValueError: A malformed `url`, `transports` or `namespaces`.
         """
-        self._stop_reconnection()
+        disconnect_at_exit(self)
+        # A new connection goes before the one that a running reconnection would bring.
+        self._stop_reconnection(final=False)
         if not self._move(ClientState.CONNECTING, ClientState.DISCONNECTED):
             raise exceptions.ConnectionError("Already connected")
         try:
@@ -111,9 +115,10 @@ class Client(BaseClient):
                 if self._state is ClientState.DISCONNECTED:
                     raise
         finally:
-            # Wherever the attempt has left the state, it is no longer an attempt.
-            self._move(ClientState.DISCONNECTED, ClientState.CONNECTING)
-            if self.eio.state == "disconnected":
+            if self._state is ClientState.CONNECTING:  # it failed, or was cancelled
+                self._close_engine()
+                self._move(ClientState.DISCONNECTED, ClientState.CONNECTING)
+            elif self.eio.state == "disconnected":  # disconnect() was called meanwhile
                 self._move(ClientState.DISCONNECTED, ClientState.DISCONNECTING)
 
     def _connect_once(self, wait: bool, state: ClientState) -> None:
@@ -142,14 +147,14 @@ class Client(BaseClient):
                 self._run_connect_error(namespace, data)
             raise exceptions.ConnectionError(message) from error
         if self._state is not state:
-            self.eio.disconnect()
+            self._close_engine()
             raise exceptions.ConnectionError(
                 "disconnect() was called before the connection was made"
             )
         if wait:
             self._wait_for_answers(attempt)
             if not attempt.succeeded:
-                self.eio.disconnect()
+                self._close_engine()
                 raise exceptions.ConnectionError(attempt.explain())
         if not self._established(attempt, state):
             raise exceptions.ConnectionError(attempt.explain())
@@ -197,9 +202,9 @@ class Client(BaseClient):
                     return
             self.logger.info("Maximum of %d attempts reached, giving up", attempt)
         finally:
-            self._reconnection_ended(reconnection)
-            if self._move(ClientState.DISCONNECTED, ClientState.RECONNECTING):
-                self._trigger_final()
+            if self._state is ClientState.RECONNECTING:  # given up, or taken back in an attempt
+                self._close_engine()
+            self._reconnection_over(reconnection)
 
     def _reconnect_once(self, reconnection: Reconnection) -> bool:
         """Make one attempt; return whether it is the last, whatever came of it."""
@@ -211,19 +216,30 @@ class Client(BaseClient):
             self.logger.exception("Reconnection failed")
         return reconnection.aborted or self._state is not ClientState.RECONNECTING
 
-    def _stop_reconnection(self) -> None:
-        """Take a running reconnection back and wait until it has gone."""
+    def _stop_reconnection(self, *, final: bool, timeout: float | None = None) -> None:
+        """Take a running reconnection back.
+
+        Args:
+            final: Whether nothing follows it, which is told to the application.
+            timeout: Seconds to wait for its end at most.
+        """
         with self._lock:
             reconnection = self._reconnection
             if reconnection is None:
                 return
             reconnection.aborted = True
+            reconnection.final = final
         reconnection.abort.set(None)
-        self.eio.join(reconnection.task)
+        self._close_engine()
+        self.eio.join(reconnection.task, timeout)
+        self._reconnection_over(reconnection)
 
-    def _trigger_final(self) -> None:
-        for namespace in self.connection_namespaces:
-            self._trigger("__disconnect_final", namespace)
+    def _reconnection_over(self, reconnection: Reconnection) -> None:
+        """Leave the state of reconnecting, unless the reconnection has succeeded."""
+        self._reconnection_ended(reconnection)
+        if self._move(ClientState.DISCONNECTED, ClientState.RECONNECTING) and reconnection.final:
+            for namespace in self.connection_namespaces:
+                self._trigger("__disconnect_final", namespace)
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -255,7 +271,7 @@ class Client(BaseClient):
     def _leave(self) -> None:
         """Disconnect while the process ends: the handlers get half a second."""
         try:
-            self._disconnect(0.5)
+            self._disconnect(FLUSH_TIMEOUT)
         except TimeoutError:
             self.logger.warning("A disconnect handler did not end in time")
 
@@ -267,7 +283,7 @@ class Client(BaseClient):
         self._disconnect(None)
 
     def _disconnect(self, timeout: float | None) -> None:
-        self._stop_reconnection()
+        self._stop_reconnection(final=True, timeout=FLUSH_TIMEOUT)
         if not self._move(ClientState.DISCONNECTING):
             return
         for namespace in list(self.namespaces):
@@ -280,7 +296,8 @@ class Client(BaseClient):
         self.eio.disconnect()
 
     def shutdown(self) -> None:
-        """End the connection, or a running reconnection; the same as `disconnect()`."""
+        """End the connection, or a running reconnection and wait until it has gone."""
+        self._stop_reconnection(final=True)
         self.disconnect()
 
     # -- sending ------------------------------------------------------------------------------

@@ -72,6 +72,7 @@ class _Connection:
         self.writing = False
         self.written: asyncio.Event | None = None
         self.silence_timer: asyncio.TimerHandle | None = None
+        self.loop = asyncio.get_running_loop()
         self.end_reason: str | None = None
         self.closed = False
 
@@ -363,6 +364,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         except asyncio.CancelledError:
             # By `disconnect`, which has closed the session before, or because the loop ends.
             reason = self.reason.CLIENT_DISCONNECT
+            await self._say_goodbye(connection)
         except (ValueError, EngineConnectionError) as error:
             # ValueError: a payload that is no UTF-8, or a ProtocolError.
             if not connection.closed:
@@ -402,6 +404,11 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         connection = self._connection
         if connection is None or connection.closed or self.state != "connected":
             return
+        if asyncio.get_running_loop() is not connection.loop:
+            raise RuntimeError(
+                "this client is connected in another event loop; from a thread, use "
+                "asyncio.run_coroutine_threadsafe(coroutine, loop) with the loop of connect()"
+            )
         if self.logger.isEnabledFor(logging.INFO):
             for message in messages:
                 shown = message if isinstance(message, str) else "<binary>"
@@ -478,12 +485,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         connection.end_reason = reason or self.reason.CLIENT_DISCONNECT
         if self.state == "connected" and not abort:
             self.state = "disconnecting"
-            connection.outbox.add(CLOSE_PACKET)
-            try:
-                async with asyncio.timeout(FLUSH_TIMEOUT):
-                    await self._drain(connection)
-            except TimeoutError:
-                self.logger.info("The last packets did not leave within %s s", FLUSH_TIMEOUT)
+            await self._say_goodbye(connection)
         self._end(connection, connection.end_reason)
         reader = connection.reader
         if reader is None:
@@ -491,6 +493,17 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         elif reader is not asyncio.current_task():
             reader.cancel()
             await asyncio.wait((reader,))
+
+    async def _say_goodbye(self, connection: _Connection) -> None:
+        """Tell the server that the session ends, and wait a moment until that has left."""
+        if connection.closed:
+            return
+        connection.outbox.add(CLOSE_PACKET)
+        try:
+            async with asyncio.timeout(FLUSH_TIMEOUT):
+                await self._drain(connection)
+        except TimeoutError:
+            self.logger.info("The last packets did not leave within %s s", FLUSH_TIMEOUT)
 
     async def _drain(self, connection: _Connection) -> None:
         """Wait until everything has been written."""
@@ -507,6 +520,16 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         connection = self._connection
         if connection is not None and connection.reader is not None:
             await asyncio.wait((connection.reader,))
+
+    async def join(self, task: asyncio.Task[Any], timeout: float | None = None) -> None:
+        """Wait until a task has ended, unless it is the one that calls.
+
+        Args:
+            task: The task.
+            timeout: Seconds to wait at most.
+        """
+        if task is not asyncio.current_task():
+            await asyncio.wait((task,), timeout=timeout)
 
     def _lose(self, connection: _Connection, error: Exception) -> None:
         """End a session whose transport failed while writing."""

@@ -46,6 +46,7 @@ from ..protocol.engine_client import (
     open_websocket,
     refusal,
 )
+from ..runtimes.threads import waiting
 
 try:
     import requests
@@ -507,7 +508,7 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
             and connection.transport == "websocket"
             and not abort
         ):
-            reader.join(FLUSH_TIMEOUT)
+            self.join(reader, FLUSH_TIMEOUT)
         self._release(connection)
 
     def _drain(self, connection: _Connection) -> bool:
@@ -541,6 +542,17 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
         connection = self._connection
         if connection is not None and connection.reader is not None:
             connection.reader.join()
+
+    def join(self, thread: threading.Thread, timeout: float | None = None) -> None:
+        """Wait until a thread has ended, unless it is the one that calls.
+
+        Args:
+            thread: The thread.
+            timeout: Seconds to wait at most.
+        """
+        if thread is not threading.current_thread():
+            with waiting():
+                thread.join(timeout)
 
     def _lose(self, connection: _Connection, error: Exception) -> None:
         """End a session whose transport failed while writing."""
