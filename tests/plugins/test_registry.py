@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -493,6 +494,21 @@ def test_damaged_metadata_of_somebody_else(make_dist: MakeDist) -> None:
     assert PluginRegistry().transport("pigeon", "async").name == "pigeon"
 
 
+def test_hidden_distribution_stays_hidden_beside_damaged_metadata(
+    make_dist: MakeDist, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_dist("socketio-birds", PIGEON, version="2.0")
+    make_dist("somebody-else", "", entry_points="[console_scripts]\nthis is no entry point\n")
+    older = tmp_path / "older"
+    shutil.copytree(site / "socketio_birds-2.0.dist-info", older / "socketio_birds-1.0.dist-info")
+    (older / "socketio_birds-1.0.dist-info" / "entry_points.txt").write_text(
+        "[socketio]\nbirds = not_there\n"
+    )
+    monkeypatch.setattr(sys, "path", [*sys.path, str(older)])
+    reports = [report for report in PluginRegistry().report() if report.name == "birds"]
+    assert [(report.version, report.status) for report in reports] == [("2.0", "ok")]
+
+
 # -- disabled ---------------------------------------------------------------------------------
 
 
@@ -818,6 +834,27 @@ def socketio_server_created():
     PluginRegistry([without_argument]).server_created("a server")
     assert sys.modules[module].__dict__["seen"] == ["a server"]
     assert without_argument.__dict__["seen"] == [1]
+
+
+def test_observers_that_want_to_be_first_are(make_dist: MakeDist) -> None:
+    order: list[str] = []
+    for name, options in (("b", "trylast=True"), ("c", "tryfirst=True"), ("d", "")):
+        make_dist(
+            f"socketio-{name}",
+            f"@hookimpl({options})\n"
+            f"def socketio_server_created(server):\n    server.append({name!r})\n",
+        )
+    PluginRegistry().server_created(order)
+    assert order == ["c", "d", "b"]
+
+
+def test_broken_plugin_observes_nothing(make_dist: MakeDist) -> None:
+    module = make_dist(
+        "socketio-metrics", OBSERVER + "    @hookimpl\n    def socketio_serializers(): 1 / 0\n"
+    )
+    with pytest.warns(PluginWarning, match="metrics"):
+        PluginRegistry().server_created("a server")
+    assert sys.modules[module].__dict__["seen"] == []
 
 
 def test_observer_that_raises_harms_no_other(make_dist: MakeDist) -> None:
