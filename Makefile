@@ -43,7 +43,7 @@ e2e: $(VENV)/.installed node-packages ## run the long tests too: soak, faults, e
 oldest: ## run the tests with the oldest dependencies that are promised, in an environment of its own
 	@test -e $(VENV)-oldest/bin/python || $(PYTHON) -m venv $(VENV)-oldest
 	$(PYTHON) tools/oldest.py > $(VENV)-oldest/constraints.txt
-	$(VENV)-oldest/bin/python -m pip install -q -c $(VENV)-oldest/constraints.txt $(PACKAGES) -r tools/requirements-test.txt
+	$(VENV)-oldest/bin/python -m pip install -q -c $(VENV)-oldest/constraints.txt $(PACKAGES) -r tools/requirements-test.txt -r tools/requirements-lint.txt
 	$(VENV)-oldest/bin/python -m pytest $(PYTEST_PARALLEL) $(ARGS)
 
 lint: $(VENV)/.installed-lint ## ruff, formatting, generated code up to date
