@@ -211,10 +211,7 @@ class BaseManager:
 
     def add_callback(self, sid: str, callback: Callable[..., Any]) -> int:
         """Keep a callback for the ack of a client, and return the ack's id."""
-        counter = self.callbacks.get(sid)
-        if counter is None:
-            counter = self.callbacks[sid] = AckCounter()
-        return counter.add(callback)
+        return self.callbacks.setdefault(sid, AckCounter()).add(callback)
 
     def pop_callback(self, sid: str, ack_id: int) -> Callable[..., Any] | None:
         """Return the callback of an ack and forget it; None for an unknown or repeated ack."""

@@ -389,7 +389,7 @@ class BaseServer(Consumer):
         session.client = Client(
             Decoder(self.packet_class, self.eio.config.max_http_buffer_size),
             runtime.create_lock(),
-            (runtime if self.async_handlers else runtime.create_series()).start,
+            (runtime.create_lane() if self.async_handlers else runtime.create_series()).start,
         )
         self.environ[session.sid] = session.environ
         self._sessions[session.sid] = session

@@ -5,6 +5,7 @@ Called by managers; it knows ids and names, and nothing of connections.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ class RoomTable:
     def __init__(self) -> None:
         self.rooms: dict[str, dict[Room, Members]] = {}
         self._entered: dict[str, dict[str, set[Room]]] = {}
+        self._lock = threading.RLock()  # for the flavour that has threads; never held long
 
     def namespaces(self) -> Iterator[str]:
         """Return the namespaces that have clients."""
@@ -32,7 +34,8 @@ class RoomTable:
 
     def add_client(self, namespace: str, sid: str, eio_sid: str) -> None:
         """Give a client its own room."""
-        self.rooms.setdefault(namespace, {})[sid] = {sid: eio_sid}
+        with self._lock:
+            self.rooms.setdefault(namespace, {})[sid] = {sid: eio_sid}
 
     def eio_sid(self, namespace: str, sid: str) -> str | None:
         """Return the engine session of a client, or None."""
@@ -43,9 +46,10 @@ class RoomTable:
 
     def enter(self, namespace: str, sid: str, room: Room, eio_sid: str) -> None:
         """Put a client into a room."""
-        self.rooms.setdefault(namespace, {}).setdefault(room, {})[sid] = eio_sid
-        if room is not None:
-            self._entered.setdefault(namespace, {}).setdefault(sid, set()).add(room)
+        with self._lock:
+            self.rooms.setdefault(namespace, {}).setdefault(room, {})[sid] = eio_sid
+            if room is not None:
+                self._entered.setdefault(namespace, {}).setdefault(sid, set()).add(room)
 
     def leave(self, namespace: str, sid: str, room: Room) -> bool:
         """Take a client out of a room; an empty room is gone.
@@ -53,30 +57,32 @@ class RoomTable:
         Returns:
             Whether the client was in it.
         """
-        rooms = self.rooms.get(namespace, {})
-        members = rooms.get(room)
-        if members is None or members.pop(sid, None) is None:
-            return False
-        if not members:
-            rooms.pop(room, None)
-        entered = self._entered.get(namespace, {})
-        if sid in entered:
-            entered[sid].discard(room)
-            if not entered[sid]:
-                del entered[sid]
-        return True
+        with self._lock:
+            rooms = self.rooms.get(namespace, {})
+            members = rooms.get(room)
+            if members is None or members.pop(sid, None) is None:
+                return False
+            if not members:
+                rooms.pop(room, None)
+            entered = self._entered.get(namespace, {})
+            if sid in entered:
+                entered[sid].discard(room)
+                if not entered[sid]:
+                    del entered[sid]
+            return True
 
     def remove_client(self, namespace: str, sid: str) -> None:
         """Take a client out of every room, its own too."""
-        for room in self._entered.get(namespace, {}).pop(sid, ()):
-            self.leave(namespace, sid, room)
-        self.leave(namespace, sid, None)
-        rooms = self.rooms.get(namespace)
-        if rooms is not None:
-            rooms.pop(sid, None)
-            if not rooms:
-                self.rooms.pop(namespace, None)
-                self._entered.pop(namespace, None)
+        with self._lock:
+            for room in self._entered.get(namespace, {}).pop(sid, ()):
+                self.leave(namespace, sid, room)
+            self.leave(namespace, sid, None)
+            rooms = self.rooms.get(namespace)
+            if rooms is not None:
+                rooms.pop(sid, None)
+                if not rooms:
+                    self.rooms.pop(namespace, None)
+                    self._entered.pop(namespace, None)
 
     def close(self, namespace: str, room: Room) -> None:
         """Take every client out of a room."""
@@ -87,7 +93,7 @@ class RoomTable:
         """Return the rooms of a client, its own included."""
         if self.eio_sid(namespace, sid) is None:
             return []
-        return [sid, *self._entered.get(namespace, {}).get(sid, ())]
+        return [sid, *list(self._entered.get(namespace, {}).get(sid, ()))]
 
     def members(self, namespace: str, room: Room) -> Members:
         """Return who is in a room.

@@ -46,10 +46,10 @@ class Waiter(ABC):
 
 
 class Series(Protocol):
-    """Runs functions of the core one after another, each when the one before has ended."""
+    """Runs functions of the core for one client, in order."""
 
-    def start(self, function: Callable[..., Any], *args: Any) -> None:
-        """Run a function when those before it have ended; see `Runtime.start`."""
+    def start(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run a function when its turn comes; see `Runtime.start`."""
 
 
 class Runtime(ABC):
@@ -65,6 +65,13 @@ class Runtime(ABC):
         Returns:
             None when it has run to its end already, else something that can be joined or awaited.
         """
+
+    def create_lane(self) -> Series:
+        """Return something like `start` for one client: its functions begin in order.
+
+        Functions may overlap where they wait. In an event loop the runtime itself does that.
+        """
+        return self
 
     @abstractmethod
     def create_series(self) -> Series:

@@ -219,7 +219,9 @@ def encode_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
 
 async def send_response(send: Send, response: Response) -> None:
     """Send a whole HTTP answer."""
-    headers = [*response.headers, ("Content-Length", str(len(response.body)))]
+    headers = response.headers
+    if response.status != 304 and not any(name == "Content-Length" for name, _ in headers):
+        headers = [*headers, ("Content-Length", str(len(response.body)))]
     await send(
         {
             "type": "http.response.start",

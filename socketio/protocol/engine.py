@@ -198,6 +198,11 @@ class SessionProtocol:
         self.outbox.append(packet)
         self._outbox_size += packet.size
 
+    def enqueue_first(self, packet: Packet) -> None:
+        """Keep a packet that goes before all that wait."""
+        self.outbox.appendleft(packet)
+        self._outbox_size += packet.size
+
     def next_packet(self) -> Packet:
         """Take the packet that has waited longest."""
         packet = self.outbox.popleft()

@@ -9,6 +9,7 @@ attachments follow as messages of their own (Socket.IO protocol 5, "Packet encod
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any, ClassVar, Final
 
 from ..exceptions import ProtocolError
@@ -383,10 +384,10 @@ class AckCounter:
     Ids count up from 0 and are never an entry that a peer can remove by guessing.
     """
 
-    __slots__ = ("_next", "_pending")
+    __slots__ = ("_ids", "_pending")
 
     def __init__(self) -> None:
-        self._next = 0
+        self._ids = count()
         self._pending: dict[int, Any] = {}
 
     def __len__(self) -> int:
@@ -394,8 +395,7 @@ class AckCounter:
 
     def add(self, callback: Any) -> int:
         """Keep a callback and return the id under which its ack will come."""
-        ack_id = self._next
-        self._next += 1
+        ack_id = next(self._ids)  # atomic, where several threads ask
         self._pending[ack_id] = callback
         return ack_id
 

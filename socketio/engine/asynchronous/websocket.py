@@ -43,7 +43,7 @@ class WebSocketTransport(Transport):
         self.session = session
         self.receive = session.receive
         self._websocket = websocket
-        self._blocked = False
+        self._blocked = True  # until the websocket is accepted
         self._closing = False
         self._probed = False
         self._timer: Timer | None = None
@@ -97,7 +97,8 @@ class WebSocketTransport(Transport):
 
     def _send_first(self, packet: Packet) -> None:
         """Send the handshake before what the consumer has already sent."""
-        self.session.outbox.appendleft(packet)
+        self._blocked = False
+        self.session.enqueue_first(packet)
         self._flush()
 
     # -- upgrade --------------------------------------------------------------------------
@@ -112,6 +113,7 @@ class WebSocketTransport(Transport):
             if packet_type == PING and data == PROBE and not self._probed:
                 session.probe(self.name, session.engine.upgrades(session.transport_name))
                 self._probed = True
+                self._blocked = False
                 self._write(PROBE_ANSWER)
                 if isinstance(session.transport, PollingTransport):
                     session.transport.wake()

@@ -1,0 +1,310 @@
+"""RFC 6455, the server's side, sans-I/O: opening handshake, frames, close codes.
+
+Called by async modes that are given a raw socket; it is told which bytes arrived and answers what
+they mean. No extension is negotiated, so a frame with a reserved bit is an error.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable
+from hashlib import sha1
+from typing import Final
+
+from ..exceptions import ProtocolError
+
+CONTINUATION: Final = 0x0
+TEXT: Final = 0x1
+BINARY: Final = 0x2
+CLOSE: Final = 0x8
+PING: Final = 0x9
+PONG: Final = 0xA
+
+NORMAL: Final = 1000
+PROTOCOL_ERROR: Final = 1002
+NO_STATUS: Final = 1005
+INVALID_DATA: Final = 1007
+TOO_BIG: Final = 1009
+
+VERSION: Final = "13"
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+class WebSocketError(ProtocolError):
+    """The client broke the websocket protocol.
+
+    Args:
+        code: The close code to tell it.
+        reason: What was wrong.
+    """
+
+    code: int
+    """The close code to tell the client."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class ControlFrame:
+    """A ping, pong or close frame of the client."""
+
+    __slots__ = ("code", "opcode", "payload")
+
+    opcode: int
+    payload: bytes
+    """The application data; of a close frame, the reason after its code."""
+    code: int
+    """The code of a close frame; 1005 where it has none."""
+
+    def __init__(self, opcode: int, payload: bytes, code: int = NO_STATUS) -> None:
+        self.opcode = opcode
+        self.payload = payload
+        self.code = code
+
+
+Received = str | bytes | ControlFrame
+"""What a client sent: a text message, a binary message, or a control frame."""
+
+
+# -- opening handshake ------------------------------------------------------------------------
+
+
+def answer_handshake(
+    header: Callable[[str], str | None], headers: Iterable[tuple[str, str]]
+) -> bytes:
+    """Return the answer that accepts an opening handshake (RFC 6455, section 4.2.2).
+
+    Args:
+        header: Returns a header of the request (name in lower case), or None.
+        headers: Headers to send besides.
+
+    Raises:
+        WebSocketError: It is no valid opening handshake.
+    """
+    connection = (header("connection") or "").lower()
+    if "upgrade" not in [token.strip() for token in connection.split(",")]:
+        raise WebSocketError(PROTOCOL_ERROR, "an opening handshake without Connection: Upgrade")
+    version = header("sec-websocket-version")
+    if version != VERSION:
+        raise WebSocketError(PROTOCOL_ERROR, f"websocket version {version}, only 13 is spoken")
+    key = header("sec-websocket-key") or ""
+    try:
+        valid = len(b64decode(key, validate=True)) == 16
+    except (binascii.Error, ValueError):
+        valid = False
+    if not valid:
+        raise WebSocketError(PROTOCOL_ERROR, "an opening handshake without a valid key")
+    accept = b64encode(sha1(key.encode() + _GUID).digest()).decode()
+    lines = [
+        "HTTP/1.1 101 Switching Protocols",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Accept: {accept}",
+    ]
+    for name, value in headers:
+        if "\r" in name + value or "\n" in name + value:
+            raise ValueError(f"a line break in header {name!r}: {value!r}")
+        lines.append(f"{name}: {value}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+# -- sending ----------------------------------------------------------------------------------
+
+
+def encode_frame(message: str | bytes) -> bytes:
+    """Return the one frame that carries a message."""
+    if isinstance(message, str):
+        payload = message.encode()
+        first = 0x81
+    else:
+        payload = message
+        first = 0x82
+    length = len(payload)
+    if length < 126:
+        return bytes((first, length)) + payload
+    return _long_header(first, length) + payload
+
+
+def _long_header(first: int, length: int) -> bytes:
+    if length < 126:
+        return bytes((first, length))
+    if length < 65536:
+        return bytes((first, 126)) + length.to_bytes(2)
+    return bytes((first, 127)) + length.to_bytes(8)
+
+
+def encode_control(opcode: int, payload: bytes = b"") -> bytes:
+    """Return a control frame.
+
+    Raises:
+        ValueError: The payload has more than 125 bytes.
+    """
+    if len(payload) > 125:
+        raise ValueError("a control frame holds 125 bytes at most")
+    return bytes((0x80 | opcode, len(payload))) + payload
+
+
+def encode_close(code: int = NORMAL, reason: str = "") -> bytes:
+    """Return a close frame; the reason is cut where it is too long."""
+    if code == NO_STATUS:
+        return encode_control(CLOSE)
+    text = reason.encode()[:123].decode(errors="ignore").encode()
+    return encode_control(CLOSE, code.to_bytes(2) + text)
+
+
+# -- receiving --------------------------------------------------------------------------------
+
+
+class FrameParser:
+    """Makes messages and control frames of the bytes that a client sends.
+
+    Args:
+        max_size: Bytes that a message may have. A longer one is refused by its announced length,
+            before anything of it is kept.
+    """
+
+    __slots__ = ("_buffer", "_fragments", "_max_size", "_opcode", "_size", "closed")
+
+    closed: bool
+    """Whether the client's close frame has come; what follows it is ignored."""
+
+    def __init__(self, max_size: int) -> None:
+        self._max_size = max_size
+        self._buffer = b""
+        self._fragments: list[bytes] = []
+        self._size = 0
+        self._opcode = CONTINUATION
+        self.closed = False
+
+    def feed(self, data: bytes) -> list[Received]:
+        """Take bytes and return what is complete now, in order.
+
+        Args:
+            data: The next bytes of the connection.
+
+        Raises:
+            WebSocketError: The client broke the protocol. What came before the broken frame is
+                in its `received`.
+        """
+        received: list[Received] = []
+        try:
+            self._parse(self._buffer + data if self._buffer else data, received)
+        except WebSocketError as error:
+            self._buffer = b""
+            self.closed = True
+            raise BrokenStream(error, received) from None
+        return received
+
+    def _parse(self, data: bytes, received: list[Received]) -> None:
+        position = 0
+        end = len(data)
+        while end - position >= 2 and not self.closed:
+            first, second = data[position], data[position + 1]
+            length = second & 0x7F
+            start = position + 6
+            if length > 125:
+                start += 2 if length == 126 else 8
+                if end < start - 4:
+                    break
+                length = int.from_bytes(data[position + 2 : start - 4])
+            self._check(first, second, length)
+            if end < start + length:
+                break
+            payload = data[start : start + length]
+            if length:
+                # One exclusive or of two long integers does in C what a loop would do by bytes.
+                mask = data[start - 4 : start] * (length + 3 >> 2)
+                payload = (
+                    int.from_bytes(payload, "little")
+                    ^ int.from_bytes(mask[:length], "little")
+                ).to_bytes(length, "little")
+            position = start + length
+            if first == 0x81 and not self._opcode:
+                received.append(_text(payload))
+            elif first == 0x82 and not self._opcode:
+                received.append(payload)
+            elif first & 0x08:
+                received.append(self._control(first & 0x0F, payload))
+            else:
+                self._fragment(first, payload, received)
+        self._buffer = b"" if self.closed else data[position:]
+
+    def _check(self, first: int, second: int, length: int) -> None:
+        """Check the header of a frame (RFC 6455, section 5.2)."""
+        if first & 0x70:
+            raise WebSocketError(PROTOCOL_ERROR, "a reserved bit without an extension")
+        if not second & 0x80:
+            raise WebSocketError(PROTOCOL_ERROR, "a frame that is not masked")
+        opcode = first & 0x0F
+        if opcode & 0x08:
+            if opcode > PONG:
+                raise WebSocketError(PROTOCOL_ERROR, f"a frame with the unknown opcode {opcode}")
+            if not first & 0x80:
+                raise WebSocketError(PROTOCOL_ERROR, "a control frame in fragments")
+            if second & 0x7F > 125:
+                raise WebSocketError(PROTOCOL_ERROR, "a control frame of more than 125 bytes")
+            return
+        if opcode > BINARY:
+            raise WebSocketError(PROTOCOL_ERROR, f"a frame with the unknown opcode {opcode}")
+        if opcode == CONTINUATION:
+            if not self._opcode:
+                raise WebSocketError(PROTOCOL_ERROR, "a continuation of no message")
+        elif self._opcode:
+            raise WebSocketError(PROTOCOL_ERROR, "a message inside another one")
+        if second & 0x7F > 125:
+            # 126 announces two bytes and 127 eight, and no number may be written too long.
+            if length >> 63 or length < (126 if second & 0x7F == 126 else 65536):
+                raise WebSocketError(PROTOCOL_ERROR, "a frame with an impossible length")
+        if self._size + length > self._max_size:
+            raise WebSocketError(TOO_BIG, f"a message of more than {self._max_size} bytes")
+
+    def _fragment(self, first: int, payload: bytes, received: list[Received]) -> None:
+        """Take one fragment of a message."""
+        if not self._opcode:
+            self._opcode = first & 0x0F
+        self._fragments.append(payload)
+        self._size += len(payload)
+        if first & 0x80:
+            opcode, whole = self._opcode, b"".join(self._fragments)
+            self._opcode, self._size = CONTINUATION, 0
+            self._fragments.clear()
+            received.append(_text(whole) if opcode == TEXT else whole)
+
+    def _control(self, opcode: int, payload: bytes) -> ControlFrame:
+        if opcode != CLOSE:
+            return ControlFrame(opcode, payload)
+        self.closed = True
+        if not payload:
+            return ControlFrame(CLOSE, b"")
+        if len(payload) == 1:
+            raise WebSocketError(PROTOCOL_ERROR, "a close frame with half a code")
+        code = int.from_bytes(payload[:2])
+        if not _is_sendable(code):
+            raise WebSocketError(PROTOCOL_ERROR, f"a close frame with the impossible code {code}")
+        _text(payload[2:])
+        return ControlFrame(CLOSE, payload[2:], code)
+
+
+class BrokenStream(WebSocketError):
+    """What `FrameParser.feed` raises: an error, and what came before it."""
+
+    received: list[Received]
+    """The messages and control frames before the broken one."""
+
+    def __init__(self, error: WebSocketError, received: list[Received]) -> None:
+        super().__init__(error.code, error.reason)
+        self.received = received
+
+
+def _text(payload: bytes) -> str:
+    try:
+        return payload.decode()
+    except UnicodeDecodeError as error:
+        raise WebSocketError(INVALID_DATA, f"text that is not UTF-8: {error}") from error
+
+
+def _is_sendable(code: int) -> bool:
+    """Tell whether a close frame may carry a code (RFC 6455, section 7.4)."""
+    return 3000 <= code <= 4999 or (1000 <= code <= 1014 and code not in (1004, 1005, 1006))
