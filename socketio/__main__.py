@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _as_text(reports: Sequence[PluginReport]) -> str:
     rows: list[tuple[str, ...]] = []
     for report in reports:
-        provides = textwrap.wrap(", ".join(report.provides), _PROVIDES_WIDTH) or ["-"]
+        provides = _wrap(report.provides)
         rows.append(
             (report.name, report.dist or "-", report.version or "-", report.status, provides[0])
         )
@@ -56,6 +56,12 @@ def _as_text(reports: Sequence[PluginReport]) -> str:
             trace = "".join(traceback.format_exception(report.error)).rstrip()
             lines += [f"    {line}" for line in trace.splitlines()]
     return "\n".join(lines)
+
+
+def _wrap(items: Sequence[str]) -> list[str]:
+    # Lines end between items: the spaces within one are hidden from textwrap.
+    text = ", ".join(item.replace(" ", "\0") for item in items)
+    return [line.replace("\0", " ") for line in textwrap.wrap(text, _PROVIDES_WIDTH)] or ["-"]
 
 
 def _as_json(reports: Sequence[PluginReport]) -> str:
