@@ -6,7 +6,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from benchmarks.processes import LOAD_CORE, Process, ServerError, listen
@@ -103,4 +103,7 @@ def rabbitmq() -> Iterator[str]:
             process.stop(gently=True)
 
 
-BROKERS: dict[str, Callable[[], object]] = {"redis": redis, "rabbitmq": rabbitmq}
+BROKERS: dict[str, Callable[[], AbstractContextManager[str]]] = {
+    "redis": redis,
+    "rabbitmq": rabbitmq,
+}

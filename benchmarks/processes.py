@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.paths import LOGS, ROOT
+from benchmarks.paths import BUILD, LOGS
 
 _CORES = sorted(os.sched_getaffinity(0))
 LOAD_CORE = _CORES[0]
@@ -89,7 +89,7 @@ class Process:
             # a session of its own: ending it ends its children and nothing else
             self._popen = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=BUILD,  # not the root, where a `socketio` of its own would be found
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

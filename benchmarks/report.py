@@ -125,7 +125,8 @@ def _point(case: Case, point: str, results: Results) -> Iterator[str]:
     head += [_EXTRA_TITLES[name] for name in _EXTRA[case.kind]]
     head += ["server / load busy"] if loaded else []
     head += ["× python-socketio", "× Node", "cost / bare"]
-    rows, notes = [], []
+    rows: list[list[str]] = []
+    notes: list[str] = []
     for stack in results.stacks(case.name):
         values = results.figures(case.name, point, stack.name, case.measured)
         median = results.median(case.name, point, stack.name)

@@ -1,4 +1,4 @@
-"""A synchronous Socket.IO server as its user writes it, run by ours and by python-socketio alike."""
+"""A synchronous Socket.IO server as its user writes it, for ours and python-socketio alike."""
 
 import argparse
 import socket
@@ -28,8 +28,9 @@ def serve_threading(listener: socket.socket, threads: int) -> None:
         listener: A listening socket.
         threads: Size of the worker's pool; each websocket holds one thread.
     """
-    import socketio
     from gunicorn.app.base import BaseApplication
+
+    import socketio
 
     class Application(BaseApplication):
         def load_config(self) -> None:
@@ -58,8 +59,9 @@ def serve_gevent(listener: socket.socket) -> None:
 
     monkey.patch_all()
     import gevent.socket
-    import socketio
     from gevent import pywsgi
+
+    import socketio
 
     sio = socketio.Server(async_mode="gevent")
     register(sio)
