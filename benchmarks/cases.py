@@ -24,6 +24,7 @@ class Point:
         seconds: Length of the measured window, in seconds.
         warmup: Seconds of load before the window.
         snippet: What the `import` case runs.
+        alone: Whether it runs where no framework and no broker client is installed.
         flavour: Which client the `client` case runs.
     """
 
@@ -37,6 +38,7 @@ class Point:
     seconds: float = 2.5
     warmup: float = 0.7
     snippet: str = ""
+    alone: bool = True
     flavour: str = ""
 
     def quick(self) -> "Point":
@@ -225,7 +227,8 @@ CASES: tuple[Case, ...] = (
         title="Import time",
         about="CPU time of the import in a new process, with compiled files in place. Names of "
         "`socketio` load when first used, so the import alone is not the whole truth: the second "
-        "point also constructs a server.",
+        "point also constructs a server. In the third the frameworks and broker clients of the "
+        "other cases are installed, some of which python-socketio imports when it finds them.",
         kind="import",
         unit="ms",
         points=(
@@ -233,6 +236,11 @@ CASES: tuple[Case, ...] = (
             Point(
                 label="and construct an AsyncServer",
                 snippet="import socketio; socketio.AsyncServer(async_mode='asgi')",
+            ),
+            Point(
+                label="import socketio, frameworks and broker clients installed",
+                snippet="import socketio",
+                alone=False,
             ),
         ),
         stacks=(

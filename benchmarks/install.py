@@ -42,31 +42,32 @@ def _changed(stamp: Path, *sources: Path) -> str | None:
     return digest
 
 
-def build_environment(library: str) -> None:
-    """Creates the virtual environment of a library and installs the library into it.
+def build_environment(name: str) -> None:
+    """Creates a virtual environment and installs a library into it.
 
     Ours is installed as wheels, not editable: as its users have it, and a file that is edited
     during a run does not change what is measured.
 
     Args:
-        library: `ours` or `peer`.
+        name: Name of the environment.
     """
-    folder = ENVIRONMENTS[library]
+    folder = ENVIRONMENTS[name]
     if not (folder / "bin" / "python").exists():
         _run([sys.executable, "-m", "venv", str(folder)])
-    pip = [python(library), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    pip = [python(name), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     requirements = HERE / "requirements.txt"
-    manifests = [ROOT / dist / "pyproject.toml" for dist in OUR_DISTS] if library == "ours" else []
+    shared = [] if name.endswith("alone") else ["-r", str(requirements)]
+    dists: list[str] = []
+    if name.startswith("ours"):
+        dists = [str(ROOT / dist) for dist in (OUR_DISTS if shared else OUR_DISTS[:1])]
     stamp = folder / "installed"
-    digest = _changed(stamp, requirements, *manifests)
+    digest = _changed(stamp, requirements, *(Path(dist, "pyproject.toml") for dist in dists))
     if digest is not None:
-        # `-U`: both environments get the same, newest releases of what they share
-        packages = ["python-socketio>=5,<6"] if library == "peer" else ["hatchling>=1.25,<2"]
-        dists = [str(ROOT / dist) for dist in OUR_DISTS] if library == "ours" else []
-        _run([*pip, "-U", "-r", str(requirements), *packages, *dists])
+        packages = ["hatchling>=1.25,<2"] if dists else ["python-socketio>=5,<6"]
+        # `-U`: all environments get the same, newest releases of what they share
+        _run([*pip, "-U", *shared, *packages, *dists])
         stamp.write_text(digest)
-    if library == "ours":
-        dists = [str(ROOT / dist) for dist in OUR_DISTS]
+    if dists:
         _run([*pip, "--no-deps", "--no-build-isolation", "--force-reinstall", *dists])
 
 
@@ -93,9 +94,11 @@ def install(libraries: set[str]) -> None:
     for folder in (BUILD, LOGS, PROFILES):
         folder.mkdir(exist_ok=True)
     build_load()
-    if libraries & {"peer", "bare"}:
+    for library in ("peer", "ours"):
+        if library in libraries:
+            build_environment(library)
+            build_environment(f"{library} alone")
+    if "bare" in libraries and "peer" not in libraries:
         build_environment("peer")
-    if "ours" in libraries:
-        build_environment("ours")
     if "node" in libraries:
         build_node()

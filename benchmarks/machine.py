@@ -66,7 +66,7 @@ def versions() -> dict[str, str]:
     """Returns the versions of everything measured; `name (ours)` where environments differ."""
     found: dict[str, str] = {}
     for library, folder in ENVIRONMENTS.items():
-        if not folder.exists():
+        if library.endswith("alone") or not folder.exists():
             continue
         found[f"Python ({library})"] = _output(python(library), "--version").removeprefix("Python ")
         listed = json.loads(_output(python(library), "-m", "pip", "list", "--format", "json"))

@@ -131,7 +131,8 @@ def imports(case: Case, point: Point, stack: Stack) -> Figures:
         stack: The library.
     """
     # `-P`: the folder we are started in holds a `socketio` of its own
-    command = [python(stack.library), "-P", "-c", _IMPORT.format(snippet=point.snippet)]
+    environment = f"{stack.library} alone" if point.alone else stack.library
+    command = [python(environment), "-P", "-c", _IMPORT.format(snippet=point.snippet)]
     rows = []
     with pinned(SERVER_CORE):
         for _ in range(IMPORT_RUNS + 1):

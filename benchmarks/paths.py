@@ -15,14 +15,23 @@ LOGS = BUILD / "logs"
 PROFILES = BUILD / "profiles"
 RESULTS = HERE / "results.md"
 
-ENVIRONMENTS = {"ours": HERE / ".venv-ours", "peer": HERE / ".venv-peer"}
-"""Virtual environment per library: both are called `socketio`, one environment holds one."""
+ENVIRONMENTS = {
+    "ours": HERE / ".venv-ours",
+    "peer": HERE / ".venv-peer",
+    "ours alone": HERE / ".venv-ours-alone",
+    "peer alone": HERE / ".venv-peer-alone",
+}
+"""Virtual environment per library: both are called `socketio`, one environment holds one.
+
+`alone` has the library and what it requires, and no framework or broker client, whose presence
+changes what an import loads.
+"""
 
 
 def python(library: str) -> str:
     """Returns the interpreter that runs a library.
 
     Args:
-        library: `ours` or `peer`.
+        library: Name of an environment.
     """
     return str(ENVIRONMENTS[library] / "bin" / "python")
