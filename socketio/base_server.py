@@ -135,14 +135,13 @@ class BaseServer(Consumer):
             return self._default_manager()
         if isinstance(client_manager, str):
             entry = self.registry.client_manager(client_manager, self.flavour)
-            load = entry.load_async if self.flavour == "async" else entry.load_sync
-            if load is not None:  # the registry has looked for this flavour
-                return load()(client_manager)
+            manager_class: Any = self.registry.load(entry, self.flavour)
+            return manager_class(client_manager)
         return client_manager
 
     def _packet_class(self, serializer: object, json: Any) -> type[Packet]:
         if isinstance(serializer, str):
-            serializer = self.registry.serializer(serializer).load()
+            serializer = self.registry.load(self.registry.serializer(serializer))
         if not (isinstance(serializer, type) and issubclass(serializer, Packet)):
             raise TypeError(
                 f"serializer= needs a name such as 'default' or 'msgpack', or a subclass of "

@@ -125,7 +125,8 @@ class BaseEngine:
 
     def attach_for(self, server: Any, app: Any, path: str, **options: Any) -> Any:
         """Attach a server that stands before this engine; see `attach`."""
-        attachment: Attachment = self.registry.attachment_for(app, self.flavour).load()  # type: ignore[assignment]  # entries are typed as object
+        entry = self.registry.attachment_for(app, self.flavour)
+        attachment: Attachment = self.registry.load(entry)  # type: ignore[assignment]  # entries are typed as object
         self.use_mode(attachment.mode)
         return attachment.attach(server, app, path.strip("/"), **options)
 
@@ -166,7 +167,8 @@ class BaseEngine:
             )
         if self.sessions:
             raise ValueError(f"cannot change to mode {name!r} while clients are connected")
-        mode: AsyncMode = self.registry.async_mode(name, self.flavour).load()  # type: ignore[assignment]  # entries are typed as object
+        entry = self.registry.async_mode(name, self.flavour)
+        mode: AsyncMode = self.registry.load(entry)  # type: ignore[assignment]  # entries are typed as object
         self._mode = mode
         self._runtime = None
         return mode
@@ -180,7 +182,7 @@ class BaseEngine:
 
     def _load_transport(self, name: str) -> type[Transport]:
         entry = self.registry.transport(name, self.flavour)
-        transport: type[Transport] = entry.load_server()
+        transport: type[Transport] = self.registry.load(entry)  # type: ignore[assignment]  # entries are typed as object
         self._transports[name] = transport
         return transport
 

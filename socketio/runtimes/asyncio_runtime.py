@@ -47,29 +47,40 @@ class _Carrier:
     remembers of its task (timeouts, task groups, cancel scopes) stays true afterwards.
     """
 
-    __slots__ = ("gate", "task")
+    __slots__ = ("gate", "task", "work")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.gate: asyncio.Future[tuple[Any, contextvars.Context, Any]] = loop.create_future()
-        self.task = loop.create_task(_carry(self.gate), name="socketio-handler")
+        self.gate: asyncio.Future[None] = loop.create_future()
+        self.work: tuple[Coroutine[Any, Any, Any], contextvars.Context, Any] | None = None
+        self.task = loop.create_task(_carry(self), name="socketio-handler")
 
     @property
     def unused(self) -> bool:
+        """Whether it can take over another coroutine: nobody has cancelled its task."""
         return not self.gate.done() and not self.task.done()
 
+    def take_over(
+        self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context, yielded: Any
+    ) -> None:
+        """Go on with a coroutine that waits for what it has yielded."""
+        self.work = (coroutine, context, yielded)
+        if not self.gate.done():  # the first step may have cancelled its own task
+            self.gate.set_result(None)
 
-async def _carry(gate: asyncio.Future[tuple[Any, contextvars.Context, Any]]) -> Any:
+
+async def _carry(carrier: _Carrier) -> Any:
+    cancelled: BaseException | None = None
     try:
-        coroutine, context, yielded = await gate
+        await carrier.gate
     except asyncio.CancelledError as error:
-        if not gate.done() or gate.cancelled():
-            return None  # the loop is closing, and nothing was ever carried
-        coroutine, context, yielded = gate.result()
-        # Cancelled between the first step and now: the coroutine never waits for `yielded`.
-        if yielded is not None:
-            yielded._asyncio_future_blocking = False
-        return await _go_on(coroutine, context, None, error)
-    return await _go_on(coroutine, context, yielded, None)
+        cancelled = error
+    if carrier.work is None:
+        return None  # the loop is closing, and nothing was ever carried
+    coroutine, context, yielded = carrier.work
+    if cancelled is not None and yielded is not None:
+        # Cancelled between the first step and now: the coroutine never waits for this.
+        yielded._asyncio_future_blocking = False
+    return await _go_on(coroutine, context, yielded, cancelled)
 
 
 @types.coroutine
@@ -226,7 +237,7 @@ class AsyncioRuntime(Runtime):
             return None
         finally:
             _swap_current_task(loop, previous)
-        carrier.gate.set_result((coroutine, context, yielded))
+        carrier.take_over(coroutine, context, yielded)
         return carrier.task
 
     def create_series(self) -> AsyncioSeries:

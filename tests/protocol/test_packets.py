@@ -208,7 +208,7 @@ def test_the_wire_is_the_specified_one(packet: Packet, encoded: object) -> None:
         '5-1-["x"]',
         '511-["x"]',
         '5999999999999-["x"]',
-        '2' + "1" * 16 + '["x"]',
+        "2" + "1" * 16 + '["x"]',
         '2["x",NaN]',
         '2["x",Infinity]',
         '2["x",1e999]',
