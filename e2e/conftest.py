@@ -50,7 +50,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                 for kind in (*KINDS, *peer_kinds())
                 if not python_only or "python" in kind.features
             ]
-            metafunc.parametrize(name, kinds, indirect=True, scope="session")
+            metafunc.parametrize(name, kinds, indirect=True)
 
 
 @pytest.fixture(scope="session")

@@ -179,7 +179,15 @@ class RawWebSocket:
 
 @pytest.mark.parametrize(
     "damage",
-    ["packet", "utf8", "unmasked", "reserved opcode", "reserved bit", "lone continuation"],
+    [
+        "packet",
+        # uvicorn itself logs the failure to decode, before the message gets to anybody
+        pytest.param("utf8", marks=pytest.mark.logs_traceback),
+        "unmasked",
+        "reserved opcode",
+        "reserved bit",
+        "lone continuation",
+    ],
 )
 async def test_nothing_but_a_close_frame_follows_damage(server: Program, damage: str) -> None:
     """Trap 26, trap 55: no HTTP error page is written into the websocket."""
@@ -203,7 +211,8 @@ async def test_nothing_but_a_close_frame_follows_damage(server: Program, damage:
     try:
         opcode, payload = await raw.frame()
     except asyncio.IncompleteReadError as cut:
-        assert cut.partial == b"", "the connection may be cut, but not within a frame"
+        if cut.partial:
+            pytest.fail(f"not a whole frame: {cut.partial!r}")
     else:
         assert opcode == 8, payload
         await raw.send(payload[:2], opcode=8)

@@ -420,10 +420,8 @@ class RawConnection:
         """Read the status line and the headers of a response."""
         async with asyncio.timeout(deadline):
             lines = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        headers = dict(
-            (name.lower(), value.strip())
-            for name, _, value in (line.partition(":") for line in lines[1:] if line)
-        )
+        fields = (line.partition(":") for line in lines[1:] if line)
+        headers = {name.lower(): value.strip() for name, _, value in fields}
         return int(lines[0].split(" ")[1]), headers
 
     async def answer(self, deadline: float = DEADLINE) -> Answer:

@@ -83,7 +83,19 @@ class Awaitable:
 
 
 WAITING_METHODS = frozenset(
-    ["emit", "send", "call", "enter_room", "leave_room", "close_room", "get_session", "save_session", "disconnect", "shutdown", "sleep"]
+    {
+        "emit",
+        "send",
+        "call",
+        "enter_room",
+        "leave_room",
+        "close_room",
+        "get_session",
+        "save_session",
+        "disconnect",
+        "shutdown",
+        "sleep",
+    }
 )
 
 

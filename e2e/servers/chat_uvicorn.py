@@ -24,4 +24,7 @@ def build() -> socketio.ASGIApp:
 
 if __name__ == "__main__":
     config = uvicorn.Config(build(), log_level="warning")
-    uvicorn.Server(config).run(sockets=[listen()])
+    try:
+        uvicorn.Server(config).run(sockets=[listen()])
+    except KeyboardInterrupt:
+        pass  # it stops in order first, then raises; its own command line does the same
