@@ -403,6 +403,10 @@ class BaseServer(Consumer):
         client: Client = session.client
         packet = client.decoder.add(data)
         if packet is None:
+            # Attachments are due: of a stranger none is waited for.
+            waiting = client.decoder.waits_for_attachment
+            if waiting is not None and (waiting.namespace or "/") not in client.namespaces:
+                self._refuse_stranger(client, waiting.namespace or "/")
             return
         packet_type = packet.packet_type
         namespace = packet.namespace or "/"
