@@ -161,8 +161,9 @@ class AsyncClient(BaseClient):
         if wait:
             await self._wait_for_answers(attempt)
             if not attempt.succeeded:
+                why = attempt.explain()
                 await self._close_engine()
-                raise exceptions.ConnectionError(attempt.explain())
+                raise exceptions.ConnectionError(why)
         if not self._established(attempt, state):
             raise exceptions.ConnectionError(attempt.explain())
 
@@ -264,6 +265,7 @@ class AsyncClient(BaseClient):
         try:
             with async_until_terminated(self.handle_sigint):
                 await self._wait_for_end()
+                await self.eio.wait()  # async: only
         except Terminated as signal:
             await self._leave()
             signal.die()

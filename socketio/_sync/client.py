@@ -154,8 +154,9 @@ class Client(BaseClient):
         if wait:
             self._wait_for_answers(attempt)
             if not attempt.succeeded:
+                why = attempt.explain()
                 self._close_engine()
-                raise exceptions.ConnectionError(attempt.explain())
+                raise exceptions.ConnectionError(why)
         if not self._established(attempt, state):
             raise exceptions.ConnectionError(attempt.explain())
 

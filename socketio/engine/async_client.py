@@ -125,6 +125,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         self._on_close = on_close
         self._headers: dict[str, str] = {}
         self._connection: _Connection | None = None
+        self._last: _Connection | None = None
         self._ssl: dict[str, Any] = {}
 
     async def connect(
@@ -194,10 +195,12 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
 
     async def _release(self, connection: _Connection) -> None:
         """Close what a session has open; the session's handlers know of its end already."""
-        if connection.websocket is not None:
-            await _close_websocket(connection.websocket)
-        if connection.http is not None:
-            await connection.http.close()
+        try:
+            if connection.websocket is not None:
+                await _close_websocket(connection.websocket)
+        finally:
+            if connection.http is not None:
+                await connection.http.close()
 
     # -- handshake ---------------------------------------------------------------------------
 
@@ -251,7 +254,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
     ) -> _Connection:
         connection = _Connection(handshake, transport)
         connection.websocket = websocket
-        self._connection = connection
+        self._connection = self._last = connection
         self.sid = handshake.sid
         self.upgrades = list(handshake.upgrades)
         self.ping_interval = handshake.ping_interval
@@ -516,10 +519,9 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
                 await self._write(connection)
 
     async def wait(self) -> None:
-        """Wait until the session has ended."""
-        connection = self._connection
-        if connection is not None and connection.reader is not None:
-            await asyncio.wait((connection.reader,))
+        """Wait until the last session has ended and what it had open is closed."""
+        if self._last is not None and self._last.reader is not None:
+            await self.join(self._last.reader)
 
     async def join(self, task: asyncio.Task[Any], timeout: float | None = None) -> None:
         """Wait until a task has ended, unless it is the one that calls.

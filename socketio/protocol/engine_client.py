@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from ..exceptions import ProtocolError
-from .engine import OPEN, PROTOCOL, Packet, decode_packet, decode_payload
+from .engine import CLOSE_PACKET, OPEN, PROTOCOL, Packet, decode_packet, decode_payload
 
 SHOWN_BYTES: Final = 100
 """How much of an unexpected answer an error message quotes."""
@@ -228,12 +228,16 @@ class Outbox:
         """Take what the body of one POST may carry: at least one packet.
 
         The server's `maxPayload` bounds the body in bytes; a single packet above it is sent all
-        the same, for the server to refuse.
+        the same, for the server to refuse. A CLOSE travels alone: the JavaScript server acts on
+        it before it acts on a DISCONNECT of the same body, and then knows no reason.
         """
         encoded: list[str] = []
         size = -1
         while self._packets:
-            text = self._packets[0].polling
+            packet = self._packets[0]
+            if encoded and packet is CLOSE_PACKET:
+                break
+            text = packet.polling
             size += 1 + (len(text) if text.isascii() else len(text.encode()))
             if encoded and self._max_payload is not None and size > self._max_payload:
                 break
