@@ -181,7 +181,7 @@ CASES: tuple[Case, ...] = (
             Point(label="1,000 connections", mode="idle", clients=1_000),
             Point(label="10,000 connections", mode="idle", clients=10_000),
         ),
-        stacks=(*_SOCKETIO, *stacks.BARE),
+        stacks=(*stacks.TWO_FRAMEWORKS, *stacks.NODE, *stacks.TWO_BARE),
         measured="kib",
     ),
     Case(

@@ -9,7 +9,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from benchmarks import brokers, machine, measure, report
+from benchmarks import brokers, folded, machine, measure, report
 from benchmarks.cases import BY_NAME, CASES, Case, Point
 from benchmarks.install import InstallError, install
 from benchmarks.loadrun import LoadError
@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.report:
         RESULTS.write_text(report.render(raw))
         return 0
-    began = time.monotonic()
+    began, started = time.monotonic(), time.time()
     try:
         _say("installing what is measured")
         install({stack.library for case in cases for stack in _select(case, options)[1]})
@@ -169,7 +169,10 @@ def main(arguments: list[str] | None = None) -> int:
             RAW.write_text(json.dumps(raw, indent=1))
             RESULTS.write_text(report.render(raw))
     if options.profile:
-        _say(f"profiles are in {PROFILES}")
+        for path in sorted(PROFILES.glob("*.folded")):
+            if path.stat().st_mtime > started:
+                print(f"{path.name}\n{folded.summarise(path)}\n")
+        _say(f"folded stacks, for a flame graph, are in {PROFILES}")
     elif options.quick or options.stacks:
         text = report.render(raw)
         (BUILD / "partial.md").write_text(text)

@@ -76,6 +76,7 @@ BARE = tuple(
 )
 TWO_FRAMEWORKS = _both("uvicorn+uvloop", "aiohttp")
 """Where four frameworks would take too long: one with uvloop, one without."""
+TWO_BARE = tuple(stack for stack in BARE if stack.framework in ("uvicorn+uvloop", "aiohttp"))
 CLUSTER = _both("uvicorn+uvloop")
 THREADING = _both("threading")
 GEVENT = _both("gevent")
