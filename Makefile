@@ -7,8 +7,10 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip
 PYTEST ?= $(PY) -m pytest
-# Run in parallel; tests of one `xdist_group` share a worker, so each server starts once.
-PYTEST_PARALLEL ?= -n auto --dist loadgroup
+# Tests mostly wait for another process: two workers a core. Those of one `xdist_group` share a
+# worker, so that each server starts once.
+WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
+PYTEST_PARALLEL ?= -n $(WORKERS) --dist loadgroup
 HOST ?= 127.0.0.1
 PORT ?= 5000
 
