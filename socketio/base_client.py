@@ -133,6 +133,7 @@ class BaseClient:
         self._reconnection: Reconnection | None = None
         self._disconnecting = 0
         self._end_waiters: list[Waiter] = []
+        self._disconnected_waiters: list[Waiter] = []
 
         engine_arguments = dict(kwargs)
         engine_logger = engine_arguments.pop("engineio_logger", False)
@@ -467,6 +468,9 @@ class BaseClient:
             self.logger.debug("%s -> %s", self._state.value, state.value)
             self._state = state
             if state is ClientState.DISCONNECTED:
+                waiters, self._disconnected_waiters = self._disconnected_waiters, []
+                for waiter in waiters:
+                    waiter.set(None)
                 self._tell_ended()
             return True
 
@@ -499,6 +503,7 @@ class BaseClient:
             self._decoder = Decoder(self.packet_class)
             lost = reason != self.reason.CLIENT_DISCONNECT and self.reconnection
             reconnect = lost and self._move(ClientState.RECONNECTING, ClientState.CONNECTED)
+            reconnection = self._plan_reconnection() if reconnect else None
             self._disconnecting += len(namespaces)
             attempt = self._attempt
         self.logger.info("Engine.IO connection ended: %s", reason)
@@ -508,17 +513,23 @@ class BaseClient:
             self._fail_acks(namespace)
         for namespace in namespaces:
             self._runtime.start(self._run_disconnect, namespace, reason, not reconnect)
-        if reconnect:
-            self._start_reconnection()
+        if reconnection is not None:
+            self._start_reconnection(reconnection)
         else:
             self._move(ClientState.DISCONNECTED, ClientState.CONNECTED, ClientState.DISCONNECTING)
 
-    def _start_reconnection(self) -> Reconnection:
-        reconnection = Reconnection(abort=self._runtime.create_waiter())
-        self._reconnection = reconnection
+    def _plan_reconnection(self) -> Reconnection:
+        """Note, together with the change of state, that a reconnection will be started."""
+        self._reconnection = Reconnection(abort=self._runtime.create_waiter())
         reconnecting_clients.append(self)
-        reconnection.task = self._runtime.start_background_task(self._reconnect, reconnection)
-        return reconnection
+        return self._reconnection
+
+    def _start_reconnection(self, reconnection: Reconnection) -> None:
+        with self._lock:
+            if not reconnection.aborted:
+                reconnection.task = self._runtime.start_background_task(
+                    self._reconnect, reconnection
+                )
 
     def _reconnection_ended(self, reconnection: Reconnection) -> None:
         with self._lock:

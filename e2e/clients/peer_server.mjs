@@ -64,11 +64,7 @@ function behave(io, variant) {
   io.of("/refusing").use((socket, next) => next(new Error("nobody may in")));
 }
 
-const http = createServer((request, response) => {
-  write({ event: "http", method: request.method, url: request.url });
-  response.writeHead(request.url.startsWith("/teapot") ? 418 : 404, { "content-type": "text/plain" });
-  response.end("I am no Socket.IO server");
-});
+const http = createServer();
 http.setMaxListeners(100);
 const servers = Object.entries(VARIANTS).map(([name, options]) => {
   const io = new Server(http, {
@@ -93,6 +89,13 @@ const servers = Object.entries(VARIANTS).map(([name, options]) => {
   return io;
 });
 
+// A web server that knows nothing of Socket.IO, nor of websockets.
+const plain = createServer((request, response) => {
+  const body = "I am no Socket.IO server";
+  response.writeHead(418, { "content-type": "text/plain", "content-length": body.length });
+  response.end(body);
+}).listen(0, "127.0.0.1", () => write({ event: "plain", url: `http://127.0.0.1:${plain.address().port}` }));
+
 const option = process.argv.indexOf("--port");
 const port = option === -1 ? 0 : Number(process.argv[option + 1]);
 http.listen(port, "127.0.0.1", () => write({ port: http.address().port }));
@@ -101,6 +104,7 @@ for (const signal of ["SIGTERM", "SIGINT"]) {
   process.once(signal, () => {
     for (const io of servers) io.close();
     http.closeAllConnections();
+    plain.close();
     process.exitCode = 0;
   });
 }

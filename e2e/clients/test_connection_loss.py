@@ -242,7 +242,7 @@ def test_what_is_no_socketio_server(
     client = make_client()
     client.listen("connect_error")
     with pytest.raises(socketio.exceptions.ConnectionError) as caught:
-        client.connect(js.url, socketio_path="teapot", transports=[transport])
+        client.connect(js.journal.wait(event="plain")["url"], transports=[transport])
     message = str(caught.value)
     assert "418" in message
     if (flavour, transport) != ("async", "websocket"):  # aiohttp does not read that body

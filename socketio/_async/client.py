@@ -107,6 +107,7 @@ class AsyncClient(BaseClient):
         # sync: disconnect_at_exit(self)
         # A new connection goes before the one that a running reconnection would bring.
         await self._stop_reconnection(final=False)
+        await self._wait_until_disconnected()
         if not self._move(ClientState.CONNECTING, ClientState.DISCONNECTED):
             raise exceptions.ConnectionError("Already connected")
         try:
@@ -197,8 +198,12 @@ class AsyncClient(BaseClient):
 
     async def _retry(self) -> None:
         """Reconnect after a first attempt that failed, and wait until that has ended."""
-        if self._move(ClientState.RECONNECTING, ClientState.CONNECTING):
-            reconnection = self._start_reconnection()
+        with self._lock:
+            if not self._move(ClientState.RECONNECTING, ClientState.CONNECTING):
+                return
+            reconnection = self._plan_reconnection()
+        self._start_reconnection(reconnection)
+        if reconnection.task is not None:
             await self.eio.join(reconnection.task)
 
     async def _reconnect(self, reconnection: Reconnection) -> None:
@@ -242,9 +247,12 @@ class AsyncClient(BaseClient):
             reconnection.aborted = True
             reconnection.final = final
         reconnection.abort.set(None)
-        reconnection.task.cancel()  # async: only
-        # sync: self._close_engine()
-        await self.eio.join(reconnection.task, timeout)
+        if reconnection.task is not None:
+            # async: begin
+            reconnection.task.cancel()
+            # async: end
+            # sync: self._close_engine()
+            await self.eio.join(reconnection.task, timeout)
         await self._reconnection_over(reconnection)
 
     async def _reconnection_over(self, reconnection: Reconnection) -> None:
@@ -281,6 +289,16 @@ class AsyncClient(BaseClient):
                     return
                 self._end_waiters.append(waiter)
             await waiter.wait(timeout)
+
+    async def _wait_until_disconnected(self) -> None:
+        """Wait for the end of a disconnect that is under way, but not for its handlers."""
+        while self._state is ClientState.DISCONNECTING:
+            waiter = self._runtime.create_waiter()
+            with self._lock:
+                if self._state is not ClientState.DISCONNECTING:
+                    return
+                self._disconnected_waiters.append(waiter)
+            await waiter.wait()
 
     async def _leave(self) -> None:
         """Disconnect while the process ends: the handlers get half a second."""

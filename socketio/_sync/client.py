@@ -100,6 +100,7 @@ class Client(BaseClient):
         disconnect_at_exit(self)
         # A new connection goes before the one that a running reconnection would bring.
         self._stop_reconnection(final=False)
+        self._wait_until_disconnected()
         if not self._move(ClientState.CONNECTING, ClientState.DISCONNECTED):
             raise exceptions.ConnectionError("Already connected")
         try:
@@ -186,8 +187,12 @@ class Client(BaseClient):
 
     def _retry(self) -> None:
         """Reconnect after a first attempt that failed, and wait until that has ended."""
-        if self._move(ClientState.RECONNECTING, ClientState.CONNECTING):
-            reconnection = self._start_reconnection()
+        with self._lock:
+            if not self._move(ClientState.RECONNECTING, ClientState.CONNECTING):
+                return
+            reconnection = self._plan_reconnection()
+        self._start_reconnection(reconnection)
+        if reconnection.task is not None:
             self.eio.join(reconnection.task)
 
     def _reconnect(self, reconnection: Reconnection) -> None:
@@ -231,8 +236,9 @@ class Client(BaseClient):
             reconnection.aborted = True
             reconnection.final = final
         reconnection.abort.set(None)
-        self._close_engine()
-        self.eio.join(reconnection.task, timeout)
+        if reconnection.task is not None:
+            self._close_engine()
+            self.eio.join(reconnection.task, timeout)
         self._reconnection_over(reconnection)
 
     def _reconnection_over(self, reconnection: Reconnection) -> None:
@@ -268,6 +274,16 @@ class Client(BaseClient):
                     return
                 self._end_waiters.append(waiter)
             waiter.wait(timeout)
+
+    def _wait_until_disconnected(self) -> None:
+        """Wait for the end of a disconnect that is under way, but not for its handlers."""
+        while self._state is ClientState.DISCONNECTING:
+            waiter = self._runtime.create_waiter()
+            with self._lock:
+                if self._state is not ClientState.DISCONNECTING:
+                    return
+                self._disconnected_waiters.append(waiter)
+            waiter.wait()
 
     def _leave(self) -> None:
         """Disconnect while the process ends: the handlers get half a second."""
