@@ -389,7 +389,7 @@ class BaseClient:
             self._recovering.add(namespace)
         if attempt is not None:
             with self._lock:
-                attempt.greeting += 1
+                attempt.running_handlers += 1
                 attempt.accepted.add(namespace)
         self._runtime.start(self._run_connect, attempt, namespace)
         if attempt is not None:
@@ -416,9 +416,13 @@ class BaseClient:
         self.logger.info("Connection to namespace %s was refused: %s", namespace, data)
         attempt = self._attempt
         if attempt is not None and namespace in attempt.namespaces:
-            attempt.refused[namespace] = data
-            self.failed_namespaces.append(namespace)
-        self._runtime.start(self._run_connect_error, namespace, data)
+            with self._lock:
+                attempt.running_handlers += 1
+                attempt.refused[namespace] = data
+                self.failed_namespaces.append(namespace)
+            self._runtime.start(self._run_refusal, attempt, namespace, data)
+        else:
+            self._runtime.start(self._run_connect_error, namespace, data)
         if attempt is not None:
             attempt.changed()
             useless = attempt.answered and not attempt.awaited and not self.namespaces
@@ -443,6 +447,7 @@ class BaseClient:
     _run_event: Listener
     _run_callback: Listener
     _run_connect: Listener
+    _run_refusal: Listener
     _run_connect_error: Listener
     _run_disconnect: Listener
     _close_engine: Listener
@@ -580,11 +585,11 @@ class BaseClient:
             self._attempt = Attempt(self.connection_namespaces, awaited)
             return self._attempt
 
-    def _greeted(self, attempt: Attempt | None) -> None:
-        """Note that a connect handler has ended."""
+    def _handled(self, attempt: Attempt | None) -> None:
+        """Note that a handler that an attempt waits for has ended."""
         if attempt is not None:
             with self._lock:
-                attempt.greeting -= 1
+                attempt.running_handlers -= 1
             attempt.changed()
 
     def _established(self, attempt: Attempt, state: ClientState) -> bool:

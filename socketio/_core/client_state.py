@@ -95,8 +95,8 @@ class Attempt:
     """Those that the server accepted."""
     refused: dict[str, Any] = field(default_factory=dict)
     """Those that it refused, with its reason."""
-    greeting: int = 0
-    """How many connect handlers are running."""
+    running_handlers: int = 0
+    """How many connect and connect_error handlers are running."""
     failure: str | None = None
     """Why the connection was lost before the end of the attempt, or None."""
     waiter: Waiter | None = None

@@ -162,10 +162,10 @@ class Client(BaseClient):
             raise exceptions.ConnectionError(attempt.explain())
 
     def _wait_for_answers(self, attempt: Attempt) -> None:
-        """Wait for the answer of each namespace, and until its connect handler has ended."""
-        while not attempt.answered or attempt.greeting:
+        """Wait for the answer of each namespace, and until its handler has ended."""
+        while not attempt.answered or attempt.running_handlers:
             attempt.waiter = self._runtime.create_waiter()
-            if attempt.answered and not attempt.greeting:
+            if attempt.answered and not attempt.running_handlers:
                 return
             try:
                 attempt.waiter.wait(self._wait_timeout)
@@ -405,7 +405,13 @@ class Client(BaseClient):
         except Exception:
             self.logger.exception("the connect handler of %s failed", namespace)
         finally:
-            self._greeted(attempt)
+            self._handled(attempt)
+
+    def _run_refusal(self, attempt: Attempt | None, namespace: str, data: Any) -> None:
+        try:
+            self._run_connect_error(namespace, data)
+        finally:
+            self._handled(attempt)
 
     def _run_connect_error(self, namespace: str, data: Any) -> None:
         try:
