@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from .._core.manager_health import HealthState, ManagerHealth
 from .._core.outbox import Outbox
-from ..abc.driver import BusDriver
+from ..abc.driver import BusDriver, MessageRefused
 from ..abc.runtime import Runtime, Waiter
 from ..exceptions import ConnectionError
 
@@ -318,11 +318,21 @@ class BusConnection:
             if not batch:
                 await self._wait_for_messages()
                 continue
-            await self._limited(driver.publish(batch), "publishing")
-            if driver is not self._driver:
-                return  # too late: a new driver sends it again; receivers know its numbers
-            outbox.discard(len(batch))
-            self._published += len(batch)
+            sent = len(batch)
+            try:
+                await self._limited(driver.publish(batch), "publishing")
+            except MessageRefused as error:
+                sent = error.index
+                self._logger.error(
+                    "%s dropped a message of %d bytes: %s", self._name, len(batch[sent]), error
+                )
+                outbox.dropped += 1
+                outbox.discard(1 + sent)
+            else:
+                if driver is not self._driver:
+                    return  # too late: a new driver sends it again; receivers know its numbers
+                outbox.discard(sent)
+            self._published += sent
             while self._flushing and self._flushing[0][0] <= outbox.sent:
                 self._flushing.popleft()[1].set(None)
 

@@ -11,6 +11,21 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 
+class MessageRefused(Exception):
+    """Raised by `publish` when the broker will never take one of the messages, for its size.
+
+    The supervisor drops and counts that message, and publishes the ones behind it.
+
+    Args:
+        index: Which of the messages; those before it have been published.
+        reason: Why, in the broker's words.
+    """
+
+    def __init__(self, index: int, reason: object) -> None:
+        super().__init__(f"{reason}")
+        self.index = index
+
+
 class BusDriver(ABC):
     """A connection to a broker and a subscription of one channel.
 
@@ -36,7 +51,11 @@ class BusDriver(ABC):
 
     @abstractmethod
     def publish(self, messages: list[bytes]) -> Any:
-        """Publish messages in this order; return when the broker has taken them."""
+        """Publish messages in this order; return when the broker has taken them.
+
+        Raises:
+            MessageRefused: One of them is too large for the broker.
+        """
 
     @abstractmethod
     def receive(self, timeout: float) -> Any:

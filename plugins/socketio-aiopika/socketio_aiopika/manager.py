@@ -1,0 +1,171 @@
+"""The asyncio client manager for RabbitMQ."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+import aio_pika
+from aio_pika.abc import (
+    AbstractChannel,
+    AbstractConnection,
+    AbstractIncomingMessage,
+)
+from aiormq.exceptions import (
+    AuthenticationError,
+    ChannelAccessRefused,
+    ChannelNotFoundEntity,
+    ChannelPreconditionFailed,
+    ConnectionNotAllowed,
+    InvalidFrameError,
+    ProbableAuthenticationError,
+)
+
+from socketio.abc.driver import BusDriver
+from socketio.async_inbox import AsyncInbox
+from socketio.async_pubsub_manager import AsyncPubSubManager
+
+_QUEUE_MILLISECONDS = 300_000
+"""How long the broker keeps a queue that nobody reads."""
+
+
+class AsyncAioPikaManager(AsyncPubSubManager):
+    """Shares the clients of several processes through RabbitMQ.
+
+    Args:
+        url: Where RabbitMQ is: `amqp://user:password@host:port/vhost`, or `amqps://…` for TLS.
+        channel: The fanout exchange; the same in all processes that belong together.
+        write_only: Only emit, receive nothing: for processes without a server.
+        logger: Where changes are logged; None: the server's logger.
+        json: A JSON module for the messages; None: the server's.
+
+    Raises:
+        ValueError: The URL is no AMQP URL.
+    """
+
+    name = "asyncaiopika"
+
+    def __init__(
+        self,
+        url: str = "amqp://guest:guest@localhost:5672//",
+        channel: str = "socketio",
+        write_only: bool = False,
+        logger: logging.Logger | None = None,
+        json: Any = None,
+    ) -> None:
+        super().__init__(channel=channel, write_only=write_only, logger=logger, json=json)
+        self.url = url
+        _check(url)
+
+    def create_driver(self) -> BusDriver:
+        """Return a new driver, not connected yet."""
+        return AioPikaDriver(self.url, self.channel)
+
+
+class VirtualHostRefused(ConnectionError):
+    """RabbitMQ closed the connection instead of opening the virtual host."""
+
+
+class AioPikaDriver(BusDriver):
+    """One connection with a channel to publish and a channel to consume.
+
+    Args:
+        url: Where RabbitMQ is.
+        channel: The fanout exchange.
+    """
+
+    def __init__(self, url: str, channel: str) -> None:
+        self._url = url
+        self._channel = channel
+        self._inbox = AsyncInbox()
+        self._connection: AbstractConnection | None = None
+        self._writer: AbstractChannel | None = None
+
+    async def connect(self, receive: bool) -> None:
+        """Connect, declare the exchange, and consume a new queue."""
+        # Not aio-pika's robust connection: the manager's supervisor connects again.
+        try:
+            self._connection = connection = await aio_pika.connect(self._url, timeout=self.timeout)
+        except InvalidFrameError as error:
+            raise VirtualHostRefused(_reply_text(error) or str(error)) from error
+        connection.close_callbacks.add(self._lost)
+        # Instead of a confirmation for each message, `publish` has one answer for a whole batch.
+        self._writer = writer = await connection.channel(publisher_confirms=False)
+        writer.close_callbacks.add(self._lost)
+        self._exchange = await writer.declare_exchange(self._channel, aio_pika.ExchangeType.FANOUT)
+        if not receive:
+            return
+        reader = await connection.channel(publisher_confirms=False)
+        reader.close_callbacks.add(self._lost)
+        queue = await reader.declare_queue(
+            exclusive=True, arguments={"x-expires": _QUEUE_MILLISECONDS}
+        )
+        await queue.bind(self._channel)
+        await queue.consume(self._take, no_ack=True)
+
+    async def _take(self, message: AbstractIncomingMessage) -> None:
+        self._inbox.put(message.body)
+
+    def _lost(self, sender: object, error: BaseException | None) -> None:
+        self._inbox.fail(error or ConnectionError("RabbitMQ closed the connection"))
+
+    async def publish(self, messages: list[bytes]) -> None:
+        """Publish messages, and wait until RabbitMQ has dealt with the last one."""
+        writer = self._writer
+        assert writer is not None  # connect() has set it
+        # One level below aio-pika's own publish, which waits for the socket after each message.
+        channel = await writer.get_underlay_channel()
+        for body in messages:
+            await channel.basic_publish(body, exchange=self._channel, wait=False)
+        # A channel works in order: when this is answered, all before it has been routed.
+        await writer.get_exchange(self._channel, ensure=True)
+
+    async def receive(self, timeout: float) -> list[bytes]:
+        """Return the next messages."""
+        return await self._inbox.receive(timeout)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            await self._connection.close()
+
+    def is_permanent(self, error: BaseException) -> bool:
+        """Tell a refusal from a broker that is away."""
+        return isinstance(
+            error,
+            AuthenticationError
+            | ProbableAuthenticationError
+            | ChannelAccessRefused
+            | ChannelNotFoundEntity
+            | ChannelPreconditionFailed
+            | ConnectionNotAllowed
+            | VirtualHostRefused,
+        )
+
+
+def _check(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("amqp", "amqps"):
+        raise ValueError(f"{parts.scheme!r} is no scheme of an AMQP URL; use amqp or amqps")
+    try:
+        parts.port  # noqa: B018  # parsed when it is looked at
+    except ValueError as error:
+        raise ValueError(f"the port in the AMQP URL is not a number: {error}") from None
+    if not parts.hostname:
+        raise ValueError("the AMQP URL names no host")
+
+
+def _reply_text(error: InvalidFrameError) -> str:
+    """Return what RabbitMQ said in the frame that aiormq did not expect.
+
+    The exception tells only the frame's class; the frame itself is a local variable of the
+    function that raised it.
+    """
+    traceback = error.__traceback__
+    while traceback is not None:
+        frame = traceback.tb_frame.f_locals.get("frame")
+        if hasattr(frame, "reply_text"):
+            return str(frame.reply_text)
+        traceback = traceback.tb_next
+    return ""

@@ -1,0 +1,184 @@
+"""The asyncio client manager for Apache Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    IllegalSaslStateError,
+    InvalidTopicError,
+    MessageSizeTooLargeError,
+    NoError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    UnsupportedSaslMechanismError,
+    for_code,
+)
+
+from socketio.abc.driver import BusDriver, MessageRefused
+from socketio.async_pubsub_manager import AsyncPubSubManager
+
+from .servers import PARTITION, Positions, parse_urls
+
+REFUSALS = (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    IllegalSaslStateError,
+    InvalidTopicError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    UnsupportedSaslMechanismError,
+)
+
+
+class AsyncKafkaManager(AsyncPubSubManager):
+    """Shares the clients of several processes through Apache Kafka.
+
+    Args:
+        url: Where Kafka is: `kafka://host:port`, or a list of such.
+        channel: The topic; the same in all processes that belong together.
+        write_only: Only emit, receive nothing: for processes without a server.
+        logger: Where changes are logged; None: the server's logger.
+        json: A JSON module for the messages; None: the server's.
+
+    Raises:
+        ValueError: The URL is none that is understood.
+    """
+
+    name = "aiokafka"
+
+    def __init__(
+        self,
+        url: str | list[str] = "kafka://localhost:9092",
+        channel: str = "socketio",
+        write_only: bool = False,
+        logger: logging.Logger | None = None,
+        json: Any = None,
+    ) -> None:
+        super().__init__(channel=channel, write_only=write_only, logger=logger, json=json)
+        self.url = url
+        self.kafka_urls, self._login = parse_urls(url)
+        self._positions = Positions()
+
+    def create_driver(self) -> BusDriver:
+        """Return a new driver, not connected yet."""
+        return AsyncKafkaDriver(self.kafka_urls, self._login, self.channel, self._positions)
+
+
+class AsyncKafkaDriver(BusDriver):
+    """A producer, and a consumer of all partitions that belongs to no group.
+
+    Args:
+        servers: The bootstrap servers.
+        login: How to log in.
+        topic: The topic.
+        positions: Where the driver before this one had read to.
+    """
+
+    def __init__(
+        self, servers: list[str], login: dict[str, Any], topic: str, positions: Positions
+    ) -> None:
+        self._servers = servers
+        self._login = login
+        self._topic = topic
+        self._positions = positions
+        self._producer: Any = None
+        self._consumer: Any = None
+
+    async def connect(self, receive: bool) -> None:
+        """Connect, look the topic up, and read on where the last driver was."""
+        options = {
+            "bootstrap_servers": self._servers,
+            "request_timeout_ms": int(self.timeout * 1000),
+            **self._login,
+        }
+        self._producer = AIOKafkaProducer(**options, enable_idempotence=True)
+        await self._producer.start()
+        await self._require_topic(options)
+        if not receive:
+            return
+        self._consumer = AIOKafkaConsumer(
+            **options, enable_auto_commit=False, auto_offset_reset="latest", fetch_max_wait_ms=500
+        )
+        await self._consumer.start()
+        partitions = await self._producer.partitions_for(self._topic)
+        assigned = [TopicPartition(self._topic, number) for number in sorted(partitions)]
+        self._consumer.assign(assigned)
+        ends = await self._consumer.end_offsets(assigned)
+        begins = await self._consumer.beginning_offsets(assigned)
+        for each in assigned:
+            start = self._positions.start_of(each.partition)
+            if start is None or not begins[each] <= start <= ends[each]:
+                start = ends[each]
+            self._consumer.seek(each, start)
+
+    async def _require_topic(self, options: dict[str, Any]) -> None:
+        """Have the topic created if the broker does that, else raise what the broker says."""
+        client = self._producer.client
+        await client.add_topic(self._topic)
+        deadline = time.monotonic() + self.timeout / 2
+        while not client.cluster.partitions_for_topic(self._topic):
+            if time.monotonic() > deadline:
+                await self._raise_topic_error(options)
+            await asyncio.sleep(0.1)
+            await client.force_metadata_update()
+
+    async def _raise_topic_error(self, options: dict[str, Any]) -> None:
+        # The client library keeps no error of a topic: ask for it.
+        admin = AIOKafkaAdminClient(**options)
+        try:
+            await admin.start()
+            described = await admin.describe_topics([self._topic])
+        finally:
+            await admin.close()
+        error = for_code(described[0]["error_code"])
+        if error is NoError:
+            return  # it has come into being this very moment
+        raise error(f"topic {self._topic!r}: {error.message}: {error.description}")
+
+    async def publish(self, messages: list[bytes]) -> None:
+        """Publish messages, and wait until Kafka has them all."""
+        send = self._producer.send
+        sent = []
+        refused: MessageRefused | None = None
+        for index, message in enumerate(messages):
+            try:
+                sent.append(await send(self._topic, message, partition=PARTITION))
+            except MessageSizeTooLargeError as error:
+                refused = MessageRefused(index, error)
+                break
+        for index, future in enumerate(sent):
+            try:
+                await future
+            except MessageSizeTooLargeError as error:
+                raise MessageRefused(index, error) from error
+        if refused is not None:
+            raise refused
+
+    async def receive(self, timeout: float) -> list[bytes]:
+        """Return the next messages."""
+        batches = await self._consumer.getmany(timeout_ms=int(timeout * 1000))
+        messages = []
+        for partition, records in batches.items():
+            self._positions.note(partition.partition, records[-1].offset)
+            messages += [record.value for record in records]
+        return messages
+
+    async def close(self) -> None:
+        """Stop both."""
+        for each in (self._consumer, self._producer):
+            if each is not None:
+                await each.stop()
+
+    def is_permanent(self, error: BaseException) -> bool:
+        """Tell a refusal from a broker that is away."""
+        return isinstance(error, REFUSALS)

@@ -1,0 +1,71 @@
+"""Which Kafka servers a URL means."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import unquote
+
+PARTITION = 0
+"""The partition that is written to: one, because only within one does Kafka keep the order."""
+
+RESUME_SECONDS = 60.0
+"""For how long after its last message a manager goes on where it was; later, it begins anew."""
+
+
+def parse_urls(url: str | Iterable[str]) -> tuple[list[str], dict[str, Any]]:
+    """Return the bootstrap servers of a URL, or of several, and the login.
+
+    Args:
+        url: `kafka://[user:password@]host:port[,host:port…]`, or a list of such; `kafka://` is
+            localhost:9092.
+
+    Raises:
+        ValueError: It is none; the message does not show the password.
+    """
+    servers: list[str] = []
+    options: dict[str, Any] = {}
+    for each in [url] if isinstance(url, str) else url:
+        scheme, separator, rest = each.partition("://")
+        if not separator or scheme.lower() != "kafka":
+            shown = repr(scheme) if separator else "a text without ://"
+            raise ValueError(f"{shown} is no scheme of a Kafka URL; use kafka://host:port")
+        login, _, hosts = rest.rstrip("/").rpartition("@")
+        for host in (hosts or "localhost:9092").split(","):
+            name, colon, port = host.rpartition(":")
+            if colon and not port.isdigit():
+                raise ValueError(f"the port in the Kafka URL is {port!r}, not a number")
+            if not (name if colon else host):
+                raise ValueError("the Kafka URL names no host")
+            servers.append(host if colon else f"{host}:9092")
+        if login:
+            user, _, password = login.partition(":")
+            options = {
+                "security_protocol": "SASL_PLAINTEXT",
+                "sasl_mechanism": "PLAIN",
+                "sasl_plain_username": unquote(user),
+                "sasl_plain_password": unquote(password),
+            }
+    if not servers:
+        raise ValueError("no Kafka URL is given")
+    return servers, options
+
+
+class Positions:
+    """Where in each partition a manager has read to, from one driver to the next."""
+
+    def __init__(self) -> None:
+        self._next: dict[int, int] = {}
+        self._when = 0.0
+
+    def note(self, partition: int, offset: int) -> None:
+        """Note the last message read from a partition."""
+        self._next[partition] = offset + 1
+        self._when = time.monotonic()
+
+    def start_of(self, partition: int) -> int | None:
+        """Return where to go on; None to begin with what comes."""
+        if time.monotonic() - self._when > RESUME_SECONDS:
+            return None
+        return self._next.get(partition)

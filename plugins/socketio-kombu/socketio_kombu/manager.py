@@ -1,0 +1,202 @@
+"""The client manager for RabbitMQ, and the other brokers that kombu knows."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from typing import Any
+
+import kombu
+from kombu.transport import get_transport_cls
+from kombu.utils.url import parse_url
+
+from socketio.abc.driver import BusDriver
+from socketio.pubsub_manager import PubSubManager
+
+_REFUSALS = frozenset((402, 403, 404, 405, 406, 530))
+"""AMQP reply codes that a new attempt will not change: no access, no such vhost or exchange, and
+an exchange that was declared in another way."""
+
+_QUEUE_MILLISECONDS = 300_000
+"""How long the broker keeps a queue that nobody reads."""
+
+
+class KombuManager(PubSubManager):
+    """Shares the clients of several processes through RabbitMQ, or another broker of kombu's.
+
+    Args:
+        url: Where the broker is, as `kombu.Connection` understands it.
+        channel: The fanout exchange; the same in all processes that belong together.
+        write_only: Only emit, receive nothing: for processes without a server.
+        logger: Where changes are logged; None: the server's logger.
+        json: A JSON module for the messages; None: the server's.
+        connection_options: Further arguments of `kombu.Connection()`.
+        exchange_options: Further arguments of `kombu.Exchange()`.
+        queue_options: Further arguments of `kombu.Queue()`.
+        producer_options: Further arguments of `kombu.Producer()`.
+
+    Raises:
+        ValueError: The URL is none that kombu understands.
+    """
+
+    name = "kombu"
+
+    def __init__(
+        self,
+        url: str = "amqp://guest:guest@localhost:5672//",
+        channel: str = "socketio",
+        write_only: bool = False,
+        logger: logging.Logger | None = None,
+        json: Any = None,
+        connection_options: dict[str, Any] | None = None,
+        exchange_options: dict[str, Any] | None = None,
+        queue_options: dict[str, Any] | None = None,
+        producer_options: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(channel=channel, write_only=write_only, logger=logger, json=json)
+        self.url = url
+        self.connection_options = dict(connection_options or {})
+        self.exchange_options = dict(exchange_options or {})
+        self.queue_options = dict(queue_options or {})
+        self.producer_options = dict(producer_options or {})
+        _check(url)
+
+    def create_driver(self) -> BusDriver:
+        """Return a new driver, not connected yet."""
+        return KombuDriver(self)
+
+
+class KombuDriver(BusDriver):
+    """Two connections: one that publishes, and one that consumes a queue of its own.
+
+    Args:
+        manager: Its options are used.
+    """
+
+    def __init__(self, manager: KombuManager) -> None:
+        self._manager = manager
+        self._writer: Any = None
+        self._reader: Any = None
+        self._producer: Any = None
+        self._received: list[bytes] = []
+        self._confirmed: _Confirmations | None = None
+
+    def connect(self, receive: bool) -> None:
+        """Connect, declare the exchange, and consume a new queue."""
+        manager = self._manager
+        self._writer = self._connection()
+        channel = self._writer.channel()
+        exchange = kombu.Exchange(
+            manager.channel, **{"type": "fanout", "durable": False, **manager.exchange_options}
+        )
+        exchange(channel).declare()
+        self._producer = kombu.Producer(channel, exchange=exchange, **manager.producer_options)
+        if self._writer.transport.driver_type == "amqp":
+            self._confirmed = _Confirmations(self._writer, channel)
+        if not receive:
+            return
+        self._reader = self._connection()
+        options = {
+            "durable": False,
+            "exclusive": True,  # gone together with this connection
+            "queue_arguments": {"x-expires": _QUEUE_MILLISECONDS},
+            **manager.queue_options,
+        }
+        queue = kombu.Queue(f"socketio.{uuid.uuid4().hex}", exchange, **options)
+        # `on_message` gets what came, undecoded: nothing that the broker says is unpickled.
+        kombu.Consumer(
+            self._reader.channel(), [queue], no_ack=True, on_message=self._take
+        ).consume()
+
+    def _connection(self) -> Any:
+        options = dict(self._manager.connection_options)
+        options.setdefault("connect_timeout", self.timeout)
+        transport_options = dict(options.get("transport_options") or {})
+        if _scheme(self._manager.url) in ("amqp", "amqps", "pyamqp"):
+            transport_options = {
+                "read_timeout": self.timeout,
+                "write_timeout": self.timeout,
+                **transport_options,
+            }
+        options["transport_options"] = transport_options
+        connection = kombu.Connection(self._manager.url, **options)
+        connection.connect()
+        return connection
+
+    def _take(self, message: Any) -> None:
+        body = message.body
+        self._received.append(body.encode() if isinstance(body, str) else bytes(body))
+
+    def publish(self, messages: list[bytes]) -> None:
+        """Publish messages; RabbitMQ confirms them all together."""
+        publish = self._producer.publish
+        for message in messages:
+            # As text, which is what python-socketio's managers send and understand.
+            publish(message.decode(), content_type="text/plain", content_encoding="utf-8")
+        if self._confirmed is not None:
+            self._confirmed.wait(len(messages), self.timeout)
+
+    def receive(self, timeout: float) -> list[bytes]:
+        """Return the next messages."""
+        try:
+            self._reader.drain_events(timeout=timeout)
+        except TimeoutError:
+            pass  # nothing came
+        received, self._received = self._received, []
+        return received
+
+    def close(self) -> None:
+        """Close both connections."""
+        for connection in (self._reader, self._writer):
+            if connection is not None:
+                connection.collect(socket_timeout=1)
+
+    def is_permanent(self, error: BaseException) -> bool:
+        """Tell a refusal from a broker that is away."""
+        return getattr(error, "reply_code", getattr(error, "code", None)) in _REFUSALS
+
+
+class _Confirmations:
+    """Counts what RabbitMQ has confirmed, so that a batch waits for its last message only."""
+
+    def __init__(self, connection: Any, channel: Any) -> None:
+        self._connection = connection
+        self._published = 0
+        self._confirmed = 0
+        self._rejected = False
+        channel.confirm_select()
+        channel.events["basic_ack"].add(self._ack)
+        channel.events["basic_nack"].add(self._nack)
+
+    def _ack(self, delivery_tag: int, multiple: bool) -> None:
+        self._confirmed = delivery_tag if multiple else self._confirmed + 1
+
+    def _nack(self, delivery_tag: int, multiple: bool) -> None:
+        self._rejected = True
+
+    def wait(self, count: int, timeout: float) -> None:
+        self._published += count
+        deadline = time.monotonic() + timeout
+        while self._confirmed < self._published and not self._rejected:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"RabbitMQ confirmed no message within {timeout:g} s")
+            self._connection.drain_events(timeout=left)
+        if self._rejected:
+            raise ConnectionError("RabbitMQ did not take a message (basic.nack)")
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0].lower() if "://" in url else "amqp"
+
+
+def _check(url: str) -> None:
+    try:
+        get_transport_cls(_scheme(url))
+    except KeyError:
+        raise ValueError(f"kombu knows no transport for the URL scheme {_scheme(url)!r}") from None
+    try:
+        parse_url(url)
+    except ValueError as error:
+        raise ValueError(f"the broker URL cannot be understood: {error}") from None

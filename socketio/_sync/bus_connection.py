@@ -1,0 +1,414 @@
+# Generated from socketio/_async/bus_connection.py by tools/unasync.py, do not edit.
+"""The supervised connection of a client manager to its broker.
+
+Called by the pub/sub managers; it carries bytes, keeps them during an outage, notices when the
+broker goes away or falls silent, and connects again. It knows nothing of what the messages mean.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from .._core.manager_health import HealthState, ManagerHealth
+from .._core.outbox import Outbox
+from ..abc.driver import BusDriver, MessageRefused
+from ..abc.runtime import Runtime, Waiter
+from ..exceptions import ConnectionError
+
+T = TypeVar("T")
+
+TICK = 1.0
+"""Seconds between two looks at whether the connection is still alive."""
+
+
+class ConnectionLost(Exception):
+    """The broker did not answer in time; the message says what it was asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BusSettings:
+    """How patient a manager is, in seconds."""
+
+    timeout: float
+    probe_interval: float
+    probe_timeout: float
+    reconnect_delay: float
+    reconnect_delay_max: float
+
+
+class BusConnection:
+    """Keeps one driver at work, and replaces it by a new one when it fails.
+
+    Args:
+        create_driver: Returns a driver that is not connected yet.
+        deliver: Called with each message of another process.
+        outbox: What waits to be published.
+        own_prefix: How the messages begin that are our own and only show that the way is open.
+        probe: Returns a message of that kind.
+        receive: False for a manager that only writes.
+        runtime: What runs tasks and timers.
+        settings: Timeouts and bounds.
+        name: What the manager is called in the log.
+        url: Where the broker is, without the password.
+        logger: Where changes are logged.
+    """
+
+    def __init__(
+        self,
+        *,
+        create_driver: Callable[[], BusDriver],
+        deliver: Callable[[Any], None],
+        outbox: Outbox,
+        own_prefix: bytes,
+        probe: Callable[[], bytes],
+        receive: bool,
+        runtime: Runtime,
+        settings: BusSettings,
+        name: str,
+        url: str,
+        logger: logging.Logger,
+    ) -> None:
+        self._create_driver = create_driver
+        self._deliver = deliver
+        self._own_prefix = own_prefix
+        self._probe = probe
+        self._receive = receive
+        self._runtime = runtime
+        self._settings = settings
+        self._name = name
+        self._url = url
+        self._logger = logger
+        self.outbox = outbox
+        self._driver: BusDriver | None = None
+        self._closing = False
+        self._state: HealthState = "idle"
+        self._since = time.time()
+        self._last_error: str | None = None
+        self._connections = 0
+        self._published = 0
+        self._refused: Exception | None = None
+        self._publish_error: Exception | None = None
+        self._task: Any = None
+        self._publisher_idle: Waiter | None = None
+        self._pausing: Waiter | None = None
+        self._started: list[Waiter] = []
+        self._flushing: deque[tuple[int, Waiter]] = deque()
+
+    # -- for the manager ------------------------------------------------------------------
+
+    @property
+    def state(self) -> HealthState:
+        """How the connection is now."""
+        return self._state
+
+    def health(self, received: int, malformed: int, duplicates: int) -> ManagerHealth:
+        """Return how the connection is doing, with the manager's own counts."""
+        return ManagerHealth(
+            state=self._state,
+            since=self._since,
+            url=self._url,
+            last_error=self._last_error,
+            reconnects=max(0, self._connections - 1),
+            published=self._published,
+            received=received,
+            dropped=self.outbox.dropped,
+            malformed=malformed,
+            duplicates=duplicates,
+            outbox_messages=len(self.outbox),
+            outbox_bytes=self.outbox.bytes,
+        )
+
+    def start(self) -> None:
+        """Begin to connect, in the background."""
+        if self._state in ("idle", "failed") and not self._closing:
+            self._refused = None
+            self._set_state("connecting")
+            self._task = self._runtime.start_background_task(self._run)
+
+    def wait_started(self) -> None:
+        """Wait for the outcome of the first attempt to connect.
+
+        A broker that cannot be reached is no error: it may come later.
+
+        Raises:
+            ConnectionError: The broker refuses us.
+        """
+        if self._state == "connecting":
+            waiter = self._runtime.create_waiter()
+            self._started.append(waiter)
+            if self._state == "connecting":
+                try:
+                    waiter.wait(2 * self._settings.timeout)
+                except TimeoutError:
+                    pass  # the attempt is slow, and goes on
+        self.raise_if_refused()
+
+    def raise_if_refused(self) -> None:
+        """Raise what the broker refused us with, if it did so at the start."""
+        if self._refused is not None:
+            raise ConnectionError(
+                f"{self._name} cannot use {self._url}: {describe(self._refused)}"
+            ) from self._refused
+
+    def add(self, message: bytes) -> bool:
+        """Put a message into the outbox, from which it is published as soon as possible.
+
+        Returns:
+            False if it did not fit and was dropped.
+
+        Raises:
+            ConnectionError: The broker refused us at the start.
+        """
+        if self._refused is not None:
+            self.raise_if_refused()
+        if not self.outbox.add(message):
+            if self.outbox.dropped == 1:
+                self._logger.error(
+                    "%s: the outbox is full (%d messages, %d bytes), messages are dropped",
+                    *(self._name, len(self.outbox), self.outbox.bytes),
+                )
+            return False
+        self._wake_publisher()
+        return True
+
+    def flush(self) -> bool:
+        """Wait until what is in the outbox now has been published.
+
+        Returns:
+            False when the broker is away; the messages are kept.
+        """
+        position = self.outbox.added
+        waiter = self._runtime.create_waiter()
+        self._flushing.append((position, waiter))
+        if self.outbox.sent >= position or self._state not in ("connecting", "connected"):
+            return self.outbox.sent >= position
+        try:
+            waiter.wait(2 * self._settings.timeout)
+        except TimeoutError:
+            pass  # the next lines tell what became of it
+        self.raise_if_refused()
+        return self.outbox.sent >= position
+
+    def close(self) -> None:
+        """Publish what waits, if the broker is there, and disconnect."""
+        if self._task is None or self._closing:
+            self._closing = True
+            return
+        self.flush()
+        self._closing = True
+        self._wake_publisher()
+        driver = self._driver
+        pausing = self._pausing
+        if pausing is not None:
+            pausing.set(None)
+        if driver is not None:
+            self._close_driver(driver)
+        self._task.join(TICK + self._settings.timeout)
+
+    # -- the supervisor -------------------------------------------------------------------
+
+    def _run(self) -> None:
+        failures = 0
+        try:
+            while not self._closing:
+                began = self._runtime.now()
+                driver = self._create_driver()
+                driver.timeout = self._settings.timeout
+                error = self._use(driver)
+                if error is None:
+                    return
+                if self._connections == 0 and driver.is_permanent(error):
+                    self._refuse(error)
+                    return
+                # A connection that lasted counts as a new beginning, one that flaps does not.
+                lasted = self._runtime.now() - began > self._settings.reconnect_delay_max
+                failures = 1 if lasted and self._state == "connected" else failures + 1
+                delay = self._delay(failures)
+                self._note_loss(error, delay)
+                self._pause(delay)
+        finally:
+            if self._state != "failed":
+                self._set_state("closed")
+
+    def _use(self, driver: BusDriver) -> Exception | None:
+        """Connect a driver, stay with it until it fails or we close, and drop it.
+
+        Returns:
+            Why it failed; None if we close.
+        """
+        try:
+            self._limited(driver.connect(self._receive), "connecting")
+            self._publish_error = None
+            self._driver = driver
+            self._connections += 1
+            self._set_state("connected")
+            if self._receive:
+                self._exchange(driver)
+            else:
+                self._publish_until_lost(driver)
+            return None
+        except Exception as error:  # whatever the client library raises
+            return None if self._closing else error
+        finally:
+            self._driver = None
+            self._close_driver(driver)
+
+    def _exchange(self, driver: BusDriver) -> None:
+        publisher = self._runtime.start_background_task(self._publish_beside, driver)
+        try:
+            self._receive_until_lost(driver)
+        finally:
+            self._driver = None
+            self._wake_publisher()
+
+    def _receive_until_lost(self, driver: BusDriver) -> None:
+        settings = self._settings
+        now = self._runtime.now
+        heard = asked = now()
+        probing = True  # the first probe shows that the subscription works
+        self._send_probe()
+        while not self._closing:
+            messages = self._limited(driver.receive(TICK), "receiving", TICK)
+            for message in messages:
+                if isinstance(message, bytes) and message.startswith(self._own_prefix):
+                    probing = False
+                else:
+                    self._deliver(message)
+            moment = now()
+            if messages:
+                heard = moment
+            if self._publish_error is not None:
+                raise self._publish_error
+            if not probing and moment - asked > settings.probe_interval:
+                asked, probing = moment, True
+                self._send_probe()
+            elif probing and moment - max(asked, heard) > settings.probe_timeout:
+                raise ConnectionLost(
+                    f"silent: nothing was received for {moment - max(asked, heard):.1f} s, "
+                    "not even our own messages"
+                )
+
+    def _send_probe(self) -> None:
+        self.outbox.add(self._probe(), always=True)
+        self._wake_publisher()
+
+    def _publish_beside(self, driver: BusDriver) -> None:
+        try:
+            self._publish_until_lost(driver)
+        except Exception as error:  # whatever the client library raises; the receiver passes it on
+            if driver is self._driver:
+                self._publish_error = error
+
+    def _publish_until_lost(self, driver: BusDriver) -> None:
+        outbox = self.outbox
+        while driver is self._driver and not self._closing:
+            batch = outbox.batch()
+            if not batch:
+                self._wait_for_messages()
+                continue
+            sent = len(batch)
+            try:
+                self._limited(driver.publish(batch), "publishing")
+            except MessageRefused as error:
+                sent = error.index
+                self._logger.error(
+                    "%s dropped a message of %d bytes: %s", self._name, len(batch[sent]), error
+                )
+                outbox.dropped += 1
+                outbox.discard(1 + sent)
+            else:
+                if driver is not self._driver:
+                    return  # too late: a new driver sends it again; receivers know its numbers
+                outbox.discard(sent)
+            self._published += sent
+            while self._flushing and self._flushing[0][0] <= outbox.sent:
+                self._flushing.popleft()[1].set(None)
+
+    def _wait_for_messages(self) -> None:
+        waiter = self._runtime.create_waiter()
+        self._publisher_idle = waiter
+        # What came between the look into the outbox and this line has woken nobody.
+        if not len(self.outbox) and not self._closing:
+            waiter.wait()
+
+    def _wake_publisher(self) -> None:
+        waiter = self._publisher_idle
+        if waiter is not None:
+            # Once is enough: the other messages of this loop turn travel with this one.
+            self._publisher_idle = None
+            waiter.set(None)
+
+    # -- outcomes -------------------------------------------------------------------------
+
+    def _set_state(self, state: HealthState) -> None:
+        if state == self._state:
+            return
+        previous, self._state = self._state, state
+        self._since = time.time()
+        if state == "connected":
+            waiting = len(self.outbox)
+            note = f", {waiting} messages waited" if waiting else ""
+            self._logger.info("%s connected to %s%s", self._name, self._url, note)
+        elif state == "closed" and previous != "idle":
+            self._logger.info("%s disconnected from %s", self._name, self._url)
+        if state != "connecting":
+            while self._started:
+                self._started.pop().set(None)
+        if state not in ("connecting", "connected"):
+            while self._flushing:
+                self._flushing.popleft()[1].set(None)
+
+    def _note_loss(self, error: Exception, delay: float) -> None:
+        self._last_error = describe(error)
+        if self._state != "disconnected":
+            self._logger.error(
+                "%s has no connection to %s: %s; messages are kept, next attempt in %.1f s",
+                *(self._name, self._url, self._last_error, delay),
+            )
+        else:
+            self._logger.debug("%s: %s; next attempt in %.1f s", self._name, error, delay)
+        self._set_state("disconnected")
+
+    def _refuse(self, error: Exception) -> None:
+        self._last_error = describe(error)
+        self._refused = error
+        self._logger.error("%s cannot use %s: %s", self._name, self._url, self._last_error)
+        self._set_state("failed")
+
+    def _delay(self, failures: int) -> float:
+        settings = self._settings
+        delay = settings.reconnect_delay * float(2 ** min(failures - 1, 16))
+        return min(delay, settings.reconnect_delay_max) * random.uniform(0.5, 1.0)
+
+    def _pause(self, seconds: float) -> None:
+        self._pausing = waiter = self._runtime.create_waiter()
+        if self._closing:
+            return
+        try:
+            waiter.wait(seconds)
+        except TimeoutError:
+            pass  # the usual case: nobody closed us meanwhile
+        finally:
+            self._pausing = None
+
+    def _limited(self, operation: T, what: str, more: float = 0) -> T:
+        """Wait for what a driver does, but not for ever."""
+        return operation
+
+    def _close_driver(self, driver: BusDriver) -> None:
+        try:
+            self._limited(driver.close(), "closing")
+        except Exception as error:  # whatever the client library raises; the driver is dropped
+            self._logger.debug("%s: closing the connection failed: %s", self._name, error)
+
+
+def describe(error: BaseException) -> str:
+    """Return an error in its own words, with its class when it has none."""
+    said = str(error).strip()
+    return said if said else type(error).__name__

@@ -1,0 +1,558 @@
+# Generated from socketio/_async/pubsub_manager.py by tools/unasync.py, do not edit.
+"""The base class of client managers that make several processes behave as one.
+
+Called by servers in place of the in-memory manager, and by processes without a server to emit to
+the clients of others. What it does here it also tells the other processes through a message
+broker; a subclass only says how to reach that broker.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import random
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from .._core import bus
+from .._core.broker_url import without_password
+from .._core.duplicates import DuplicateFilter
+from .._core.manager_health import HealthState, ManagerHealth
+from .._core.monkey_patching import require_monkey_patching
+from .._core.outbox import Outbox
+from .._core.remote_acks import RemoteAcks
+from .._core.rooms import Room, as_set
+from ..abc.driver import BusDriver
+from ..abc.runtime import Runtime
+from ..protocol.json_codec import JSONCodec, codec_for, default_codec
+from ..runtimes.threading_runtime import ThreadingRuntime
+from .bus_connection import BusConnection, BusSettings, describe
+from .manager import Manager
+
+
+class PubSubManager(Manager):
+    """Shares the clients of several processes through a message broker.
+
+    A subclass supplies one of the two:
+
+    * `create_driver`, which returns a `socketio.abc.driver.BusDriver`: connecting again, timeouts,
+      the outbox and `health` are then this class's;
+    * `_publish(data)`, which sends a message (a dict) to all processes, and `_listen()`, which
+      yields the messages (dict, str or bytes) that processes have sent.
+
+    Args:
+        channel: The name of the channel; the same in all processes that belong together.
+        write_only: Only emit, receive nothing: for processes without a server. `emit` and the
+            other methods then return when the broker has taken the message, or is known to be
+            away.
+        logger: Where changes are logged; None: the server's logger.
+        json: A JSON module for the messages; None: the server's.
+    """
+
+    name: str = "pubsub"
+    """What the manager is called in the log."""
+
+    timeout: ClassVar[float] = 5.0
+    """Seconds that connecting and publishing may take, after which the connection is given up."""
+
+    probe_interval: ClassVar[float] = 10.0
+    """Seconds between two messages that show whether the way through the broker is open."""
+
+    probe_timeout: ClassVar[float] = 5.0
+    """Seconds without any message after such a one until the connection counts as dead."""
+
+    reconnect_delay: ClassVar[float] = 0.2
+    """Seconds before the second attempt to connect; they double with each further one."""
+
+    reconnect_delay_max: ClassVar[float] = 5.0
+    """Seconds between two attempts to connect, at most."""
+
+    outbox_messages: ClassVar[int] = 10_000
+    """How many messages are kept while the broker is away."""
+
+    outbox_bytes: ClassVar[int] = 64 << 20
+    """How many bytes are kept while the broker is away."""
+
+    def __init__(
+        self,
+        channel: str = "socketio",
+        write_only: bool = False,
+        logger: logging.Logger | None = None,
+        json: Any = None,
+    ) -> None:
+        super().__init__()
+        self.channel = channel
+        self.write_only = write_only
+        self.logger = logger
+        self.host_id = uuid.uuid4().hex
+        self.json: Any = json
+        self.codec: JSONCodec = codec_for(json)
+        self._json_given = json is not None
+        if json is None:
+            self.json = _standard_json()
+        self.remote_acks = RemoteAcks()
+        self._numbers = itertools.count()
+        self._duplicate_filter = DuplicateFilter()
+        self._outbox = Outbox(self.outbox_messages, self.outbox_bytes)
+        self._own_runtime: Runtime | None = None
+        self._connection: BusConnection | None = None
+        self._home: Any = None
+        self._listener: Any = None
+        self._listener_state: HealthState = "idle"
+        self._listener_since = time.time()
+        self._listener_error: str | None = None
+        self._closed = False
+        self._received = 0
+        self._malformed = 0
+        self._duplicates = 0
+        self._published = 0
+        self._kinds_logged: set[str] = set()
+
+    # -- for subclasses -------------------------------------------------------------------
+
+    def create_driver(self) -> BusDriver:
+        """Return a new driver, not connected yet; called for every attempt to connect."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has to supply create_driver(), or _publish() and _listen()"
+        )
+
+    @property
+    def broker_url(self) -> str:
+        """Where the broker is, for messages; passwords are taken out of it."""
+        return str(getattr(self, "url", ""))
+
+    def _publish(self, data: dict[str, Any]) -> Any:
+        """Send a message to all processes.
+
+        Args:
+            data: The message; what `json` can express.
+        """
+        connection = self._connected()
+        if connection.add(bus.to_bytes(data, self.codec)) and self.write_only:
+            connection.flush()
+
+    def _listen(self) -> Iterator[Any]:
+        """Yield the messages that processes have sent, our own included."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has to supply create_driver(), or _publish() and _listen()"
+        )
+        yield  # makes it a generator
+
+    # -- life -----------------------------------------------------------------------------
+
+    def set_server(self, server: Any) -> None:
+        """Tell the manager its server, whose JSON module it uses unless it was given one."""
+        super().set_server(server)
+        if not self._json_given:
+            self.codec = getattr(server.packet_class, "json", default_codec)
+            self.json = getattr(self.codec, "module", self.json)
+
+    def initialize(self) -> None:
+        """Begin to listen; called by the server once, before its first client.
+
+        Raises:
+            RuntimeError: The server runs greenlets and its sockets have not been patched.
+            ConnectionError: The broker refuses us (synchronous flavour; see `start`).
+        """
+        super().initialize()
+        require_monkey_patching(self.server.async_mode, type(self).__name__)
+        self._closed = False
+        if not self._has_driver():
+            if not self.write_only:
+                self._listener = self._runtime().start_background_task(self._listen_until_closed)
+            return
+        self._connected()
+        self.start()
+
+    def start(self) -> None:
+        """Connect, and wait for the outcome of the first attempt.
+
+        A broker that cannot be reached is no error: it may come later, and what is emitted
+        meanwhile is kept. After a refusal, calling this again tries again.
+
+        Raises:
+            ConnectionError: The broker refuses us: login, permission, missing topic.
+        """
+        if self._has_driver():
+            connection = self._connected()
+            connection.start()
+            connection.wait_started()
+
+    def shutdown(self) -> None:
+        """Publish what waits, if the broker is there, and disconnect from it."""
+        super().shutdown()
+        self._closed = True
+        if self._connection is not None:
+            self._connection.close()
+        if self._listener is not None:
+            self._listener = None
+            self._set_listener_state("closed")
+        self.remote_acks.clear()
+
+    def health(self) -> ManagerHealth:
+        """Return how the connection to the broker is doing, and what was counted."""
+        if self._connection is not None:
+            return self._connection.health(self._received, self._malformed, self._duplicates)
+        return ManagerHealth(
+            state=self._listener_state,
+            since=self._listener_since,
+            url=without_password(self.broker_url),
+            last_error=self._listener_error,
+            published=self._published,
+            received=self._received,
+            malformed=self._malformed,
+            duplicates=self._duplicates,
+        )
+
+    # -- what servers and applications call -----------------------------------------------
+
+    def emit(
+        self,
+        event: str,
+        data: Any,
+        namespace: str | None = None,
+        room: Room = None,
+        skip_sid: Any = None,
+        callback: Any = None,
+        to: Room = None,
+        **kwargs: Any,
+    ) -> None:
+        """Send an event to clients of all processes.
+
+        Args:
+            event: The event's name.
+            data: Its arguments: a tuple for several, None for none.
+            namespace: The namespace; None means `/`.
+            room: A room, a list of rooms, or None for everyone in the namespace.
+            skip_sid: A client, or an iterable of clients, to leave out.
+            callback: Called with the values of each client's ack.
+            to: Another name of `room`.
+            **kwargs: `ignore_queue=True` reaches the clients of this process only.
+
+        Raises:
+            RuntimeError: A callback without a server.
+            ValueError: A callback without a room.
+            ConnectionError: The broker refused us when we connected.
+        """
+        namespace = namespace or "/"
+        room = _plain_room(room if to is None else to)
+        if kwargs.get("ignore_queue"):
+            super().emit(event, data, namespace, room, skip_sid, callback)
+            return
+        if callback is not None:
+            if self.server is None:
+                raise RuntimeError("Callbacks can only be issued from the context of a server.")
+            if room is None:
+                raise ValueError("Cannot use callback without a room set.")
+        if room is not None and room != 0 and not room:
+            return  # an empty name or list is nobody
+        if self._is_local(namespace, room):
+            super().emit(event, data, namespace, room, skip_sid, callback)
+            return
+        skipped = sorted(as_set(skip_sid))
+        if self.server is not None:
+            members = self.table.members(namespace, room)
+            if members and (not skipped or members.keys() - skipped):
+                super().emit(event, data, namespace, room, skipped, callback)
+        awaited = None
+        if callback is not None:
+            ack_id = self.remote_acks.add(callback, room, namespace, time.monotonic())
+            awaited = (room, namespace, ack_id)
+        skip = skipped if len(skipped) > 1 else skipped[0] if skipped else None
+        self._send(bus.emit_message(self.host_id, event, data, namespace, room, skip, awaited))
+
+    def can_disconnect(self, sid: str, namespace: str) -> bool:
+        """Tell whether a client is connected here; if not, the other processes are told."""
+        if self.is_connected(sid, namespace) or self.is_pre_connected(sid, namespace):
+            return super().can_disconnect(sid, namespace)
+        message = bus.client_message(self.host_id, "disconnect", sid, namespace or "/")
+        self._runtime().start(self._send_safely, message)
+        return False
+
+    def disconnect(self, sid: str, namespace: str | None = None, **kwargs: Any) -> None:
+        """Disconnect a client of whatever process.
+
+        Args:
+            sid: The client.
+            namespace: Its namespace; None means `/`.
+            **kwargs: `ignore_queue=True` only forgets a client of this process that has gone.
+        """
+        namespace = namespace or "/"
+        if kwargs.get("ignore_queue") or (namespace, sid) in self.pending_disconnect:
+            super().disconnect(sid, namespace)
+        elif self.server is not None and self._is_local(namespace, sid):
+            self.server.disconnect(sid, namespace=namespace, ignore_queue=True)
+        else:
+            self._send(bus.client_message(self.host_id, "disconnect", sid, namespace))
+
+    def enter_room(self, sid: str, namespace: str, room: Room, eio_sid: str | None = None) -> None:
+        """Put a client of whatever process into a room."""
+        if eio_sid is not None or self._is_local(namespace, sid):
+            super().enter_room(sid, namespace, room, eio_sid)
+        else:
+            self._send(bus.client_message(self.host_id, "enter_room", sid, namespace or "/", room))
+
+    def leave_room(self, sid: str, namespace: str, room: Room) -> None:
+        """Take a client of whatever process out of a room."""
+        if self._is_local(namespace, sid):
+            super().leave_room(sid, namespace, room)
+        else:
+            self._send(bus.client_message(self.host_id, "leave_room", sid, namespace or "/", room))
+
+    def close_room(self, room: Room, namespace: str | None = None) -> None:
+        """Take every client of every process out of a room.
+
+        Raises:
+            ValueError: The room is a client's own.
+        """
+        namespace = namespace or "/"
+        super().close_room(room, namespace)
+        self._send(bus.close_room_message(self.host_id, room, namespace))
+
+    # -- publishing -----------------------------------------------------------------------
+
+    def _send(self, message: dict[str, Any]) -> None:
+        message["seq"] = next(self._numbers)
+        self._publish(message)
+        self._published += 1
+
+    def _send_safely(self, message: dict[str, Any]) -> None:
+        """Send a message for which nobody waits."""
+        try:
+            self._send(message)
+        except Exception:  # a third party's _publish raises what it likes
+            self.get_logger().exception("cannot publish a %s message", message["method"])
+
+    def _probe(self) -> bytes:
+        return bus.to_bytes(bus.probe_message(self.host_id), self.codec)
+
+    # -- receiving ------------------------------------------------------------------------
+
+    def _deliver(self, raw: Any) -> None:
+        """Act on a message of another process; whatever it is, it raises nothing."""
+        try:
+            message = bus.interpret(bus.parse(raw, self.codec))
+        except bus.BusMessageError as error:
+            self._note_malformed(error.kind, str(error))
+            return
+        if isinstance(message, bus.CallbackMessage):
+            if message.host_id != self.host_id:
+                return
+        elif message.node == self.host_id:
+            return
+        if self._duplicate_filter.seen(message.node, message.seq):
+            self._duplicates += 1
+            return
+        try:
+            self._act(message)
+        except (TypeError, ValueError) as error:
+            self._note_malformed("refused message", f"{type(message).__name__}: {error}")
+        except Exception:  # an application's handler; the next message must not suffer
+            self.get_logger().exception("error while acting on a message of another process")
+
+    def _act(self, message: bus.AnyMessage) -> None:
+        if isinstance(message, bus.ProbeMessage):
+            return
+        self._received += 1
+        if isinstance(message, bus.EmitMessage):
+            self._act_on_emit(message)
+        elif isinstance(message, bus.CallbackMessage):
+            self._act_on_callback(message)
+        elif isinstance(message, bus.CloseRoomMessage):
+            super().close_room(message.room, message.namespace)
+        elif self._is_local(message.namespace, message.sid):
+            if message.method == "enter_room":
+                super().enter_room(message.sid, message.namespace, message.room)
+            elif message.method == "leave_room":
+                super().leave_room(message.sid, message.namespace, message.room)
+            else:
+                # The application's disconnect handler may take its time.
+                self._runtime().start(self._disconnect_here, message.sid, message.namespace)
+
+    def _act_on_emit(self, message: bus.EmitMessage) -> None:
+        data = bus.event_data(message.args)
+        namespace, room, skip = message.namespace, message.room, message.skip_sid
+        if message.callback is None:
+            super().emit(message.event, data, namespace, room, skip)
+            return
+        for sid in list(self.table.members(namespace, room)):
+            if sid not in skip:
+                answer = _RemoteAnswer(self, message.callback, message.node or "", sid)
+                super().emit(message.event, data, namespace, sid, None, answer)
+
+    def _act_on_callback(self, message: bus.CallbackMessage) -> None:
+        callback = self.remote_acks.answer(
+            message.id, message.room, message.namespace, message.client, time.monotonic()
+        )
+        if callback is None:
+            self.get_logger().debug("unknown or repeated answer %d ignored", message.id)
+        elif message.args is not None:
+            # Not in this task: the callback may wait for another answer.
+            self._runtime().start(self._call_back, callback, message.args)
+        elif message.client == message.room:
+            self.unreachable(callback)
+
+    def _call_back(self, callback: Any, args: list[Any]) -> None:
+        try:
+            result = callback(*args)
+        except Exception:  # the application's callback
+            self.get_logger().exception("error in a callback")
+
+    def _disconnect_here(self, sid: str, namespace: str) -> None:
+        try:
+            self.server.disconnect(sid, namespace=namespace, ignore_queue=True)
+        except Exception:  # the application's disconnect handler
+            self.get_logger().exception("error while disconnecting %s", sid)
+
+    def _note_malformed(self, kind: str, detail: str) -> None:
+        self._malformed += 1
+        if kind not in self._kinds_logged and len(self._kinds_logged) < 100:
+            self._kinds_logged.add(kind)
+            self.get_logger().warning(
+                "%s ignored a message on %r (%s); further ones of this kind are only counted",
+                *(self.name, self.channel, detail),
+            )
+
+    # -- the way to the broker ------------------------------------------------------------
+
+    def _has_driver(self) -> bool:
+        return type(self).create_driver is not PubSubManager.create_driver
+
+    def _is_local(self, namespace: str, room: Room) -> bool:
+        """Tell whether a room is a client's of this process, or a list of such."""
+        if isinstance(room, list):
+            return all(self.is_sid_room(namespace, each) for each in room)
+        return self.is_sid_room(namespace, room)
+
+    def _runtime(self) -> Any:
+        if self.server is not None:
+            return self.server.eio.runtime
+        if self._own_runtime is None:
+            self._own_runtime = ThreadingRuntime()
+        return self._own_runtime
+
+    def _connected(self) -> BusConnection:
+        """Return the connection to the broker; a new one in a new process or event loop."""
+        connection = self._connection
+        home: Any = os.getpid()
+        if connection is not None and home == self._home:
+            ended = connection.state == "closed" and self.write_only
+            if not ended:  # a process without a server may go on after `shutdown`
+                return connection
+        if self._home is not None and _process(home) != _process(self._home):
+            # A fork: the parent goes on with what was waiting, and under its own name.
+            self.host_id = uuid.uuid4().hex
+            self._outbox = Outbox(self.outbox_messages, self.outbox_bytes)
+        self._home = home
+        self._connection = connection = BusConnection(
+            create_driver=self.create_driver,
+            deliver=self._deliver,
+            outbox=self._outbox,
+            own_prefix=bus.own_prefix(self.host_id),
+            probe=self._probe,
+            receive=not self.write_only,
+            runtime=self._runtime(),
+            settings=BusSettings(
+                timeout=self.timeout,
+                probe_interval=self.probe_interval,
+                probe_timeout=self.probe_timeout,
+                reconnect_delay=self.reconnect_delay,
+                reconnect_delay_max=self.reconnect_delay_max,
+            ),
+            name=type(self).__name__,
+            url=without_password(self.broker_url),
+            logger=self.get_logger(),
+        )
+        connection.start()
+        return connection
+
+    def _listen_until_closed(self) -> None:
+        """Run the `_listen` of a third party, again when it ends."""
+        failures = 0
+        while not self._closed:
+            began = time.monotonic()
+            self._set_listener_state("connected")
+            try:
+                for message in self._listen():
+                    self._deliver(message)
+                    if self._closed:
+                        return
+                error = "it ended"
+            except Exception as raised:  # whatever the third party's client library raises
+                error = describe(raised)
+            lasted = time.monotonic() - began > self.reconnect_delay_max
+            failures = 1 if lasted else failures + 1
+            delay = min(self.reconnect_delay * 2 ** min(failures, 16), self.reconnect_delay_max)
+            self._listener_error = error
+            self._set_listener_state("disconnected")
+            self.get_logger().error(
+                "_listen() of %s: %s; it is called again", type(self).__name__, error
+            )
+            self._runtime().sleep(delay * random.uniform(0.5, 1.0))
+
+    def _set_listener_state(self, state: HealthState) -> None:
+        self._listener_state = state
+        self._listener_since = time.time()
+
+
+class _RemoteAnswer:
+    """The callback of an event that another process emitted: its answer goes back there."""
+
+    def __init__(
+        self,
+        manager: PubSubManager,
+        callback: tuple[Any, str, int],
+        host_id: str,
+        client: str,
+    ) -> None:
+        self._manager = manager
+        self._callback = callback
+        self._host_id = host_id
+        self._client = client
+
+    def __call__(self, *args: Any) -> None:
+        self._manager._send(self._message(args))
+
+    def fail(self) -> None:
+        """Tell that the client went away without an answer."""
+        manager = self._manager
+        manager._runtime().start(manager._send_safely, self._message(None))
+
+    def _message(self, args: tuple[Any, ...] | None) -> dict[str, Any]:
+        manager = self._manager
+        return bus.callback_message(
+            manager.host_id, self._callback, self._host_id, self._client, args
+        )
+
+
+def _plain_room(room: Room) -> bus.Room:
+    """Return rooms as JSON can express them.
+
+    Raises:
+        TypeError: A room that would not be the same one in another process.
+    """
+    if isinstance(room, list | tuple | set | frozenset):
+        return [_one_room(each) for each in room]
+    return None if room is None else _one_room(room)
+
+
+def _one_room(room: Any) -> str | int:
+    if isinstance(room, str | int):
+        return room
+    raise TypeError(
+        f"a room that other processes know must be a str or an int, not {type(room).__name__}"
+    )
+
+
+def _process(home: Any) -> int:
+    process: int = home
+    return process
+
+
+def _standard_json() -> Any:
+    import json
+
+    return json
