@@ -102,7 +102,7 @@ class EngineSession:
         self.sid: str | None = None
         self.socket: WebSocket | None = None
 
-    def query(self, transport: str = "polling", **more: str | None) -> dict[str, str]:
+    def query(self, transport: str | None = "polling", **more: str | None) -> dict[str, str]:
         """Return the query parameters of a request; a None takes one away."""
         everything = {"EIO": "4", "transport": transport, "sid": self.sid, **more}
         return {name: value for name, value in everything.items() if value is not None}

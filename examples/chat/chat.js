@@ -46,7 +46,7 @@ function start() {
     if (typingTimer === null) return;
     clearTimeout(typingTimer);
     typingTimer = null;
-    socket.emit("typing", false);
+    socket.volatile.emit("typing", false);
   }
 
   $("welcome").addEventListener("submit", (event) => {
@@ -59,7 +59,7 @@ function start() {
 
   $("text").addEventListener("input", () => {
     if (!$("text").value) return stopTyping();
-    if (typingTimer === null) socket.emit("typing", true);
+    if (typingTimer === null) socket.volatile.emit("typing", true);
     clearTimeout(typingTimer);
     typingTimer = setTimeout(stopTyping, TYPING_PAUSE);
   });

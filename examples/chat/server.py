@@ -27,10 +27,10 @@ people: dict[str, str] = {}
 """Names by sid, in the order in which they came."""
 
 
-async def tell_who_is_here(**whom: str) -> None:
-    """Send the list of names to everybody, or to whom the arguments of `emit` say."""
+async def tell_who_is_here(to: str | None = None, skip_sid: str | None = None) -> None:
+    """Send the list of names to everybody, to one, or to all but one."""
     here = [{"id": sid, "name": name} for sid, name in people.items()]
-    await sio.emit("people", here, **whom)
+    await sio.emit("people", here, to=to, skip_sid=skip_sid)
 
 
 @sio.event

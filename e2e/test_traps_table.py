@@ -1,0 +1,28 @@
+"""The table of traps names tests that exist, and every trap on the server's wire has one."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from rig.traps import SERVER_WIRE, TABLE, TRAPS, collect
+
+
+@pytest.mark.parametrize("trap", sorted(SERVER_WIRE))
+def test_a_trap_of_the_server_has_a_test(trap: int) -> None:
+    assert collect()[trap], f"no test for: {TRAPS[trap]}"
+
+
+def test_no_test_names_a_trap_that_does_not_exist() -> None:
+    assert collect().keys() <= TRAPS.keys()
+
+
+def test_the_page_names_tests_that_exist() -> None:
+    rows = re.findall(r"^\| (\d+) \| .* \| (.*) \|$", TABLE.read_text(encoding="utf-8"), re.M)
+    assert [int(number) for number, _ in rows] == list(TRAPS)
+    tests = collect()
+    for number, names in rows:
+        listed = set(re.findall(r"`([^`]+)`", names))
+        gone = listed - set(tests[int(number)])
+        assert not gone, "write the page anew: python e2e/rig/traps.py"
+        assert listed or not tests[int(number)], "write the page anew: python e2e/rig/traps.py"
