@@ -7,12 +7,26 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.processes import LOAD_CORE, Process, ServerError, listen
 
 START_DEADLINE = 90
 """Seconds for a broker to start; RabbitMQ boots a whole Erlang system."""
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A broker that runs.
+
+    Args:
+        url: Where it listens.
+        process: The program.
+    """
+
+    url: str
+    process: Process
 
 
 class NoBrokerError(Exception):
@@ -42,8 +56,8 @@ def _wait(port: int, process: Process, name: str, hello: bytes, answer: bytes) -
 
 
 @contextmanager
-def redis() -> Iterator[str]:
-    """Runs a Redis server; yields its URL.
+def redis() -> Iterator[Broker]:
+    """Runs a Redis server.
 
     Raises:
         NoBrokerError: It is not installed.
@@ -56,7 +70,7 @@ def redis() -> Iterator[str]:
     process = Process([program, *options], core=LOAD_CORE, name="redis-server")
     try:
         _wait(port, process, "redis-server", b"PING\r\n", b"+PONG")
-        yield f"redis://127.0.0.1:{port}/0"
+        yield Broker(f"redis://127.0.0.1:{port}/0", process)
     finally:
         process.stop(gently=True)
 
@@ -67,9 +81,20 @@ def _rabbitmq_program() -> str | None:
     return str(inner) if inner.exists() else shutil.which("rabbitmq-server")
 
 
+_EPMD_NAMES = b"\x00\x01n"
+"""Asks Erlang's port mapper for its nodes; it answers with its own port first."""
+
+
+def _epmd_program() -> str:
+    program = shutil.which("epmd")
+    if program is None:
+        raise NoBrokerError("not measured: no epmd beside rabbitmq-server (part of Erlang)")
+    return program
+
+
 @contextmanager
-def rabbitmq() -> Iterator[str]:
-    """Runs a RabbitMQ node; yields its URL.
+def rabbitmq() -> Iterator[Broker]:
+    """Runs a RabbitMQ node.
 
     Raises:
         NoBrokerError: It is not installed.
@@ -92,18 +117,26 @@ def rabbitmq() -> Iterator[str]:
             "RABBITMQ_PID_FILE": str(Path(folder, "pid")),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(enabled),
             "RABBITMQ_CONFIG_FILE": str(Path(folder, "none")),
-            "ERL_EPMD_PORT": str(epmd_port),  # an epmd of our own, which ends with our session
+            "ERL_EPMD_PORT": str(epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
         }
-        process = Process([program], core=LOAD_CORE, name="rabbitmq", environment=environment)
+        # Erlang would start its port mapper as a daemon that outlives us, so it gets one of ours
+        mapper = Process([_epmd_program()], core=LOAD_CORE, name="epmd", environment=environment)
+        try:
+            _wait(epmd_port, mapper, "epmd", _EPMD_NAMES, epmd_port.to_bytes(4, "big"))
+            process = Process([program], core=LOAD_CORE, name="rabbitmq", environment=environment)
+        except BaseException:
+            mapper.stop()
+            raise
         try:
             _wait(port, process, "rabbitmq-server", b"AMQP\x00\x00\x09\x01", b"\x01")
-            yield f"amqp://guest:guest@127.0.0.1:{port}/"
+            yield Broker(f"amqp://guest:guest@127.0.0.1:{port}/", process)
         finally:
             process.stop(gently=True)
+            mapper.stop()
 
 
-BROKERS: dict[str, Callable[[], AbstractContextManager[str]]] = {
+BROKERS: dict[str, Callable[[], AbstractContextManager[Broker]]] = {
     "redis": redis,
     "rabbitmq": rabbitmq,
 }

@@ -61,7 +61,11 @@ def _select(case: Case, options: argparse.Namespace) -> tuple[list[Point], list[
 
 
 def _measure(
-    case: Case, point: Point, stack: Stack, options: argparse.Namespace, url: str
+    case: Case,
+    point: Point,
+    stack: Stack,
+    options: argparse.Namespace,
+    broker: brokers.Broker | None,
 ) -> measure.Figures:
     match case.kind:
         case "load":
@@ -73,7 +77,8 @@ def _measure(
         case "client":
             return measure.client(case, point, stack)
         case "cluster":
-            return measure.cluster(case, point, stack, url=url)
+            assert broker is not None  # run_case starts one for these cases
+            return measure.cluster(case, point, stack, broker)
 
 
 def _say(text: str) -> None:
@@ -93,10 +98,10 @@ def run_case(case: Case, options: argparse.Namespace) -> Runs:
     points, stacks = _select(case, options)
     rounds = options.rounds or (1 if options.quick or options.profile else ROUNDS)
     runs: Runs = []
-    context: AbstractContextManager[Any] = nullcontext("")
+    context: AbstractContextManager[brokers.Broker | None] = nullcontext()
     if case.broker:
         context = brokers.BROKERS[case.broker]()
-    with context as url:
+    with context as broker:
         for number in range(rounds):
             for point in points:
                 for stack in stacks:
@@ -107,7 +112,7 @@ def run_case(case: Case, options: argparse.Namespace) -> Runs:
                     }
                     name = f"{case.name}, {point.label}, {stack.name}, {number + 1}/{rounds}"
                     try:
-                        figures = _measure(case, point, stack, options, url)
+                        figures = _measure(case, point, stack, options, broker)
                         run["figures"] = figures
                         _say(f"{name}: {figures[case.measured]:.1f} {case.unit}")
                     except (LoadError, ServerError) as error:

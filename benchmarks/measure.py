@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import loadrun
+from benchmarks.brokers import Broker
 from benchmarks.cases import Case, Point
 from benchmarks.loadrun import LoadError, LoadResult
 from benchmarks.paths import CLIENTS, PROFILES, python
@@ -181,27 +182,27 @@ def client(case: Case, point: Point, stack: Stack) -> Figures:
         server.stop()
 
 
-def cluster(case: Case, point: Point, stack: Stack, *, url: str) -> Figures:
+def cluster(case: Case, point: Point, stack: Stack, broker: Broker) -> Figures:
     """Measures two servers that a broker connects.
 
     Args:
         case: The case.
         point: Its setting.
         stack: Both servers.
-        url: The broker.
+        broker: What connects them.
     """
-    emitting = _server(stack, url, "-emitting")
+    emitting = _server(stack, broker.url, "-emitting")
     try:
-        delivering = _server(stack, url, "-delivering")
+        delivering = _server(stack, broker.url, "-delivering")
         try:
-            return _clustered(point, emitting, delivering)
+            return _clustered(point, emitting, delivering, broker)
         finally:
             delivering.stop()
     finally:
         emitting.stop()
 
 
-def _clustered(point: Point, emitting: Server, delivering: Server) -> Figures:
+def _clustered(point: Point, emitting: Server, delivering: Server, broker: Broker) -> Figures:
     def attempt(one: Point) -> LoadResult:
         pids = [*emitting.pids(), *delivering.pids()]
         command = loadrun.arguments(
@@ -219,4 +220,8 @@ def _clustered(point: Point, emitting: Server, delivering: Server) -> Figures:
             f"nothing arrived through the broker\nemitting: {emitting.tail()}\n"
             f"delivering: {delivering.tail()}"
         )
-    return attempt(point).summary()
+    cpu, began = broker.process.cpu(), time.monotonic()
+    figures = attempt(point).summary()
+    # over the whole run, connecting and warm-up included: a little less than in the window
+    share = (broker.process.cpu() - cpu) / (time.monotonic() - began)
+    return {**figures, "broker_percent": share * 100}

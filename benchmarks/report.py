@@ -103,7 +103,7 @@ def _case(case: Case, results: Results) -> Iterator[str]:
 
 _EXTRA = {
     "load": ("rate", "p50_us", "p99_us"),
-    "cluster": ("cpu_us", "p50_us", "p99_us"),
+    "cluster": ("cpu_us", "p50_us", "p99_us", "broker_percent"),
     "idle": ("before_mib",),
     "import": ("wall_ms", "mib"),
     "client": ("rate",),
@@ -111,6 +111,7 @@ _EXTRA = {
 _EXTRA_TITLES = {
     "rate": "per second",
     "cpu_us": "CPU µs of both servers per message",
+    "broker_percent": "broker busy, % of a core",
     "p50_us": "p50, µs",
     "p99_us": "p99, µs",
     "before_mib": "process before, MiB",
