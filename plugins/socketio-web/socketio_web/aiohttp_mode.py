@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSMsgType, web
+from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from aiohttp.abc import AbstractStreamWriter
 
 from socketio.abc.mode import AsyncMode, Attachment
@@ -25,6 +26,8 @@ from .websocket_frame import packet_frame
 
 if TYPE_CHECKING:
     from socketio.engine.asynchronous.engine import AsyncEngine
+
+_TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
 
 WATCH_INTERVAL = 0.5
 """Seconds between two looks for clients that went away during a poll."""
@@ -132,19 +135,95 @@ class AiohttpRequest(Request):
         return b"".join(chunks)
 
 
+class _DirectQueue(WebSocketDataQueue):
+    """Hands messages over as they are parsed.
+
+    aiohttp's own queue wakes the handler's task for each message, which costs as much as
+    everything else that aiohttp does for it.
+    """
+
+    receiver: Receiver | None = None
+
+    def feed_data(self, data: Any, size: int) -> None:
+        receiver = self.receiver
+        if receiver is not None and (data.type is _TEXT or data.type is _BINARY):
+            receiver.receive(data.data)
+        else:
+            super().feed_data(data, size)
+
+
+class _CorkingParser:
+    """Parses what one read has brought, then lets the answers out in one write.
+
+    A client that sends several messages at once would else cost a system call for each answer.
+    """
+
+    __slots__ = ("parser", "websocket")
+
+    def __init__(self, parser: WebSocketReader) -> None:
+        self.parser = parser
+        self.websocket: AiohttpWebSocket | None = None
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Parse what was read; aiohttp's protocol calls this."""
+        websocket = self.websocket
+        if websocket is None:
+            return self.parser.feed_data(data)
+        websocket.cork()
+        try:
+            return self.parser.feed_data(data)
+        finally:
+            websocket.uncork()
+
+    def feed_eof(self) -> None:
+        """Note that the client sends nothing more; aiohttp's protocol calls this."""
+        self.parser.feed_eof()
+
+
+class _DirectWebSocketResponse(web.WebSocketResponse):
+    """A websocket that may hand over its messages as they are parsed."""
+
+    queue: _DirectQueue
+    corking: _CorkingParser
+
+    def _post_start(self, request: Any, protocol: str | None, writer: Any) -> None:
+        # What the client has sent already is for the new parser, in case it sent half a frame.
+        connection = request.protocol
+        early, connection._message_tail = connection._message_tail, b""
+        super()._post_start(request, protocol, writer)
+        loop = asyncio.get_running_loop()
+        self.queue = self._reader = _DirectQueue(connection, 2**16, loop=loop)
+        self._parser = WebSocketReader(
+            self.queue, self._max_msg_size, compress=bool(self._compress), decode_text=True
+        )
+        self.corking = connection._payload_parser = _CorkingParser(self._parser)
+        if early:
+            self._parser.feed_data(early)
+
+
 class AiohttpWebSocket(WebSocket):
     """A websocket of an aiohttp server."""
 
-    __slots__ = ("_closed", "_closing", "_drain", "_engine", "_frames", "_request", "_websocket")
+    __slots__ = (
+        "_closed",
+        "_closing",
+        "_corked",
+        "_drain",
+        "_engine",
+        "_frames",
+        "_request",
+        "_websocket",
+    )
 
     def __init__(
-        self, engine: AsyncEngine, request: web.Request, websocket: web.WebSocketResponse
+        self, engine: AsyncEngine, request: web.Request, websocket: _DirectWebSocketResponse
     ) -> None:
         self._engine = engine
         self._request = request
         self._websocket = websocket
         self._closed = False
         self._closing: asyncio.Future[None] | None = None
+        self._corked: list[bytes] | None = None
         self._frames: asyncio.Transport | None = None
         self._drain: AbstractStreamWriter | None = None
 
@@ -179,10 +258,25 @@ class AiohttpWebSocket(WebSocket):
         # frame anew. Its own frames (pongs, the close) go through the same transport.
         if transport.is_closing():
             raise ConnectionResetError("the connection is closed")
-        transport.write(packet.wire or packet_frame(packet))
+        frame = packet.wire or packet_frame(packet)
+        if self._corked is None:
+            transport.write(frame)
+        else:
+            self._corked.append(frame)
         if transport.get_write_buffer_size():
             return self._engine.runtime.start(self._wait_for_drain)
         return None
+
+    def cork(self) -> None:
+        """Keep what is written until `uncork`."""
+        if self._frames is not None:
+            self._corked = []
+
+    def uncork(self) -> None:
+        """Write what was kept."""
+        frames, self._corked = self._corked, None
+        if frames and self._frames is not None:
+            self._frames.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     async def _send(self, data: str | bytes) -> None:
         try:
@@ -205,11 +299,14 @@ class AiohttpWebSocket(WebSocket):
     async def serve(self, transport: Receiver) -> None:
         """Hand every message to the transport; see `WebSocket.serve`."""
         receive = self._websocket.receive
-        text, binary = WSMsgType.TEXT, WSMsgType.BINARY
         while not self._closed:
+            if not self._websocket.queue._buffer:
+                # From here on `receive` returns only what ends the websocket.
+                self._websocket.queue.receiver = transport
+                self._websocket.corking.websocket = self
             message = await receive()
             kind = message.type
-            if kind is text or kind is binary:
+            if kind is _TEXT or kind is _BINARY:
                 transport.receive(message.data)
             elif kind is WSMsgType.ERROR:
                 self._closed = True
@@ -228,6 +325,7 @@ class AiohttpWebSocket(WebSocket):
         if self._closed:
             return
         self._closed = True
+        self.uncork()
         closing = self._closing = asyncio.get_running_loop().create_future()
         try:
             await self._websocket.close(code=code, message=reason.encode()[:123])
@@ -280,7 +378,7 @@ class AiohttpMode(AsyncMode):
             except ConnectionResetError as error:
                 engine.logger.debug("no answer: %s", error)
                 return web.Response(status=400)
-        websocket = web.WebSocketResponse(
+        websocket = _DirectWebSocketResponse(
             timeout=engine.config.close_timeout,
             compress=self.websocket_compression,
             # The limit itself is allowed, and aiohttp refuses messages that reach its limit.
