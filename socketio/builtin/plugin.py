@@ -26,6 +26,18 @@ def _load_async_websocket() -> type:
     return WebSocketTransport
 
 
+def _load_polling() -> type:
+    from socketio.engine.synchronous.polling import PollingTransport
+
+    return PollingTransport
+
+
+def _load_websocket() -> type:
+    from socketio.engine.synchronous.websocket import WebSocketTransport
+
+    return WebSocketTransport
+
+
 def _load_async_memory() -> type:
     from socketio.testing.memory import MemoryTransport
 
@@ -43,6 +55,13 @@ def socketio_transports() -> Iterable[TransportEntry]:
         upgrades_from=("polling",),
     )
     yield TransportEntry(name="memory", flavour="async", load_server=_load_async_memory)
+    yield TransportEntry(name="polling", flavour="sync", load_server=_load_polling)
+    yield TransportEntry(
+        name="websocket",
+        flavour="sync",
+        load_server=_load_websocket,
+        upgrades_from=("polling",),
+    )
 
 
 def _load_asgi() -> object:
@@ -51,10 +70,17 @@ def _load_asgi() -> object:
     return ASGIMode()
 
 
+def _load_threading() -> object:
+    from socketio.builtin.threading_mode import ThreadingMode
+
+    return ThreadingMode()
+
+
 @hookimpl
 def socketio_async_modes() -> Iterable[AsyncModeEntry]:
     """ASGI for the asyncio flavour, threads for the other."""
     yield AsyncModeEntry(name="asgi", flavour="async", load=_load_asgi, rank=100)
+    yield AsyncModeEntry(name="threading", flavour="sync", load=_load_threading, rank=900)
 
 
 def _load_packet() -> type:

@@ -46,7 +46,7 @@ from ..protocol.engine_client import (
     open_websocket,
     refusal,
 )
-from ..runtimes.threads import waiting
+from ..runtimes.threading_runtime import waiting
 
 try:
     import requests

@@ -9,10 +9,18 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
+from functools import cache
 from hashlib import sha1
 from typing import Final
 
 from ..exceptions import ProtocolError
+
+_apply_mask: Callable[[bytes, bytes], bytes] | None
+try:
+    # 60 times as fast for long messages; used where the package happens to be installed.
+    from websockets.speedups import apply_mask as _apply_mask
+except ImportError:
+    _apply_mask = None
 
 CONTINUATION: Final = 0x0
 TEXT: Final = 0x1
@@ -71,14 +79,11 @@ Received = str | bytes | ControlFrame
 # -- opening handshake ------------------------------------------------------------------------
 
 
-def answer_handshake(
-    header: Callable[[str], str | None], headers: Iterable[tuple[str, str]]
-) -> bytes:
-    """Return the answer that accepts an opening handshake (RFC 6455, section 4.2.2).
+def handshake_key(header: Callable[[str], str | None]) -> str:
+    """Check an opening handshake and return its key (RFC 6455, section 4.2.1).
 
     Args:
         header: Returns a header of the request (name in lower case), or None.
-        headers: Headers to send besides.
 
     Raises:
         WebSocketError: It is no valid opening handshake.
@@ -96,6 +101,19 @@ def answer_handshake(
         valid = False
     if not valid:
         raise WebSocketError(PROTOCOL_ERROR, "an opening handshake without a valid key")
+    return key
+
+
+def answer_handshake(key: str, headers: Iterable[tuple[str, str]]) -> bytes:
+    """Return the answer that accepts an opening handshake (RFC 6455, section 4.2.2).
+
+    Args:
+        key: What `handshake_key` returned.
+        headers: Headers to send besides.
+
+    Raises:
+        ValueError: A line break in a header.
+    """
     accept = b64encode(sha1(key.encode() + _GUID).digest()).decode()
     lines = [
         "HTTP/1.1 101 Switching Protocols",
@@ -157,6 +175,33 @@ def encode_close(code: int = NORMAL, reason: str = "") -> bytes:
 # -- receiving --------------------------------------------------------------------------------
 
 
+def unmask(payload: bytes, mask: bytes) -> bytes:
+    """Return what a client has masked (RFC 6455, section 5.3).
+
+    Args:
+        payload: The masked bytes, at least one.
+        mask: The four bytes of the mask.
+    """
+    length = len(payload)
+    if length < 1000:
+        # One exclusive or of two long integers does in C what a loop would do by bytes.
+        key = (mask * (length + 3 >> 2))[:length]
+        masked = int.from_bytes(payload, "little") ^ int.from_bytes(key, "little")
+        return masked.to_bytes(length, "little")
+    if _apply_mask is not None:
+        return _apply_mask(payload, mask)
+    plain = bytearray(length)
+    for index in range(4):
+        plain[index::4] = payload[index::4].translate(_exclusive_or(mask[index]))
+    return bytes(plain)
+
+
+@cache
+def _exclusive_or(byte: int) -> bytes:
+    """Return the table that turns each byte into its exclusive or with one byte."""
+    return bytes(other ^ byte for other in range(256))
+
+
 class FrameParser:
     """Makes messages and control frames of the bytes that a client sends.
 
@@ -165,14 +210,15 @@ class FrameParser:
             before anything of it is kept.
     """
 
-    __slots__ = ("_buffer", "_fragments", "_max_size", "_opcode", "_size", "closed")
+    __slots__ = ("_chunks", "_fragments", "_max_size", "_missing", "_opcode", "_size", "closed")
 
     closed: bool
     """Whether the client's close frame has come; what follows it is ignored."""
 
     def __init__(self, max_size: int) -> None:
         self._max_size = max_size
-        self._buffer = b""
+        self._chunks: list[bytes] = []
+        self._missing = 0
         self._fragments: list[bytes] = []
         self._size = 0
         self._opcode = CONTINUATION
@@ -189,10 +235,17 @@ class FrameParser:
                 in its `received`.
         """
         received: list[Received] = []
+        if self._chunks:
+            # Joined once, when the frame is complete: a long one arrives in many pieces.
+            self._chunks.append(data)
+            self._missing -= len(data)
+            if self._missing > 0:
+                return received
+            data = b"".join(self._chunks)
+            self._chunks.clear()
         try:
-            self._parse(self._buffer + data if self._buffer else data, received)
+            self._parse(data, received)
         except WebSocketError as error:
-            self._buffer = b""
             self.closed = True
             raise BrokenStream(error, received) from None
         return received
@@ -200,6 +253,7 @@ class FrameParser:
     def _parse(self, data: bytes, received: list[Received]) -> None:
         position = 0
         end = len(data)
+        needed = 2
         while end - position >= 2 and not self.closed:
             first, second = data[position], data[position + 1]
             length = second & 0x7F
@@ -207,20 +261,18 @@ class FrameParser:
             if length > 125:
                 start += 2 if length == 126 else 8
                 if end < start - 4:
+                    needed = start - 4 - position
                     break
                 length = int.from_bytes(data[position + 2 : start - 4])
             self._check(first, second, length)
             if end < start + length:
+                needed = start + length - position
                 break
             payload = data[start : start + length]
             if length:
-                # One exclusive or of two long integers does in C what a loop would do by bytes.
-                mask = data[start - 4 : start] * (length + 3 >> 2)
-                payload = (
-                    int.from_bytes(payload, "little")
-                    ^ int.from_bytes(mask[:length], "little")
-                ).to_bytes(length, "little")
+                payload = unmask(payload, data[start - 4 : start])
             position = start + length
+            needed = 2
             if first == 0x81 and not self._opcode:
                 received.append(_text(payload))
             elif first == 0x82 and not self._opcode:
@@ -229,7 +281,9 @@ class FrameParser:
                 received.append(self._control(first & 0x0F, payload))
             else:
                 self._fragment(first, payload, received)
-        self._buffer = b"" if self.closed else data[position:]
+        if position < end and not self.closed:
+            self._chunks.append(data[position:])
+            self._missing = needed - (end - position)
 
     def _check(self, first: int, second: int, length: int) -> None:
         """Check the header of a frame (RFC 6455, section 5.2)."""
@@ -253,10 +307,10 @@ class FrameParser:
                 raise WebSocketError(PROTOCOL_ERROR, "a continuation of no message")
         elif self._opcode:
             raise WebSocketError(PROTOCOL_ERROR, "a message inside another one")
-        if second & 0x7F > 125:
-            # 126 announces two bytes and 127 eight, and no number may be written too long.
-            if length >> 63 or length < (126 if second & 0x7F == 126 else 65536):
-                raise WebSocketError(PROTOCOL_ERROR, "a frame with an impossible length")
+        # 126 announces two bytes and 127 eight, and no number may be written too long.
+        shortest = {126: 126, 127: 65536}.get(second & 0x7F)
+        if shortest is not None and (length >> 63 or length < shortest):
+            raise WebSocketError(PROTOCOL_ERROR, "a frame with an impossible length")
         if self._size + length > self._max_size:
             raise WebSocketError(TOO_BIG, f"a message of more than {self._max_size} bytes")
 

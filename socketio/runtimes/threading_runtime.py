@@ -1,162 +1,279 @@
-"""The runtime of the threaded flavour: pooled threads, begun in order.
+"""The threading runtime: handlers in a bounded pool of threads, or in the socket loop.
 
-Called by the clients (and whatever else runs on threads); it knows functions, threads and
-timers and nothing of what they do.
+Called by the synchronous engine, server and clients; it knows threads and timers and nothing of
+what they do. The same code runs on greenlets, given other `Primitives`.
 """
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from ..abc.runtime import Runtime, Series, Timer, Waiter
-from .threads import Lane, ThreadPool, logger, waiting
+from ..abc.runtime import Runtime, Waiter
+from .lanes import InPlace, Job, Lane, Series
+from .primitives import THREADS, Primitives
+from .socket_loop import SocketLoop
+from .timers import ThreadTimer, TimerThread
+from .workers import WorkerPool, current
 
-MAX_THREADS = 100
-"""How many handlers of one runtime may work at a time; those that wait for an answer beside."""
+TICK = 0.01
+"""Seconds between two looks at which functions wait without having said so."""
+
+QUIET_TICKS = 50
+"""After so many ticks without a running function the looking ends until the next one."""
 
 
-class ThreadingWaiter(Waiter):
+class ThreadWaiter(Waiter):
     """A value that one thread sets and another waits for."""
 
-    __slots__ = ("_error", "_set", "_value")
+    __slots__ = ("_error", "_gate", "_open", "_runtime", "_value")
 
-    def __init__(self) -> None:
-        self._set = threading.Event()
+    def __init__(self, runtime: ThreadingRuntime) -> None:
+        self._runtime = runtime
+        self._gate = runtime.primitives.create_lock()
+        self._gate.acquire()
+        # One of several who want to set the value can take this.
+        self._open = [True]
         self._value: Any = None
         self._error: BaseException | None = None
 
     def set(self, value: Any) -> None:
         """Give the value; later calls change nothing. Safe from any thread."""
-        if not self._set.is_set():
+        if self._claim():
             self._value = value
-            self._set.set()
+            self._gate.release()
 
     def fail(self, error: BaseException) -> None:
         """Make `wait` raise an error; later calls change nothing. Safe from any thread."""
-        if not self._set.is_set():
+        if self._claim():
             self._error = error
-            self._set.set()
+            self._gate.release()
+
+    def _claim(self) -> bool:
+        try:
+            return self._open.pop()
+        except IndexError:
+            return False
 
     def wait(self, timeout: float | None = None) -> Any:
         """Return the value; see `Waiter.wait`."""
-        if not self._set.is_set():
-            with waiting():
-                if not self._set.wait(timeout):
-                    raise TimeoutError
+        if not self._gate.acquire(False):
+            with self._runtime.waiting():
+                if timeout is None:
+                    self._gate.acquire()
+                elif not self._gate.acquire(True, max(timeout, 0)):
+                    raise TimeoutError(f"nothing came in {timeout} s")
+        self._gate.release()
         if self._error is not None:
             raise self._error
         return self._value
 
 
-class ThreadingEvent(threading.Event):
-    """An event whose waiters let other handlers begin."""
+class ThreadEvent:
+    """An event like `threading.Event`.
+
+    Args:
+        runtime: The runtime whose handlers may wait for it.
+        event: The event of the primitives.
+    """
+
+    def __init__(self, runtime: ThreadingRuntime, event: Any) -> None:
+        self._runtime = runtime
+        self._event = event
+        self.set = event.set
+        self.clear = event.clear
+        self.is_set = event.is_set
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is set; see `threading.Event.wait`."""
-        if self.is_set():
+        """Wait until the event is set; return whether it is."""
+        if self._event.is_set():
             return True
-        with waiting():
-            return super().wait(timeout)
+        with self._runtime.waiting():
+            return bool(self._event.wait(timeout))
 
 
-class ThreadingSeries(Series):
-    """Functions that run one after another, each to its end before the next begins."""
+def waiting() -> AbstractContextManager[None]:
+    """Return what `with` takes around a wait in a thread that may be of a runtime, or of none."""
+    runtime = current.runtime
+    return nullcontext() if runtime is None else runtime.waiting()
 
-    def __init__(self, pool: ThreadPool) -> None:
-        self._pool = pool
-        self._lock = threading.Lock()
-        self._jobs: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
-        self._running = False
 
-    def start(self, function: Callable[..., Any], *args: Any) -> None:
-        """Run a function when those before it have ended."""
-        with self._lock:
-            self._jobs.append((function, args))
-            if self._running:
-                return
-            self._running = True
-        self._pool.run(self._run)
+class _Waiting:
+    """The time that a thread spends in `Runtime.waiting`."""
 
-    def _run(self) -> None:
-        while True:
-            with self._lock:
-                if not self._jobs:
-                    self._running = False
-                    return
-                function, args = self._jobs.popleft()
-            try:
-                function(*args)
-            except Exception:  # a bug of ours: what the application raises is handled before
-                logger.exception("unhandled error in %r", function)
+    __slots__ = ("_runtime", "_worker")
+
+    def __init__(self, runtime: ThreadingRuntime) -> None:
+        self._runtime = runtime
+        self._worker: Any = None
+
+    def __enter__(self) -> None:
+        state = self._runtime.state
+        job = state.job
+        if job is not None and isinstance(job.lane, Lane):
+            job.lane.overtake(job)
+        if state.leading is not None:
+            leader, state.leading = state.leading, None
+            self._runtime.socket_loop.hand_over(leader)
+        self._worker = state.worker
+        if self._worker is not None:
+            self._worker.pool.leave()
+
+    def __exit__(self, *exception: object) -> None:
+        if self._worker is not None:
+            self._worker.pool.rejoin()
 
 
 class ThreadingRuntime(Runtime):
-    """Runs everything on threads of its own.
+    """Runs handlers in threads.
 
     Args:
-        max_threads: How many functions may run at a time; those that wait for an answer of the
-            library, or sleep by it, do not count, so that they cannot keep each other waiting.
-        name: Beginning of the threads' names.
+        primitives: What threads are made of.
+        max_running: How many handlers run at once, those that wait in `call()` or `sleep()` not
+            counted; more are queued.
+        max_threads: How many threads of handlers there are at most, with those that wait.
     """
 
-    def __init__(self, max_threads: int = MAX_THREADS, name: str = "socketio-handler") -> None:
-        self._pool = ThreadPool(max_threads, name)
-        self._lane = Lane(self._pool)
+    def __init__(
+        self, primitives: Primitives = THREADS, max_running: int = 64, max_threads: int = 1000
+    ) -> None:
+        self.primitives = primitives
+        state = type(
+            "ThreadState", (primitives.local,), {"worker": None, "job": None, "leading": None}
+        )
+        self.state: Any = state()
+        """What each thread knows of itself: its worker, its job, whether it leads the loop."""
+        self.running: dict[Job, float] = {}
+        """The jobs that have the front of their lane, with the time of their start."""
+        self.join_lock = primitives.create_lock()
+        self._handlers = WorkerPool(self, "socketio-handler", max_running, max_threads)
+        # Acks and the loop itself must go on when every handler waits for them.
+        self._core = WorkerPool(self, "socketio-core", max_running, max_threads)
+        self._in_place = InPlace()
+        self._lane = Lane(self, self._core, InPlace())
+        self._timers = TimerThread(primitives)
+        self._watching = False
+        self._quiet_ticks = 0
+        self._socket_loop: SocketLoop | None = None
 
-    def start(self, function: Callable[..., Any], *args: Any) -> None:
-        """Run a function when those before it have begun; see `Runtime.start`."""
-        self._lane.start(function, *args)
-
-    def create_series(self) -> ThreadingSeries:
-        """Return something like `start` that runs its functions one after another."""
-        return ThreadingSeries(self._pool)
+    def start(self, function: Callable[..., Any], *args: Any) -> Job | None:
+        """Run a function of the core beside its caller, in the order of these calls."""
+        return self._lane.start(function, *args)
 
     def create_lane(self) -> Lane:
-        """Return something like `start` whose order has nothing to do with that of others."""
-        return Lane(self._pool)
+        """Return something like `start` for the handlers of one client."""
+        return Lane(self, self._handlers, self._in_place)
 
-    def start_background_task(
-        self, target: Callable[..., Any], *args: Any, **kwargs: Any
-    ) -> threading.Thread:
-        """Run a function on a thread of its own, which does not keep the process alive."""
-        thread = threading.Thread(target=target, args=args, kwargs=kwargs, daemon=True)
-        thread.start()
-        return thread
+    def create_series(self) -> Series:
+        """Return something like `start` that runs its functions one after another."""
+        return Series(self, self._handlers, self._in_place)
+
+    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a function in a thread of its own, and return the thread."""
+        return self.primitives.create_thread(target, args, kwargs)
 
     def sleep(self, seconds: float = 0) -> None:
-        """Wait for a number of seconds; other handlers begin meanwhile."""
-        with waiting():
-            time.sleep(seconds)
+        """Wait for a number of seconds."""
+        with self.waiting():
+            self.primitives.sleep(seconds)
 
-    def call_later(self, delay: float, function: Callable[..., Any], *args: Any) -> Timer:
-        """Call a function `delay` seconds from now, on a thread of its own."""
-        timer = threading.Timer(delay, function, args)
-        timer.daemon = True
-        timer.start()
-        return timer
+    def waiting(self) -> AbstractContextManager[None]:
+        """Return what `with` takes around a wait: others have this thread's turn meanwhile."""
+        return _Waiting(self)
+
+    def call_later(self, delay: float, function: Callable[..., Any], *args: Any) -> ThreadTimer:
+        """Call a function that does not wait, `delay` seconds from now, in the timers' thread."""
+        return self._timers.call_later(delay, function, *args)
 
     def now(self) -> float:
         """Return the seconds of a clock that never goes back."""
         return time.monotonic()
 
-    def create_waiter(self) -> ThreadingWaiter:
-        """Return a waiter of threads."""
-        return ThreadingWaiter()
+    def create_waiter(self) -> ThreadWaiter:
+        """Return a waiter for any threads."""
+        return ThreadWaiter(self)
 
     def create_lock(self) -> AbstractContextManager[Any]:
-        """Return a lock of threads."""
-        return threading.Lock()
+        """Return a lock that its holder may acquire again."""
+        lock: AbstractContextManager[Any] = self.primitives.create_reentrant_lock()
+        return lock
 
-    def create_event(self, *args: Any, **kwargs: Any) -> ThreadingEvent:
-        """Return an event like `threading.Event`."""
-        return ThreadingEvent(*args, **kwargs)
+    def create_event(self, *args: Any, **kwargs: Any) -> ThreadEvent:
+        """Return an event; who waits for it lets others run."""
+        return ThreadEvent(self, self.primitives.create_event(*args, **kwargs))
 
-    def create_queue(self, *args: Any, **kwargs: Any) -> queue.Queue[Any]:
-        """Return a `queue.Queue`."""
-        return queue.Queue(*args, **kwargs)
+    def create_queue(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a `queue.Queue`, or what the greenlets have for it."""
+        return self.primitives.create_queue(*args, **kwargs)
+
+    @property
+    def socket_loop(self) -> SocketLoop:
+        """The one loop that reads all websockets; only where the primitives have it."""
+        if self._socket_loop is None:
+            with self.join_lock:
+                if self._socket_loop is None:
+                    self._socket_loop = SocketLoop(self)
+        return self._socket_loop
+
+    def lead(self, function: Callable[[], Any]) -> None:
+        """Run the socket loop in a thread of its own, at once."""
+        self._core.submit(function, always=True)
+        self.watch()
+
+    def wait_idle(self, timeout: float) -> bool:
+        """Wait until no handler runs or is due to.
+
+        Args:
+            timeout: Seconds to wait at most.
+
+        Returns:
+            Whether it is so.
+        """
+        deadline = self.now() + timeout
+        while self._handlers.busy or self.running:
+            if self.now() > deadline:
+                return False
+            self.sleep(0.005)
+        return True
+
+    def close(self) -> None:
+        """End timers and, when the last websocket is gone, the socket loop; handlers go on."""
+        self._timers.close()
+        if self._socket_loop is not None:
+            self._socket_loop.close()
+
+    # -- noticing who waits ---------------------------------------------------------------
+
+    def watch(self) -> None:
+        """Look from now on at what runs long."""
+        if not self._watching:
+            self._watching = True
+            self._quiet_ticks = 0
+            self._timers.call_later(TICK, self._look)
+
+    def _look(self) -> None:
+        """Pass on the turn of everybody who has run for longer than a tick."""
+        since = time.monotonic() - TICK
+        while self.running:
+            try:
+                job, began = next(iter(self.running.items()))
+            except (StopIteration, RuntimeError):
+                continue  # it changed in this very moment
+            if began > since:
+                break
+            job.lane.overtake(job)  # type: ignore[union-attr]  # only lanes put jobs there
+        loop = self._socket_loop
+        if loop is not None:
+            loop.look(since)
+        if self.running or (loop is not None and loop.dispatching):
+            self._quiet_ticks = 0
+        else:
+            self._quiet_ticks += 1
+            if self._quiet_ticks > QUIET_TICKS:
+                self._watching = False
+                if not self.running:
+                    return
+                self._watching = True  # a job began in between, and saw that somebody looks
+        self._timers.call_later(TICK, self._look)

@@ -1,0 +1,33 @@
+"""The async mode `threading`: Werkzeug, gunicorn's gthread worker, waitress and other WSGI servers.
+
+Called by `WSGIApp` and by attachments; it knows WSGI and real threads. Websockets need the
+server's socket, which Werkzeug and gunicorn give; under others there is long-polling.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..runtimes.threading_runtime import ThreadingRuntime
+from .raw_websocket import LoopWebSocket
+from .wsgi import WSGIMode, WSGIRequest, find_socket
+
+if TYPE_CHECKING:
+    from ..engine.synchronous.engine import Engine
+
+
+class ThreadingMode(WSGIMode):
+    """Each request runs in a thread of the web server, all websockets are read by one."""
+
+    name = "threading"
+
+    def create_runtime(self) -> ThreadingRuntime:
+        """Return a runtime of real threads."""
+        return ThreadingRuntime()
+
+    def create_websocket(self, engine: Engine, request: WSGIRequest) -> LoopWebSocket | None:
+        """Return the websocket of an opening request, or None where the server gives no socket."""
+        connection = find_socket(request.environ)
+        if connection is None:
+            return None
+        return LoopWebSocket(engine, request, connection)

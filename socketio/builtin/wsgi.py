@@ -1,0 +1,157 @@
+"""WSGI: requests, answers, and websockets on the web server's own socket.
+
+Called by `WSGIApp` and by attachments with `(environ, start_response)`; it knows WSGI and the
+neutral requests of the engine. Modes for real threads and for greenlets are built on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..abc.mode import AsyncMode
+from ..engine.http import BAD_REQUEST, BodyTooLarge, HTTPError, Request, Response
+from ..protocol.websocket import WebSocketError
+from .raw_websocket import RawWebSocket
+
+if TYPE_CHECKING:
+    from ..engine.synchronous.engine import Engine
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+SOCKET_KEYS = ("werkzeug.socket", "gunicorn.socket")
+"""Under these names servers put their client's socket into `environ`."""
+
+CHUNK = 65536
+
+
+class WSGIRequest(Request):
+    """A request of a WSGI server."""
+
+    __slots__ = ()
+
+    def __init__(self, environ: Environ) -> None:
+        super().__init__(environ["REQUEST_METHOD"], environ.get("QUERY_STRING", ""))
+        self._environ = environ
+
+    def header(self, name: str) -> str | None:
+        """Return the value of a header (name in lower case), or None."""
+        key = name.upper().replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        value: str | None = self.environ.get(key)
+        return value
+
+    def build_environ(self) -> Environ:
+        """Return the server's own environ, which is what is wanted."""
+        return self.environ
+
+    def read_body(self, max_bytes: int) -> bytes:
+        """Read the body to its end; see `Request.read_body`."""
+        body = self.environ["wsgi.input"]
+        length = self.environ.get("CONTENT_LENGTH") or ""
+        if length:
+            if not length.isdigit():
+                raise BodyTooLarge(f"a body of {length!r:.20} bytes")
+            if int(length) > max_bytes:
+                raise BodyTooLarge(f"a body of {length} bytes, at most {max_bytes} allowed")
+            remaining = int(length)
+        elif self.environ.get("wsgi.input_terminated"):
+            remaining = max_bytes + 1
+        else:
+            return b""  # nobody says where it would end
+        chunks = []
+        size = 0
+        while remaining > 0:
+            chunk = body.read(min(remaining, CHUNK))
+            if not chunk:
+                break
+            chunks.append(chunk)
+            size += len(chunk)
+            remaining -= len(chunk)
+        if size > max_bytes:
+            raise BodyTooLarge(f"a body of more than {max_bytes} bytes")
+        return b"".join(chunks)
+
+
+class WSGIMode(AsyncMode):
+    """Requests come as `(environ, start_response)`."""
+
+    @abstractmethod
+    def create_websocket(self, engine: Engine, request: WSGIRequest) -> RawWebSocket | None:
+        """Return the websocket of an opening request, or None where the server gives no socket.
+
+        Raises:
+            WebSocketError: The request is no valid opening handshake.
+        """
+
+    def handle_request(  # type: ignore[override]  # the arguments are the mode's own
+        self, engine: Engine, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Serve one request."""
+        request = WSGIRequest(environ)
+        if (request.header("upgrade") or "").lower() == "websocket":
+            return self._handle_websocket(engine, request, start_response)
+        response = engine.handle_http(request)
+        if response.status == 413:
+            stop_reading(environ)
+        return send_response(start_response, response, request.method)
+
+    def _handle_websocket(
+        self, engine: Engine, request: WSGIRequest, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        try:
+            websocket = self.create_websocket(engine, request)
+        except WebSocketError as error:
+            engine.logger.info("websocket refused: %s", error)
+            refusal = HTTPError(BAD_REQUEST, f"Invalid websocket upgrade: {error}").response()
+            return send_response(start_response, refusal, request.method)
+        if websocket is None:
+            engine.warn_no_websocket()
+            refusal = HTTPError(BAD_REQUEST, "This server cannot serve websockets").response()
+            return send_response(start_response, refusal, request.method)
+        engine.handle_websocket(request, websocket)
+        if websocket.refusal is not None:
+            return send_response(start_response, websocket.refusal, request.method)
+        # What the server writes now goes nowhere: the socket is shut down already. It only
+        # wants to be told something, and logs it.
+        start_response("101 Switching Protocols", [("Connection", "Upgrade")])
+        return []
+
+
+def find_socket(environ: Environ) -> Any:
+    """Return the client's socket, or None where the server keeps it to itself."""
+    for key in SOCKET_KEYS:
+        if environ.get(key) is not None:
+            return environ[key]
+    return None
+
+
+def stop_reading(environ: Environ) -> None:
+    """Let no thread of the server wait for the rest of a body that was refused."""
+    connection = find_socket(environ)
+    if connection is not None:
+        with contextlib.suppress(OSError):  # the client is gone
+            connection.shutdown(socket.SHUT_RD)
+
+
+def send_response(
+    start_response: StartResponse, response: Response, method: str = "GET"
+) -> Iterable[bytes]:
+    """Give a whole HTTP answer to the server.
+
+    Args:
+        start_response: The server's.
+        response: The answer.
+        method: The request's; HEAD gets no body.
+    """
+    headers = response.headers
+    bodiless = response.status in (204, 304)
+    if not bodiless and not any(name.lower() == "content-length" for name, _ in headers):
+        headers = [*headers, ("Content-Length", str(len(response.body)))]
+    start_response(f"{response.status} {response.reason}", headers)
+    return [] if bodiless or method == "HEAD" else [response.body]

@@ -1,0 +1,1 @@
+"""The threaded engine and its transports; `socketio.engine.asynchronous` is its twin."""

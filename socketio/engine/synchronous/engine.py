@@ -1,0 +1,256 @@
+"""The threaded Engine.IO server.
+
+Called by async modes with translated requests and by `Server` with packets to send; it serves
+plain Engine.IO as well. It knows sessions and transports, never Socket.IO.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ...abc.mode import AsyncMode
+from ...abc.transport import Transport, WebSocket
+from ...exceptions import ProtocolError
+from ...protocol.engine import MESSAGE, Packet
+from ..base import BaseEngine
+from ..http import (
+    BAD_REQUEST,
+    BodyTooLarge,
+    HTTPError,
+    Request,
+    Response,
+    compress,
+    text_response,
+)
+from ..session import Reason, Session
+from .handlers import HandlerTable
+from .heartbeats import ThreadedHeartbeats
+from .session import ThreadedSession
+
+
+class Engine(BaseEngine):
+    """An Engine.IO server for threads; see `socketio.engine.config.EngineConfig` for options."""
+
+    flavour = "sync"
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.consumer = HandlerTable(self)
+        self._clock_lock: Any = None
+
+    def _default_mode(self) -> AsyncMode:
+        """Return the first mode, by rank, that works in the thread that asks.
+
+        A web server on greenlets is only recognised from inside it, so the mode is chosen with
+        the first request.
+        """
+        for entry in self.registry.async_modes(self.flavour):
+            if entry.detect():
+                return self.use_mode(entry.name)
+        return self.use_mode("threading")
+
+    @property
+    def runtime(self) -> Any:
+        """What runs handlers and timers."""
+        if self._runtime is None:
+            runtime = self.mode.create_runtime()
+            # Locks must be of the kind that the mode's threads can wait for.
+            self._clock_lock = runtime.create_lock()
+            config = self.config
+            self.heartbeats = ThreadedHeartbeats(
+                self.heartbeats.interval, config.ping_timeout, runtime.create_lock()
+            )
+            self._runtime = runtime
+        return self._runtime
+
+    # -- requests -------------------------------------------------------------------------
+
+    def handle_request(self, *args: Any, **kwargs: Any) -> Any:
+        """Serve one request of the web server, in the terms of the async mode."""
+        return self.mode.handle_request(self, *args, **kwargs)
+
+    def handle_http(self, request: Request) -> Response:
+        """Answer one HTTP request; never raises for what a client did.
+
+        Args:
+            request: The translated request.
+        """
+        try:
+            response = self._answer(request)
+        except HTTPError as error:
+            self.logger.info("request refused: %s", error)
+            response = error.response()
+        response.headers += self.origins.headers(request)
+        compress(response, request, self.config)
+        return response
+
+    def _answer(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return text_response("OK")
+        transport, session = self.check_request(request, websocket=False)
+        try:
+            return transport.handle_http(self, request, session)  # type: ignore[no-any-return]  # the seam serves both flavours
+        except NotImplementedError as error:
+            raise HTTPError(BAD_REQUEST) from error
+        except BodyTooLarge as error:
+            if session is not None:
+                session.fail(error)
+            raise HTTPError(BAD_REQUEST, str(error), 413) from error
+        except ProtocolError as error:
+            if session is not None:
+                session.fail(error)
+            raise HTTPError(BAD_REQUEST, str(error)) from error
+
+    def handle_websocket(self, request: Request, websocket: WebSocket) -> None:
+        """Serve one websocket to its end; never raises for what a client did.
+
+        Args:
+            request: The opening request.
+            websocket: Not accepted yet.
+        """
+        try:
+            transport, session = self.check_request(request, websocket=True)
+            transport.handle_websocket(self, request, websocket, session)
+        except NotImplementedError:
+            websocket.refuse(HTTPError(BAD_REQUEST).response())
+        except HTTPError as error:
+            self.logger.info("websocket refused: %s", error)
+            websocket.refuse(error.response())
+
+    def create_session(self, transport: type[Transport] | str, environ: dict[str, Any]) -> Session:
+        """Make a session that is not open yet; see `BaseEngine.create_session`."""
+        name = transport if isinstance(transport, str) else transport.name
+        return ThreadedSession(self, self.generate_id(), name, environ)
+
+    def open(self, session: Session) -> None:
+        """Open a session: the consumer may refuse it.
+
+        Raises:
+            HTTPError: It did.
+        """
+        refusal = self.consumer.session_opened(session)
+        if refusal is not None:
+            raise HTTPError(BAD_REQUEST, refusal, 401)
+        self.admit(session)
+
+    # -- time -----------------------------------------------------------------------------
+
+    def expect_join(self, session: Session) -> None:
+        """End a session unless `joined` is called for it within `connect_timeout` seconds."""
+        with self._clock_lock:
+            super().expect_join(session)
+
+    def joined(self, session: Session) -> None:
+        """Note that a session has joined a namespace."""
+        with self._clock_lock:
+            super().joined(session)
+
+    def forget(self, session: Session) -> None:
+        """Drop a session that has ended from every table."""
+        with self._clock_lock:
+            super().forget(session)
+
+    def _schedule(self, now: float) -> None:
+        with self._clock_lock:
+            super()._schedule(now)
+
+    # -- plain Engine.IO ------------------------------------------------------------------
+
+    def on(self, event: str, handler: Callable[..., Any] | None = None) -> Any:
+        """Register a handler of `connect`, `message` or `disconnect`, also as a decorator.
+
+        Args:
+            event: The event's name.
+            handler: `connect(sid, environ)`, `message(sid, data)`, `disconnect(sid, reason)`.
+
+        Raises:
+            ValueError: There is no such event, or a Socket.IO server owns this engine.
+        """
+        table = self.consumer
+        if not isinstance(table, HandlerTable):
+            raise ValueError("this engine belongs to a Socket.IO server; use its handlers")
+        return table.on(event, handler)
+
+    def send(self, sid: str, data: str | bytes) -> None:
+        """Send a message to one client; one that is gone is no error.
+
+        Args:
+            sid: The session id.
+            data: str, or bytes for a binary message.
+        """
+        self.send_packet(sid, Packet(MESSAGE, data))
+
+    def send_packet(self, sid: str, packet: Packet) -> None:
+        """Send an Engine.IO packet to one client; one that is gone is no error."""
+        session = self.sessions.get(sid)
+        if session is None:
+            self.logger.debug("cannot send to unknown session %s", sid)
+        else:
+            session.send(packet)
+
+    def disconnect(self, sid: str | None = None) -> None:
+        """Close one session, or all of them.
+
+        Args:
+            sid: The session id; None for all.
+        """
+        sessions = list(self.sessions.values()) if sid is None else [self.sessions.get(sid)]
+        for session in sessions:
+            if session is not None:
+                session.end(Reason.SERVER_DISCONNECT)
+
+    def get_session(self, sid: str) -> dict[str, Any]:
+        """Return the application's data of a session, a dict that may be changed in place.
+
+        Raises:
+            KeyError: There is no such session.
+        """
+        session = self.session_of(sid)
+        if session.storage is None:
+            session.storage = {}
+        return session.storage
+
+    def save_session(self, sid: str, data: dict[str, Any]) -> None:
+        """Replace the application's data of a session.
+
+        Raises:
+            KeyError: There is no such session.
+        """
+        self.session_of(sid).storage = data
+
+    @contextmanager
+    def session(self, sid: str) -> Iterator[dict[str, Any]]:
+        """Give the application's data of a session, and save it at the end of the block."""
+        data = self.get_session(sid)
+        yield data
+        self.save_session(sid, data)
+
+    def shutdown(self) -> None:
+        """Close all sessions, and give their last packets `close_timeout` seconds to leave."""
+        self.stopping = True
+        sessions = list(self.sessions.values())
+        for session in sessions:
+            session.end(Reason.SERVER_DISCONNECT)
+        self.stop_timer()
+        deadline = self.runtime.now() + self.config.close_timeout
+        while any(session.outbox for session in sessions) and self.runtime.now() < deadline:
+            self.runtime.sleep(0.01)
+        self.runtime.close()
+
+    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a function in a thread of its own, and return the thread."""
+        return self.runtime.start_background_task(target, *args, **kwargs)
+
+    def sleep(self, seconds: float = 0) -> None:
+        """Wait for a number of seconds."""
+        self.runtime.sleep(seconds)
+
+    def create_event(self, *args: Any, **kwargs: Any) -> Any:
+        """Return an event of this mode."""
+        return self.runtime.create_event(*args, **kwargs)
+
+    def create_queue(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a queue of this mode."""
+        return self.runtime.create_queue(*args, **kwargs)

@@ -1,0 +1,243 @@
+"""Websocket: a packet is a message, written at once unless something waits before it.
+
+Called by the threaded engine with each websocket, for a handshake or for the upgrade of a polling
+session (Engine.IO 4, "WebSocket" and "Upgrade").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ...abc.runtime import Timer
+from ...abc.transport import Transport, WebSocket
+from ...exceptions import ProtocolError
+from ...protocol.engine import (
+    NOOP_PACKET,
+    PING,
+    PROBE,
+    PROBE_ANSWER,
+    UPGRADE,
+    Packet,
+    decode_packet,
+)
+from ..http import BAD_REQUEST, HTTPError, Request
+from ..session import Reason, Session
+from .polling import PollingTransport
+from .session import ThreadedSession
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+NORMAL = 1000
+PROTOCOL_ERROR = 1002
+
+
+class WebSocketTransport(Transport):
+    """A session's websocket."""
+
+    name = "websocket"
+    session: ThreadedSession
+    receive: Callable[[str | bytes], None]
+    __slots__ = ("_blocked", "_closing", "_probed", "_timer", "_websocket", "receive", "session")
+
+    def __init__(self, session: Session, websocket: WebSocket) -> None:
+        assert isinstance(session, ThreadedSession)  # the threaded engine makes no others
+        self.session = session
+        self.receive = session.receive
+        self._websocket = websocket
+        # Whether packets must wait: until the handshake is sent, and while the socket is full.
+        self._blocked = True
+        self._closing = False
+        self._probed = False
+        self._timer: Timer | None = None
+
+    @classmethod
+    def handle_websocket(  # type: ignore[override]  # the threaded flavour's engine
+        cls, engine: Engine, request: Request, websocket: WebSocket, session: Session | None
+    ) -> None:
+        """Serve a websocket to its end."""
+        if session is None:
+            session = engine.create_session(cls, request.environ)
+            transport = session.transport = cls(session, websocket)
+            engine.open(session)
+            try:
+                websocket.accept(engine.handshake_headers(session, request))
+            except OSError:
+                session.end(Reason.TRANSPORT_CLOSE)
+                return
+            transport._send_first(engine.open_packet(session))
+        else:
+            transport = cls(session, websocket)
+            transport._begin_upgrade(engine)
+            try:
+                websocket.accept([])
+            except OSError:
+                transport._abandon_upgrade()
+                return
+        transport._serve()
+
+    def _serve(self) -> None:
+        """Take messages until the websocket ends, for whatever reason."""
+        error: ProtocolError | None = None
+        try:
+            self._websocket.serve(self)
+        except ProtocolError as broken:
+            error = broken
+        finally:
+            self._closing = True
+            session = self.session
+            if not self._abandon_upgrade() and session.transport is self:
+                if error is not None:
+                    session.fail(error)
+                session.end(Reason.TRANSPORT_CLOSE)
+
+    def _send_first(self, packet: Packet) -> None:
+        """Send the handshake before what the consumer has already sent."""
+        with self.session.lock:
+            self.session.outbox.appendleft(packet)
+            self._flush()
+
+    # -- upgrade --------------------------------------------------------------------------
+
+    def _begin_upgrade(self, engine: Engine) -> None:
+        """Note that this websocket means to take the session over.
+
+        Raises:
+            HTTPError: It cannot: another one does, or the session has ended.
+        """
+        session = self.session
+        with session.lock:
+            if (
+                session.closed
+                or session.upgrading is not None
+                or self.name not in engine.upgrades(session.transport_name)
+            ):
+                raise HTTPError(BAD_REQUEST, "This session cannot be upgraded now")
+            session.upgrading = self
+        self.receive = self._receive_probe
+        self._timer = engine.runtime.call_later(
+            engine.config.upgrade_timeout, self._upgrade_timed_out
+        )
+
+    def _receive_probe(self, message: str | bytes) -> None:
+        """Take a message of a websocket that does not carry the session yet."""
+        session = self.session
+        try:
+            packet_type, data = (
+                decode_packet(message) if isinstance(message, str) else (None, message)
+            )
+            if packet_type == PING and data == PROBE and not self._probed:
+                with session.lock:
+                    session.probe(self.name, session.engine.upgrades(session.transport_name))
+                    self._probed = True
+                    self._write(PROBE_ANSWER)
+                    if isinstance(session.transport, PollingTransport):
+                        session.transport.wake()
+            elif packet_type == UPGRADE and self._probed:
+                self._upgrade()
+            else:
+                raise ProtocolError(f"{message!r:.40} instead of a probe or an upgrade")
+        except ProtocolError as error:
+            session.engine.logger.warning("%s: upgrade refused: %s", session.sid, error)
+            self._close_websocket(PROTOCOL_ERROR, str(error)[:100])
+
+    def _upgrade(self) -> None:
+        session = self.session
+        with session.lock:
+            session.upgraded(self.name)
+            self._cancel_timer()
+            polling = session.transport
+            session.transport = self
+            session.upgrading = None
+            self.receive = session.receive
+            if isinstance(polling, PollingTransport):
+                polling.wake()
+            self._flush()
+        session.engine.logger.info("%s: upgraded to %s", session.sid, self.name)
+
+    def _abandon_upgrade(self) -> bool:
+        """Leave the session where it is, on the transport that it has.
+
+        Returns:
+            Whether there was an upgrade to abandon.
+        """
+        session = self.session
+        self._cancel_timer()
+        with session.lock:
+            if session.upgrading is not self:
+                return False
+            session.upgrading = None
+            session.upgrade_failed()
+        return True
+
+    def _upgrade_timed_out(self) -> None:
+        self._timer = None
+        if self._abandon_upgrade():
+            self._close_websocket(NORMAL, "upgrade timeout")
+
+    def _cancel_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    # -- sending --------------------------------------------------------------------------
+
+    def send(self, packet: Packet) -> None:
+        """Write a packet at once, or behind those that wait already."""
+        session = self.session
+        with session.lock:
+            if self._blocked or session.outbox:
+                session.enqueue(packet)
+            else:
+                self._write(packet)
+
+    def _write(self, packet: Packet) -> None:
+        try:
+            pending = self._websocket.write(packet)
+        except (OSError, RuntimeError) as error:
+            # The reader ends too, and reports why; nothing more can be sent.
+            self.session.engine.logger.debug("%s: cannot send: %s", self.session.sid, error)
+            self._blocked = True
+            return
+        if pending is not None:
+            self._blocked = True
+            pending.add_done_callback(self._written)
+
+    def _written(self, pending: object) -> None:
+        """Go on with the outbox: the websocket takes more."""
+        with self.session.lock:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write what waits, as far as the websocket takes it; called with the lock held."""
+        session = self.session
+        self._blocked = False
+        while session.outbox and not self._blocked:
+            packet = session.next_packet()
+            if packet is not NOOP_PACKET:
+                self._write(packet)
+        if self._closing and not self._blocked:
+            self._close_websocket()
+
+    # -- closing --------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the websocket when the outbox is empty, or after `close_timeout` seconds."""
+        self._cancel_timer()
+        with self.session.lock:
+            if self._closing:
+                return
+            self._closing = True
+            if self._blocked:
+                engine = self.session.engine
+                self._timer = engine.runtime.call_later(
+                    engine.config.close_timeout, self._close_websocket
+                )
+                return
+        self._close_websocket()
+
+    def _close_websocket(self, code: int = NORMAL, reason: str = "") -> None:
+        self._cancel_timer()
+        self._closing = True
+        self._websocket.close(code, reason)

@@ -1,0 +1,224 @@
+"""The order in which the functions of one client begin, in threads.
+
+Called by the threading runtime. A *lane* is a client's queue of functions: the next one begins
+when the one before has ended **or waits**, so they start in order and overlap where they wait, as
+coroutines do. Whether one waits is known at once in `call()`, `sleep()` and the like, and within
+hundredths of a second everywhere else. In a *series* the next one begins when the one before has
+ended.
+
+Functions run in the threads of a pool, or in place where the caller is the socket loop: that
+saves two thread switches, which cost more than a short handler does. The loop goes on in another
+thread as soon as a function in place waits, and functions that turn out to be slow are not run in
+place for a while (`InPlace`).
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .threading_runtime import ThreadingRuntime
+    from .workers import WorkerPool
+
+logger = logging.getLogger("socketio.runtime")
+
+TURNS = 20
+"""How many functions of one lane a worker runs before it lets other lanes have a turn."""
+
+SLOW = 0.001
+"""Seconds from which a function is slow: more than a thread switch costs many times over."""
+
+STOPPED = 0.05
+"""Seconds that are charged for a function that stopped the loop until another thread led it."""
+
+
+class InPlace:
+    """Decides whether functions run in the thread of the socket loop.
+
+    While one does, the loop stands still. Time lost by slow ones is paid back: for each 50 µs of
+    it, which is what a thread switch costs at worst, one function goes to the pool instead.
+    """
+
+    __slots__ = ("_debt",)
+
+    COST = 50e-6
+    LIMIT = 1.0
+
+    def __init__(self) -> None:
+        self._debt = 0.0
+
+    def allowed(self) -> bool:
+        """Tell whether the next function may run in place."""
+        if self._debt <= 0:
+            return True
+        self._debt -= self.COST
+        return False
+
+    def lost(self, seconds: float) -> None:
+        """Note that a function took a long time."""
+        self._debt = min(self._debt + seconds, self.LIMIT)
+
+
+class Job:
+    """A function that was started, or will be."""
+
+    __slots__ = ("args", "done", "function", "lane", "waiters")
+
+    def __init__(
+        self, lane: Lane | Series, function: Callable[..., Any], args: tuple[Any, ...]
+    ) -> None:
+        self.lane = lane
+        self.function = function
+        self.args = args
+        self.done = False
+        self.waiters: list[Any] | None = None
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the function has ended.
+
+        Args:
+            timeout: Seconds, or None to wait as long as it takes.
+        """
+        runtime = self.lane.runtime
+        waiter = runtime.create_waiter()
+        with runtime.join_lock:
+            if self.waiters is None:
+                self.waiters = []
+            self.waiters.append(waiter)
+        if self.done:
+            return
+        try:
+            waiter.wait(timeout)
+        except TimeoutError:
+            return
+
+    def run(self) -> None:
+        """Run the function in a context of its own."""
+        try:
+            contextvars.copy_context().run(self.function, *self.args)
+        except Exception:
+            logger.exception("unhandled error in %r", self.function)
+        except SystemExit:
+            logger.debug("%r called sys.exit(), which ends no more than itself", self.function)
+        finally:
+            self.done = True
+            if self.waiters is not None:
+                with self.lane.runtime.join_lock:
+                    for waiter in self.waiters:
+                        waiter.set(None)
+
+
+class Series:
+    """Runs functions one after another.
+
+    Args:
+        runtime: The runtime that it belongs to.
+        pool: Where they run.
+        in_place: Whether they run in the socket loop instead.
+    """
+
+    __slots__ = ("_front", "_in_place", "_jobs", "_pool", "runtime")
+
+    def __init__(self, runtime: ThreadingRuntime, pool: WorkerPool, in_place: InPlace) -> None:
+        self.runtime = runtime
+        self._pool = pool
+        self._in_place = in_place
+        self._jobs: deque[Job] = deque()
+        # Held by whoever runs the lane's next job, be it a thread or a place in the pool's queue.
+        self._front = runtime.primitives.create_lock()
+
+    def start(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run a function when those before it have ended.
+
+        Returns:
+            None: who is in the series must not wait for what comes after him.
+        """
+        self._start(function, args)
+
+    def _start(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Job | None:
+        state = self.runtime.state
+        job = Job(self, function, args)
+        if (
+            state.leading is not None
+            and state.job is None
+            and not self._jobs
+            and self._in_place.allowed()
+            and self._front.acquire(False)
+        ):
+            if self._run(job):
+                self._pass_front()
+            return None if job.done else job
+        self._jobs.append(job)
+        if self._front.acquire(False):
+            self._pool.submit(self._run_jobs)
+        return job
+
+    def _pass_front(self) -> None:
+        """Let the next job begin, in the pool."""
+        self._front.release()
+        if self._jobs and self._front.acquire(False):
+            self._pool.submit(self._run_jobs)
+
+    def _run_jobs(self) -> None:
+        """Run the jobs that wait, as long as this thread is in front."""
+        for _ in range(TURNS):
+            try:
+                job = self._jobs.popleft()
+            except IndexError:
+                self._pass_front()
+                return
+            if not self._run(job):
+                return
+        self._pool.submit(self._run_jobs)
+
+    def _run(self, job: Job) -> bool:
+        """Run one job.
+
+        Returns:
+            Whether this thread is still in front.
+        """
+        state = self.runtime.state
+        outer, state.job = state.job, job
+        began = time.monotonic()
+        try:
+            job.run()
+        finally:
+            state.job = outer
+        took = time.monotonic() - began
+        if took > SLOW:
+            self._in_place.lost(took)
+        return True
+
+
+class Lane(Series):
+    """Runs functions in order, each when the one before has ended or waits."""
+
+    __slots__ = ()
+
+    def start(self, function: Callable[..., Any], *args: Any) -> Job | None:
+        """Run a function when those before it have ended or wait.
+
+        Returns:
+            None when it has run to its end already, else what can be joined.
+        """
+        return self._start(function, args)
+
+    def _run(self, job: Job) -> bool:
+        # Whoever takes the job out of this table, its own thread at its end or someone who sees
+        # it wait, decides what comes next; taking it is one operation.
+        running = self.runtime.running
+        running[job] = time.monotonic()
+        self.runtime.watch()
+        super()._run(job)
+        return running.pop(job, None) is not None
+
+    def overtake(self, job: Job) -> None:
+        """Let the next job begin, since this one waits; harmless when it has begun."""
+        if self.runtime.running.pop(job, None) is not None:
+            self._in_place.lost(STOPPED)
+            self._pass_front()

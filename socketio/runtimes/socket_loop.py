@@ -1,0 +1,201 @@
+"""One loop that waits for all websockets, led by one thread at a time.
+
+Called by the threading runtime and by the websockets of the mode `threading`. A thread per
+websocket would cost a switch of threads for each message; here the leader takes message after
+message and runs their handlers itself. When one of them waits, another thread becomes the
+leader, and the old one ends its handler as an ordinary worker.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from .threading_runtime import ThreadingRuntime
+
+logger = logging.getLogger("socketio.runtime")
+
+READ = selectors.EVENT_READ
+WRITE = selectors.EVENT_WRITE
+
+
+class Connection(Protocol):
+    """What the loop knows of a websocket."""
+
+    closed: bool
+    """Whether nothing more is to be read or written; the loop is told by `register`."""
+    messages: deque[Any]
+    """What was read and not delivered yet."""
+
+    def fileno(self) -> int:
+        """Return the number of its socket."""
+
+    def read(self) -> None:
+        """Put what the socket has into `messages`, without waiting."""
+
+    def write_more(self) -> bool:
+        """Write what is left, without waiting; return whether that was all."""
+
+    def deliver(self, message: Any) -> None:
+        """Deal with one message."""
+
+    def forgotten(self) -> None:
+        """Note that the loop does not know it any more; may be called twice."""
+
+
+class SocketLoop:
+    """Reads and writes sockets that others registered.
+
+    Args:
+        runtime: Gives the threads that lead it.
+    """
+
+    def __init__(self, runtime: ThreadingRuntime) -> None:
+        self._runtime = runtime
+        self._selector = selectors.DefaultSelector()
+        self._changes: deque[tuple[Connection, int]] = deque()
+        self._events: deque[tuple[Connection, int]] = deque()
+        self._unread: deque[Connection] = deque()
+        self._current: Connection | None = None
+        self._waker, self._waked = socket.socketpair()
+        self._waker.setblocking(False)
+        self._waked.setblocking(False)
+        self._selector.register(self._waked, READ, None)
+        self._start_lock = runtime.primitives.create_lock()
+        self._running = False
+        self._closed = False
+        self.dispatching: dict[object, float] = {}
+        """The leader while it runs other people's code, with the time since when. Who takes it
+        out of here, itself or somebody who sees it wait, decides who leads on."""
+
+    def register(self, connection: Connection, events: int) -> None:
+        """Begin to watch a socket, or change for what it is watched.
+
+        Args:
+            connection: The connection.
+            events: READ, WRITE or both; 0 to forget it.
+        """
+        with self._start_lock:
+            if self._closed and not self._running:
+                connection.forgotten()
+                return
+            self._changes.append((connection, events))
+            start, self._running = not self._running, True
+        if start:
+            self._runtime.lead(self._lead)
+        else:
+            self._wake()
+
+    def close(self) -> None:
+        """End the loop when the last socket is gone; none can be registered afterwards."""
+        with self._start_lock:
+            self._closed = True
+            if not self._running:
+                self._close()
+
+    def _close(self) -> None:
+        self._selector.close()
+        self._waker.close()
+        self._waked.close()
+
+    def hand_over(self, leader: object) -> None:
+        """Let another thread lead; harmless when one does already."""
+        if self.dispatching.pop(leader, None) is not None:
+            if self._current is not None:
+                self._unread.appendleft(self._current)
+            self._runtime.lead(self._lead)
+
+    def look(self, since: float) -> None:
+        """Let another thread lead if the leader has been busy for too long.
+
+        Args:
+            since: The time since when it would be.
+        """
+        for leader, began in list(self.dispatching.items()):
+            if began <= since:
+                self.hand_over(leader)
+
+    def _wake(self) -> None:
+        try:
+            self._waker.send(b"\0")
+        except (BlockingIOError, OSError):
+            pass  # it is awake, or has ended
+
+    # -- in the leader's thread -----------------------------------------------------------
+
+    def _lead(self) -> None:
+        """Lead until another thread does, or the loop ends."""
+        state = self._runtime.state
+        leader = state.leading = object()
+        try:
+            while True:
+                if self._unread:
+                    if not self._deliver(leader, self._unread.popleft()):
+                        return
+                elif self._events:
+                    connection, events = self._events.popleft()
+                    if not connection.closed and not self._serve(leader, connection, events):
+                        return
+                elif not self._select():
+                    return
+        finally:
+            state.leading = None
+
+    def _select(self) -> bool:
+        """Wait for sockets; return whether the loop goes on."""
+        while self._changes:
+            self._change(*self._changes.popleft())
+        if len(self._selector.get_map()) == 1:
+            with self._start_lock:
+                if not self._changes:
+                    self._running = False
+                    if self._closed:
+                        self._close()
+                    return False
+        for key, events in self._selector.select():
+            if key.data is None:
+                self._waked.recv(4096)
+            else:
+                self._events.append((key.data, events))
+        return True
+
+    def _change(self, connection: Connection, events: int) -> None:
+        known = connection.fileno() in self._selector.get_map()
+        if not events:
+            if known:
+                self._selector.unregister(connection)
+            connection.forgotten()
+        elif known:
+            self._selector.modify(connection, events, connection)
+        elif not connection.closed:
+            self._selector.register(connection, events, connection)
+
+    def _serve(self, leader: object, connection: Connection, events: int) -> bool:
+        if events & WRITE and connection.write_more():
+            self._change(connection, READ)
+        if events & READ:
+            connection.read()
+            return self._deliver(leader, connection)
+        return True
+
+    def _deliver(self, leader: object, connection: Connection) -> bool:
+        """Deal with the messages that were read; return whether this thread still leads."""
+        dispatching = self.dispatching
+        messages = connection.messages
+        self._current = connection
+        while messages:
+            message = messages.popleft()
+            dispatching[leader] = time.monotonic()
+            try:
+                connection.deliver(message)
+            except Exception:
+                logger.exception("unhandled error in %r", connection)
+            if dispatching.pop(leader, None) is None:
+                return False
+        self._current = None
+        return True

@@ -1,0 +1,109 @@
+"""Calls that are due later, made by one thread.
+
+Called by the threading runtime; it knows clocks and threads. The thread starts with the first
+timer and ends when there has been none for a while.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .primitives import Primitives
+
+logger = logging.getLogger("socketio.runtime")
+
+IDLE_SECONDS = 5.0
+"""How long the thread is kept without a timer."""
+
+
+class ThreadTimer:
+    """A call that is due later."""
+
+    __slots__ = ("args", "function")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.function: Callable[..., Any] | None = function
+        self.args = args
+
+    def cancel(self) -> None:
+        """Take the call back; harmless when it has happened."""
+        self.function = None
+        self.args = ()
+
+
+class TimerThread:
+    """A heap of timers and the thread that makes their calls.
+
+    Args:
+        primitives: What threads are made of.
+    """
+
+    def __init__(self, primitives: Primitives) -> None:
+        self._primitives = primitives
+        self._lock = primitives.create_lock()
+        self._wake = primitives.create_event()
+        self._heap: list[tuple[float, int, ThreadTimer]] = []
+        self._order = itertools.count()
+        self._alive = False
+        self._closed = False
+
+    def call_later(self, delay: float, function: Callable[..., Any], *args: Any) -> ThreadTimer:
+        """Call a function that does not wait, `delay` seconds from now."""
+        timer = ThreadTimer(function, args)
+        entry = (time.monotonic() + delay, next(self._order), timer)
+        with self._lock:
+            if self._closed:
+                return timer
+            heapq.heappush(self._heap, entry)
+            first = self._heap[0] is entry
+            spawn, self._alive = not self._alive, True
+        if spawn:
+            try:
+                self._primitives.spawn(self._run, "socketio-timers")
+            except RuntimeError as error:
+                # The interpreter is ending and starts no threads: nothing is due any more.
+                self._alive = False
+                logger.debug("no timers: %s", error)
+        elif first:
+            self._wake.set()
+        return timer
+
+    def close(self) -> None:
+        """Drop all timers and end the thread; later timers are never due."""
+        with self._lock:
+            self._closed = True
+            self._heap.clear()
+        self._wake.set()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            with self._lock:
+                timeout = self._heap[0][0] - time.monotonic() if self._heap else IDLE_SECONDS
+            if timeout > 0:
+                woken = self._wake.wait(timeout)
+                with self._lock:
+                    if self._closed or (not self._heap and not woken):
+                        self._alive = False
+                        return
+                continue
+            self._call_due()
+
+    def _call_due(self) -> None:
+        while True:
+            with self._lock:
+                if not self._heap or self._heap[0][0] > time.monotonic():
+                    return
+                timer = heapq.heappop(self._heap)[2]
+            function, args = timer.function, timer.args
+            if function is None:
+                continue
+            try:
+                function(*args)
+            except Exception:
+                logger.exception("unhandled error in timer %r", function)

@@ -1,0 +1,176 @@
+"""A pool of threads that is bounded, and that waiting does not exhaust.
+
+Called by the threading runtime with functions to run; it knows threads and nothing of what runs
+in them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .primitives import Lock
+
+if TYPE_CHECKING:
+    from .threading_runtime import ThreadingRuntime
+
+logger = logging.getLogger("socketio.runtime")
+
+
+class _Current(threading.local):
+    runtime: ThreadingRuntime | None = None
+
+
+current = _Current()
+"""The runtime for whose pools the calling thread works, if it does."""
+
+
+class Worker:
+    """One thread of a pool."""
+
+    __slots__ = ("function", "gate", "pool")
+
+    def __init__(self, pool: WorkerPool, gate: Lock) -> None:
+        self.pool = pool
+        self.gate = gate
+        self.gate.acquire()
+        self.function: Callable[[], Any] | None = None
+
+
+class WorkerPool:
+    """Threads that run functions, in the order in which they were submitted.
+
+    A worker that is about to wait for something says so by `leave` and gives its slot to another
+    one, so functions that wait for each other cannot block the pool.
+
+    Args:
+        runtime: The runtime that it belongs to.
+        name: How its threads are called.
+        max_running: How many functions run at once, those that wait not counted.
+        max_threads: How many threads there are at most, with those that wait.
+        idle_seconds: How long a thread without work is kept.
+    """
+
+    def __init__(
+        self,
+        runtime: ThreadingRuntime,
+        name: str,
+        max_running: int,
+        max_threads: int,
+        idle_seconds: float = 10,
+    ) -> None:
+        self.max_running = max_running
+        self.max_threads = max_threads
+        self._runtime = runtime
+        self._primitives = runtime.primitives
+        self._name = name
+        self._idle_seconds = idle_seconds
+        self._lock = self._primitives.create_lock()
+        self._queue: deque[Callable[[], Any]] = deque()
+        self._idle: list[Worker] = []
+        self._running = 0
+        self._threads = 0
+
+    @property
+    def threads(self) -> int:
+        """How many threads there are."""
+        return self._threads
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs or is queued; functions that wait are not counted."""
+        return self._running > 0 or bool(self._queue)
+
+    def submit(self, function: Callable[[], Any], always: bool = False) -> None:
+        """Run a function as soon as there is a slot.
+
+        Args:
+            function: The function; it deals with its own exceptions.
+            always: Run it at once, whatever the bounds say.
+        """
+        with self._lock:
+            if not always and not self._has_slot():
+                self._queue.append(function)
+                return
+            worker = self._take_slot()
+        self._start(worker, function)
+
+    def leave(self) -> None:
+        """Give the calling worker's slot away: it is going to wait."""
+        with self._lock:
+            self._running -= 1
+            if not self._queue or not self._has_slot():
+                return
+            function = self._queue.popleft()
+            worker = self._take_slot()
+        self._start(worker, function)
+
+    def rejoin(self) -> None:
+        """Count the calling worker again: it has waited."""
+        with self._lock:
+            self._running += 1
+
+    def _has_slot(self) -> bool:
+        return self._running < self.max_running and (
+            bool(self._idle) or self._threads < self.max_threads
+        )
+
+    def _take_slot(self) -> Worker | None:
+        self._running += 1
+        if self._idle:
+            return self._idle.pop()
+        self._threads += 1
+        return None
+
+    def _start(self, worker: Worker | None, function: Callable[[], Any]) -> None:
+        if worker is not None:
+            worker.function = function
+            worker.gate.release()
+            return
+        worker = Worker(self, self._primitives.create_lock())
+        worker.function = function
+        try:
+            self._primitives.spawn(lambda: self._work(worker), self._name)
+        except RuntimeError:
+            # The system has no more threads, or the interpreter is ending and starts none.
+            with self._lock:
+                self._running -= 1
+                self._threads -= 1
+                if self._running > 0:
+                    self._queue.append(function)
+                    return
+            function()
+
+    def _work(self, worker: Worker) -> None:
+        self._runtime.state.worker = worker
+        current.runtime = self._runtime
+        function = worker.function
+        while function is not None:
+            try:
+                function()
+            except Exception:
+                logger.exception("unhandled error in %r", function)
+            except SystemExit:
+                logger.debug("a handler called sys.exit(), which ends the handler only")
+            function = self._next(worker)
+
+    def _next(self, worker: Worker) -> Callable[[], Any] | None:
+        """Return what a worker does next, or None when it may end."""
+        with self._lock:
+            if self._queue and self._running <= self.max_running:
+                return self._queue.popleft()
+            self._running -= 1
+            worker.function = None
+            self._idle.append(worker)
+        if not worker.gate.acquire(True, self._idle_seconds):
+            with self._lock:
+                if worker in self._idle:
+                    self._idle.remove(worker)
+                    self._threads -= 1
+                    return None
+            # It was given work at the last moment.
+            worker.gate.acquire()
+        return worker.function
