@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # `rig` is no package of the dis
 
 from rig.kinds import E2E, KINDS, ServerKind, peer_kinds
 from rig.node import NodeClient
-from rig.process import Program
+from rig.process import Program, RemoteProgram
 
 NODE_INSTALL = "apt-get install nodejs npm"
 NPM_INSTALL = "npm install --prefix e2e"
@@ -44,11 +44,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                     marks=[
                         pytest.mark.xdist_group(kind.name),
                         pytest.mark.server,
-                        *([pytest.mark.node] if kind.command[0] == "node" else []),
+                        *([pytest.mark.node] if kind.command[:1] == ("node",) else []),
                     ],
                 )
                 for kind in (*KINDS, *peer_kinds())
-                if not python_only or "python" in kind.features
+                if (not python_only or "python" in kind.features)
+                and (name == "server" or kind.url is None)
             ]
             metafunc.parametrize(name, kinds, indirect=True)
 
@@ -70,6 +71,8 @@ def node(node_path: str) -> Iterator[NodeClient]:
 
 
 def _program(kind: ServerKind, request: pytest.FixtureRequest) -> Program:
+    if kind.url is not None:
+        return RemoteProgram(kind.url)
     need = request.getfixturevalue("need")
     if kind.command[0] == "node":
         request.getfixturevalue("node_path")
@@ -90,8 +93,7 @@ def _shared_server(request: pytest.FixtureRequest) -> Iterator[Callable[[ServerK
 
     yield get
     for program in running.values():
-        if program.process.poll() is None:
-            program.kill()
+        program.close()
 
 
 @pytest.fixture
@@ -100,10 +102,10 @@ def server(
 ) -> Iterator[Program]:
     """A running server; the test fails if it makes the server log a crash."""
     program = _shared_server(request.param)
-    assert program.process.poll() is None, f"the server had died:\n{''.join(program.errors)}"
+    assert program.running, f"the server had died:\n{''.join(program.errors)}"
     before = len(program.errors)
     yield program
-    assert program.process.poll() is None, f"the server died:\n{''.join(program.errors)}"
+    assert program.running, f"the server died:\n{''.join(program.errors)}"
     if not request.node.get_closest_marker("logs_traceback"):
         crash = program.crashes(before)
         assert not crash, f"the server logged a crash:\n{crash}"
@@ -114,8 +116,7 @@ def own_server(request: pytest.FixtureRequest) -> Iterator[Program]:
     """A server of this test alone, to be stopped, killed and restarted."""
     program = _program(request.param, request).start()
     yield program
-    if program.process.poll() is None:
-        program.kill()
+    program.close()
 
 
 @pytest.fixture(scope="session")

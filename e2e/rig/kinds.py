@@ -27,6 +27,8 @@ class ServerKind:
     features: frozenset[str] = field(default_factory=frozenset)
     """``python``: behaviours that only a Python program can show."""
     environment: tuple[tuple[str, str], ...] = ()
+    url: str | None = None
+    """Where it runs already; its journal is out of reach, and so are the tests that read it."""
 
 
 def python(name: str, *modules: str, program: str | None = None) -> ServerKind:
@@ -61,4 +63,8 @@ def peer_kinds() -> tuple[ServerKind, ...]:
             )
             for program in ("uvicorn", "aiohttp")
         ]
+    if url := os.environ.get(URL_VARIABLE):
+        kinds.append(
+            ServerKind(name="url", command=(), features=frozenset({"python"}), url=url.rstrip("/"))
+        )
     return tuple(kinds)

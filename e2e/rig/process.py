@@ -12,6 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
+import pytest
+
 START_DEADLINE = 20.0
 """Seconds for a program to print its port."""
 DEADLINE = 5.0
@@ -95,7 +97,7 @@ class Program:
     @property
     def reference(self) -> bool:
         """Whether this is the official JavaScript server."""
-        return self.command[0] == "node"
+        return self.command[:1] == ["node"]
 
     @property
     def url(self) -> str:
@@ -182,11 +184,75 @@ class Program:
             if stream is not None:
                 stream.close()
 
+    def wait_for_log(self, text: str, start: int = 0, deadline: float = DEADLINE) -> None:
+        """Wait until standard error, from line ``start`` on, has a text.
+
+        Raises:
+            AssertionError: it did not come within ``deadline`` seconds.
+        """
+        end = time.monotonic() + deadline
+        while text not in "".join(self.errors[start:]):
+            assert time.monotonic() < end, f"{text!r} is not in the log: {self.errors[start:]}"
+            time.sleep(0.01)
+
     def crashes(self, start: int = 0) -> str:
         """Return the standard error from line ``start`` on if it shows a crash, else ''."""
         text = "".join(self.errors[start:])
         return text if any(sign in text for sign in CRASH_SIGNS) else ""
 
+    def close(self) -> None:
+        """End the program if it still runs."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    @property
+    def running(self) -> bool:
+        """Whether the program has not ended."""
+        return self.process.poll() is None
+
     async def seen(self, deadline: float = DEADLINE, **fields: Any) -> dict[str, Any]:
         """Wait for a journal entry without blocking the event loop."""
         return await asyncio.to_thread(self.journal.wait, deadline, **fields)
+
+
+class UnseenJournal(Journal):
+    """The journal of a program that runs elsewhere."""
+
+    def all(self, **fields: Any) -> list[dict[str, Any]]:
+        """Skip the test: what the server has seen is not known here."""
+        pytest.skip("the journal of a server that runs elsewhere is out of reach")
+
+    def wait(self, deadline: float = DEADLINE, *, count: int = 1, **fields: Any) -> dict[str, Any]:
+        """Skip the test as well."""
+        pytest.skip("the journal of a server that runs elsewhere is out of reach")
+
+
+class RemoteProgram(Program):
+    """A server that runs already and that the tests neither start nor stop.
+
+    Args:
+        url: its base URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(())
+        self._url = url
+        self.journal = UnseenJournal()
+
+    @property
+    def url(self) -> str:
+        """Base URL, without a slash at its end."""
+        return self._url
+
+    @property
+    def running(self) -> bool:
+        """Always: it is somebody else's."""
+        return True
+
+    def start(self, *arguments: str) -> RemoteProgram:
+        """Leave it as it is."""
+        return self
+
+    def wait_for_log(self, text: str, start: int = 0, deadline: float = DEADLINE) -> None:
+        """Skip the test: what the server logs is not known here."""
+        pytest.skip("the log of a server that runs elsewhere is out of reach")

@@ -118,7 +118,7 @@ def table() -> str:
     ]
     for number, title in TRAPS.items():
         names = [f"`{name}`" for name in dict.fromkeys(tests.get(number, []))]
-        lines.append(f"| {number} | {title} | {'<br>'.join(names)} |")
+        lines.append(f"| {number} | {title} | {'<br>'.join(names) or '—'} |")
     return "\n".join(lines) + "\n"
 
 
