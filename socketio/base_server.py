@@ -339,9 +339,13 @@ class BaseServer(Consumer):
             arguments = [event]
         else:
             arguments = [event, data]
-        packets = self.encode(EVENT, arguments, namespace, ack_id)
+        encoded = self.packet_class.encode_event(arguments, namespace, ack_id)
+        if isinstance(encoded, list):
+            one, packets = None, [EnginePacket(MESSAGE, part) for part in encoded]
+        else:
+            one = EnginePacket(MESSAGE, encoded)
+            packets = [one]
         sessions = self._sessions
-        one = packets[0] if len(packets) == 1 else None
         # A copy only where other threads may change the room meanwhile.
         for eio_sid in list(members.values()):
             session = sessions.get(eio_sid)
@@ -401,6 +405,10 @@ class BaseServer(Consumer):
             ProtocolError: It is no valid packet, or not one that the client may send now.
         """
         client: Client = session.client
+        arguments = client.decoder.add_plain_event(data)
+        if arguments is not None:
+            self._receive_event(session, client, "/", arguments, None)
+            return
         packet = client.decoder.add(data)
         if packet is None:
             # Attachments are due: of a stranger none is waited for.
@@ -411,11 +419,7 @@ class BaseServer(Consumer):
         packet_type = packet.packet_type
         namespace = packet.namespace or "/"
         if packet_type in (EVENT, BINARY_EVENT):
-            sid = client.namespaces.get(namespace)
-            if sid is None or namespace in client.pending:
-                self._refuse_stranger(client, namespace)
-                return
-            client.start(self._run_event, session, namespace, sid, packet.data, packet.id)
+            self._receive_event(session, client, namespace, packet.data, packet.id)
         elif packet_type in (ACK, BINARY_ACK):
             sid = client.namespaces.get(namespace)
             if sid is None:
@@ -428,6 +432,20 @@ class BaseServer(Consumer):
             self._leave(session, namespace, Reason.CLIENT_DISCONNECT)
         else:
             raise ProtocolError("a client may not send CONNECT_ERROR")
+
+    def _receive_event(
+        self,
+        session: Session,
+        client: Client,
+        namespace: str,
+        arguments: list[Any],
+        ack_id: int | None,
+    ) -> None:
+        sid = client.namespaces.get(namespace)
+        if sid is None or namespace in client.pending:
+            self._refuse_stranger(client, namespace)
+        else:
+            client.start(self._run_event, session, namespace, sid, arguments, ack_id)
 
     def _refuse_stranger(self, client: Client, namespace: str) -> None:
         """Deal with a packet for a namespace that the client is not in."""
@@ -535,8 +553,6 @@ def check_outgoing_event(event: object) -> None:
         ValueError: The name is reserved for the life cycle of connections.
         TypeError: The name is neither a string nor an integer.
     """
-    if type(event) is str and event not in RESERVED_EVENTS:
-        return
     if event in RESERVED_EVENTS:
         raise ValueError(f"cannot emit {event!r}: the name is reserved, clients refuse it")
     if not isinstance(event, str | int) or isinstance(event, bool):

@@ -19,7 +19,7 @@ from ..engine.asynchronous.engine import AsyncEngine
 from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
 from ..exceptions import ConnectionRefusedError, TimeoutError
-from ..protocol.packets import ACK, DISCONNECT
+from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS
 from .manager import AsyncManager
 from .namespace import AsyncNamespace
 
@@ -158,7 +158,8 @@ class AsyncServer(BaseServer):
             ValueError: A reserved event name, or NaN in the data.
             TypeError: The data holds a value that cannot be sent.
         """
-        check_outgoing_event(event)
+        if type(event) is not str or event in RESERVED_EVENTS:
+            check_outgoing_event(event)
         # async: begin
         loop = self.eio.loop
         if loop is not asyncio._get_running_loop() and loop is not None and loop.is_running():

@@ -19,7 +19,7 @@ from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
 from ..engine.synchronous.engine import Engine
 from ..exceptions import ConnectionRefusedError, TimeoutError
-from ..protocol.packets import ACK, DISCONNECT
+from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS
 from .manager import Manager
 from .namespace import Namespace
 
@@ -132,7 +132,8 @@ class Server(BaseServer):
             ValueError: A reserved event name, or NaN in the data.
             TypeError: The data holds a value that cannot be sent.
         """
-        check_outgoing_event(event)
+        if type(event) is not str or event in RESERVED_EVENTS:
+            check_outgoing_event(event)
         if self._emit_here is not None:
             # A manager that knows no other process has nothing to wait for.
             self._emit_here(

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import ProtocolError
-from ..protocol.engine import MESSAGE, Packet, SessionProtocol, SessionState, Signal, decode_packet
+from ..protocol.engine import MESSAGE, Packet, SessionProtocol, Signal, decode_packet
 
 if TYPE_CHECKING:
     from ..abc.transport import Transport
@@ -75,9 +75,11 @@ class Session(SessionProtocol):
 
         A client that lets more than `max_outbox_size` bytes pile up is closed.
         """
-        if self.state is SessionState.CLOSED:
+        if self.ended is not None:
             return
         self.transport.send(packet)
+        if not self.outbox:
+            return
         if self._outbox_size > self.engine.config.max_outbox_size and len(self.outbox) > 1:
             self.fail(f"the client has not read {self._outbox_size} bytes; see max_outbox_size")
 
@@ -89,20 +91,21 @@ class Session(SessionProtocol):
     def receive(self, message: str | bytes) -> None:
         """Take one websocket message of the client; a bad one ends the session."""
         try:
+            engine = self.engine
             if isinstance(message, str):
                 # The size in bytes is only counted where the characters leave a doubt.
-                limit = self.engine.config.max_http_buffer_size
+                limit = engine.config.max_http_buffer_size
                 if len(message) * 4 > limit and len(message.encode()) > limit:
                     raise ProtocolError(f"a message of more than {limit} bytes")
                 if message[:1] == "4":
-                    if self.state is not SessionState.CLOSED:
-                        self.engine.consumer.message(self, message[1:])
+                    if self.ended is None:
+                        engine.consumer.message(self, message[1:])
                     return
                 if message[:1] == "b":
                     raise ProtocolError("a base64 packet on a websocket")
                 self.receive_packet(*decode_packet(message))
             else:
-                limit = self.engine.config.max_http_buffer_size
+                limit = engine.config.max_http_buffer_size
                 if len(message) > limit:
                     raise ProtocolError(f"a message of more than {limit} bytes")
                 self.receive_packet(MESSAGE, message)
@@ -125,7 +128,7 @@ class Session(SessionProtocol):
 
     def fail(self, error: object) -> None:
         """End the session because the client broke the protocol."""
-        if self.state is not SessionState.CLOSED:
+        if self.ended is None:
             self.engine.logger.warning("%s: session closed: %s", self.sid, error)
             self.end(Reason.TRANSPORT_ERROR)
 

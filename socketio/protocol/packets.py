@@ -9,6 +9,7 @@ attachments follow as messages of their own (Socket.IO protocol 5, "Packet encod
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from typing import Any, ClassVar, Final
 
@@ -107,6 +108,25 @@ class Packet:
         return f"<Packet {name} {self.namespace or '/'} id={self.id} {self.data!r}>"
 
     @classmethod
+    def encode_event(
+        cls, data: list[Any], namespace: str, id: int | None = None
+    ) -> str | bytes | list[str | bytes]:
+        """Return the messages of an event; see `encode`.
+
+        Args:
+            data: The name and the arguments.
+            namespace: The namespace.
+            id: The ack id, or None.
+        """
+        if namespace == "/" and id is None and cls.encode is Packet.encode:
+            # What nearly every event is: no packet object is needed for it.
+            attachments: list[bytes] = []
+            text: str = cls.json.dumps(data, attachments)
+            if not attachments:
+                return "2" + text
+        return cls(EVENT, data, namespace, id).encode()
+
+    @classmethod
     def with_json(cls, module: JSONModule | None) -> type[Packet]:
         """Return a subclass that uses a JSON module of the caller's.
 
@@ -179,11 +199,6 @@ class Packet:
         if not isinstance(encoded_packet, str):
             raise ProtocolError("binary message without a packet that announced it")
         text = encoded_packet
-        if text[:2] == "2[":  # what nearly every packet is: an event in `/` without an ack
-            self.packet_type = EVENT
-            self.data = data = self.json.loads(text[1:])
-            check_event(data)
-            return 0
         packet_type = ord(text[0]) - 48 if text else -1
         if not CONNECT <= packet_type <= BINARY_ACK:
             raise ProtocolError(f"unknown packet type in {text[:20]!r}")
@@ -324,13 +339,34 @@ class Decoder:
         max_bytes: How many bytes of attachments one packet may have in all; None: no bound.
     """
 
-    __slots__ = ("_bytes_left", "_max_bytes", "_packet", "_packet_class")
+    __slots__ = ("_bytes_left", "_loads", "_max_bytes", "_packet", "_packet_class")
 
     def __init__(self, packet_class: type[Packet] = Packet, max_bytes: int | None = None) -> None:
         self._packet_class = packet_class
         self._max_bytes = max_bytes
+        plain = packet_class.decode is Packet.decode
+        self._loads: Callable[[str], Any] | None = packet_class.json.loads if plain else None
         self._packet: Packet | None = None
         self._bytes_left = 0
+
+    def add_plain_event(self, message: str | bytes) -> list[Any] | None:
+        """Take a message if it is an event in `/` without ack or attachments, as nearly all are.
+
+        Args:
+            message: A text or binary Engine.IO message.
+
+        Returns:
+            The name and the arguments; None for any other message, which `add` takes.
+
+        Raises:
+            ProtocolError: The message is no valid event.
+        """
+        if message[:2] != "2[" or self._loads is None or self._packet is not None:
+            return None
+        data: list[Any] = self._loads(message[1:])  # type: ignore[arg-type]  # compared with text
+        if type(data[0] if data else None) is not str or data[0] in RESERVED_EVENTS:
+            check_event(data)
+        return data
 
     @property
     def waits_for_attachment(self) -> Packet | None:

@@ -21,21 +21,11 @@ from ..abc.runtime import Runtime, Timer, Waiter
 
 _copy_context = contextvars.copy_context
 
-if sys.version_info >= (3, 12):
-    # typeshed does not know it yet; asyncio's own eager tasks use it.
-    _swap_current_task: Callable[[Any, Any], Any] = tasks._swap_current_task  # type: ignore[attr-defined]
-else:
-    # The table that `_enter_task` and `_leave_task` keep, and that `current_task` reads.
-    _current_tasks: dict[Any, Any] = tasks._current_tasks  # type: ignore[attr-defined]
-
-    def _swap_current_task(loop: Any, task: Any) -> Any:
-        current = _current_tasks.get(loop)
-        if task is None:
-            del _current_tasks[loop]
-        else:
-            _current_tasks[loop] = task
-        return current
-
+_enter_task, _leave_task = tasks._enter_task, tasks._leave_task
+_current_task: Callable[[Any], Any] = tasks.current_task
+if sys.version_info < (3, 12):
+    # There `current_task` is a slow function over this table.
+    _current_task = tasks._current_tasks.get  # type: ignore[attr-defined]  # unknown to typeshed
 
 _NO_LOCK = contextlib.nullcontext()
 
@@ -222,7 +212,11 @@ class AsyncioRuntime(Runtime):
         carrier = self._idle.pop() if self._idle else _Carrier(loop)
         coroutine = function(*args)
         context = _copy_context()
-        previous = _swap_current_task(loop, carrier.task)
+        task = carrier.task
+        previous = _current_task(loop)
+        if previous is not None:
+            _leave_task(loop, previous)
+        _enter_task(loop, task)
         try:
             yielded = context.run(coroutine.send, None)
         except (StopIteration, asyncio.CancelledError):
@@ -236,9 +230,11 @@ class AsyncioRuntime(Runtime):
             )
             return None
         finally:
-            _swap_current_task(loop, previous)
+            _leave_task(loop, task)
+            if previous is not None:
+                _enter_task(loop, previous)
         carrier.take_over(coroutine, context, yielded)
-        return carrier.task
+        return task
 
     def create_series(self) -> AsyncioSeries:
         """Return something like `start` that runs its functions one after another."""

@@ -159,7 +159,7 @@ class WebSocketTransport(Transport):
 
     def send(self, packet: Packet) -> None:
         """Write a packet at once, or behind those that wait already."""
-        if self._blocked or self.session.outbox:
+        if self._blocked:  # and only then is the outbox not empty
             self.session.enqueue(packet)
         else:
             self._write(packet)
