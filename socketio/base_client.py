@@ -140,6 +140,8 @@ class BaseClient:
         self._runtime, self.eio = self._create_engine(
             logger=choose_logger(engine_logger, "engineio.client"), **engine_arguments
         )
+        # Handlers of one client begin in the order of what they are told of.
+        self._lane = self._runtime.create_lane()
 
     def _create_engine(self, logger: logging.Logger, **kwargs: Any) -> tuple[Runtime, Any]:
         raise NotImplementedError
@@ -363,7 +365,7 @@ class BaseClient:
             and is_offset(arguments[-1], time.time())
         ):
             arguments.pop()
-        self._runtime.start(self._run_event, namespace, ack_id, event, arguments)
+        self._lane.start(self._run_event, namespace, ack_id, event, arguments)
 
     def _receive_ack(self, namespace: str, ack_id: int | None, data: list[Any]) -> None:
         callback = None if ack_id is None else self._take_callback(namespace, ack_id)
@@ -372,7 +374,7 @@ class BaseClient:
         elif isinstance(callback, PendingCall):
             callback.waiter.set(data)
         else:
-            self._runtime.start(self._run_callback, callback, data)
+            self._lane.start(self._run_callback, callback, data)
 
     def _receive_connect(self, namespace: str, data: Any) -> None:
         attempt = self._attempt
@@ -391,7 +393,7 @@ class BaseClient:
             with self._lock:
                 attempt.running_handlers += 1
                 attempt.accepted.add(namespace)
-        self._runtime.start(self._run_connect, attempt, namespace)
+        self._lane.start(self._run_connect, attempt, namespace)
         if attempt is not None:
             attempt.changed()
 
@@ -408,7 +410,7 @@ class BaseClient:
                 self._move(ClientState.DISCONNECTING)
             self._disconnecting += 1
         self._fail_acks(namespace)
-        self._runtime.start(self._run_disconnect, namespace, self.reason.SERVER_DISCONNECT, True)
+        self._lane.start(self._run_disconnect, namespace, self.reason.SERVER_DISCONNECT, True)
         if last:
             self._runtime.start(self._close_engine)
 
@@ -420,9 +422,9 @@ class BaseClient:
                 attempt.running_handlers += 1
                 attempt.refused[namespace] = data
                 self.failed_namespaces.append(namespace)
-            self._runtime.start(self._run_refusal, attempt, namespace, data)
+            self._lane.start(self._run_refusal, attempt, namespace, data)
         else:
-            self._runtime.start(self._run_connect_error, namespace, data)
+            self._lane.start(self._run_connect_error, namespace, data)
         if attempt is not None:
             attempt.changed()
             useless = attempt.answered and not attempt.awaited and not self.namespaces
@@ -517,7 +519,7 @@ class BaseClient:
         for namespace in list(self.callbacks):
             self._fail_acks(namespace)
         for namespace in namespaces:
-            self._runtime.start(self._run_disconnect, namespace, reason, not reconnect)
+            self._lane.start(self._run_disconnect, namespace, reason, not reconnect)
         if reconnection is not None:
             self._start_reconnection(reconnection)
         else:
