@@ -441,9 +441,15 @@ class RawConnection:
         return Answer(status, body.decode(), headers)
 
     async def rest(self, deadline: float = DEADLINE) -> bytes:
-        """Read until the server closes the connection."""
+        """Read until the server closes the connection, be it with a reset."""
+        received = b""
         async with asyncio.timeout(deadline):
-            return await self.reader.read()
+            try:
+                while chunk := await self.reader.read(65536):
+                    received += chunk
+            except ConnectionResetError:
+                pass  # it had closed before what was sent to it arrived: the end all the same
+        return received
 
     async def close(self) -> None:
         """Close the connection."""
