@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from .builtin.server_stop import handle_sigterm
 from .builtin.wsgi import Environ, StartResponse, WSGIRequest, send_response
 from .engine.http import Response
 from .static_files import StaticFiles
@@ -51,6 +52,7 @@ class WSGIApp:
         self.engineio_path = f"/{socketio_path.strip('/')}/"
         self.static_files = static_files or {}
         self._files = StaticFiles(self.static_files)
+        handle_sigterm(engine)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""

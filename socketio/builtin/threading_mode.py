@@ -6,11 +6,13 @@ server's socket, which Werkzeug and gunicorn give; under others there is long-po
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..runtimes.threading_runtime import ThreadingRuntime
 from .raw_websocket import LoopWebSocket
-from .wsgi import WSGIMode, WSGIRequest, find_socket
+from .server_stop import ServerStop
+from .wsgi import Environ, StartResponse, WSGIMode, WSGIRequest, find_socket
 
 if TYPE_CHECKING:
     from ..engine.synchronous.engine import Engine
@@ -20,6 +22,18 @@ class ThreadingMode(WSGIMode):
     """Each request runs in a thread of the web server, all websockets are read by one."""
 
     name = "threading"
+
+    def __init__(self) -> None:
+        self._server_stop: ServerStop | None = None
+
+    def handle_request(  # type: ignore[override]  # the arguments are the mode's own
+        self, engine: Engine, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Serve one request."""
+        if self._server_stop is None:
+            self._server_stop = ServerStop(engine)
+            self._server_stop.watch_server()
+        return super().handle_request(engine, environ, start_response)
 
     def create_runtime(self) -> ThreadingRuntime:
         """Return a runtime of real threads."""

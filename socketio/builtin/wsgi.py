@@ -97,7 +97,7 @@ class WSGIMode(AsyncMode):
         if (request.header("upgrade") or "").lower() == "websocket":
             return self._handle_websocket(engine, request, start_response)
         response = engine.handle_http(request)
-        if response.status == 413:
+        if response.status == 413 or engine.stopping:
             stop_reading(environ)
         return send_response(start_response, response, request.method)
 
@@ -132,7 +132,11 @@ def find_socket(environ: Environ) -> Any:
 
 
 def stop_reading(environ: Environ) -> None:
-    """Let no thread of the server wait for the rest of a body that was refused."""
+    """Let the server find the end of the connection when it reads on.
+
+    So no thread waits for the rest of a body that was refused, and a server that stops does not
+    keep the connection for requests to come. Answers are still written.
+    """
     connection = find_socket(environ)
     if connection is not None:
         with contextlib.suppress(OSError):  # the client is gone

@@ -236,6 +236,26 @@ class AsyncioRuntime(Runtime):
         carrier.take_over(coroutine, context, yielded)
         return task
 
+    def step(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any] | None:
+        """Step a coroutine in place, in the caller's task and context.
+
+        Faster than `start`, and only for coroutines that keep nothing of the task in which they
+        begin: if they suspend, another one goes on.
+
+        Returns:
+            None when it has ended already, else the task that goes on with it.
+
+        Raises:
+            Exception: What the coroutine raised in its first step.
+        """
+        try:
+            yielded = coroutine.send(None)
+        except StopIteration:
+            return None
+        carrier = _Carrier(self._loop or self.bind())
+        carrier.take_over(coroutine, _copy_context(), yielded)
+        return carrier.task
+
     def create_series(self) -> AsyncioSeries:
         """Return something like `start` that runs its functions one after another."""
         return AsyncioSeries(self)

@@ -44,6 +44,9 @@ class Connection(Protocol):
     def deliver(self, message: Any) -> None:
         """Deal with one message."""
 
+    def finish(self) -> None:
+        """End it at once."""
+
     def forgotten(self) -> None:
         """Note that the loop does not know it any more; may be called twice."""
 
@@ -60,6 +63,7 @@ class SocketLoop:
         self._selector = selectors.DefaultSelector()
         self._changes: deque[tuple[Connection, int]] = deque()
         self._events: deque[tuple[Connection, int]] = deque()
+        self._connections: set[Connection] = set()
         self._unread: deque[Connection] = deque()
         self._current: Connection | None = None
         self._waker, self._waked = socket.socketpair()
@@ -102,6 +106,11 @@ class SocketLoop:
         self._selector.close()
         self._waker.close()
         self._waked.close()
+
+    def finish_all(self) -> None:
+        """End all connections at once."""
+        for connection in list(self._connections):
+            connection.finish()
 
     def hand_over(self, leader: object) -> None:
         """Let another thread lead; harmless when one does already."""
@@ -167,12 +176,14 @@ class SocketLoop:
     def _change(self, connection: Connection, events: int) -> None:
         known = connection.fileno() in self._selector.get_map()
         if not events:
+            self._connections.discard(connection)
             if known:
                 self._selector.unregister(connection)
             connection.forgotten()
         elif known:
             self._selector.modify(connection, events, connection)
         elif not connection.closed:
+            self._connections.add(connection)
             self._selector.register(connection, events, connection)
 
     def _serve(self, leader: object, connection: Connection, events: int) -> bool:

@@ -238,6 +238,11 @@ class ThreadingRuntime(Runtime):
             self.sleep(0.005)
         return True
 
+    def abort_sockets(self) -> None:
+        """Drop every websocket, also those whose clients take their time to say goodbye."""
+        if self._socket_loop is not None:
+            self._socket_loop.finish_all()
+
     def close(self) -> None:
         """End timers and, when the last websocket is gone, the socket loop; handlers go on."""
         self._timers.close()

@@ -239,6 +239,23 @@ class Engine(BaseEngine):
             self.runtime.sleep(0.01)
         self.runtime.close()
 
+    def stop(self, seconds: float) -> None:
+        """Close all sessions because the process ends: no wait is longer than allowed.
+
+        Args:
+            seconds: How long the last packets and the disconnect handlers may take together.
+        """
+        self.stopping = True
+        runtime = self.runtime
+        deadline = runtime.now() + seconds
+        sessions = list(self.sessions.values())
+        for session in sessions:
+            session.end(Reason.SERVER_DISCONNECT)
+        while any(session.outbox for session in sessions) and runtime.now() < deadline:
+            runtime.sleep(0.01)
+        runtime.wait_idle(max(deadline - runtime.now(), 0))
+        runtime.abort_sockets()
+
     def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a function in a thread of its own, and return the thread."""
         return self.runtime.start_background_task(target, *args, **kwargs)

@@ -1,0 +1,126 @@
+"""Closing the clients in time when a WSGI server stops.
+
+Called by the mode `threading`. WSGI tells an application nothing of its end, and a server that
+stops waits for its threads, which websockets and long polls hold. So what can be seen is watched:
+
+* the end of the main thread, which is how Werkzeug's server ends with Ctrl-C;
+* the state of gunicorn's worker and of waitress's dispatcher, objects that are found in the call
+  stack of a request;
+* SIGTERM, where nobody handles it: Python would end at once, without a word to anybody. The
+  clients are told, and then the process ends by the signal as it would have.
+
+No other signal is handled, and no handler of anybody else is replaced.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import signal
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..engine.synchronous.engine import Engine
+
+logger = logging.getLogger("engineio.server")
+
+SECONDS = 0.8
+"""How long the process may take to close its clients."""
+
+TICK = 0.1
+"""Seconds between two looks at the server's state."""
+
+
+class ServerStop:
+    """Stops an engine when its web server stops.
+
+    Args:
+        engine: The engine.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = weakref.ref(engine)
+        self._process = os.getpid()
+        self._stopped = threading.Lock()
+        # Before other threads are waited for, as `concurrent.futures` does it; `atexit` is later.
+        register = getattr(threading, "_register_atexit", atexit.register)
+        try:
+            register(self.stop)
+        except RuntimeError as error:
+            logger.debug("the process is ending already: %s", error)
+
+    def watch_server(self) -> None:
+        """Find the web server in the call stack of the request that is served now."""
+        stops = find_server()
+        if stops is not None:
+            self._look(stops)
+
+    def _look(self, stops: Callable[[], bool]) -> None:
+        engine = self._engine()
+        if engine is None or engine.stopping:
+            return
+        if stops():
+            self.stop()
+        else:
+            engine.runtime.call_later(TICK, self._look, stops)
+
+    def stop(self) -> None:
+        """Close all clients and let their disconnect handlers run, within `SECONDS`."""
+        engine = self._engine()
+        # A child process has copies of the sessions, but the clients are not its own.
+        if engine is None or os.getpid() != self._process or not self._stopped.acquire(False):
+            return
+        if engine.sessions:
+            engine.stop(SECONDS)
+        else:
+            engine.stopping = True
+
+
+def find_server() -> Callable[[], bool] | None:
+    """Return a function that tells whether the web server of this thread stops, if it can be told.
+
+    Servers that are known: gunicorn's workers and waitress.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("gunicorn.workers.") or module == "waitress.task":
+            owner: Any = frame.f_locals.get("self")
+            if hasattr(owner, "alive"):
+                return lambda: not owner.alive
+            if hasattr(owner, "stop_count"):
+                return lambda: bool(owner.stop_count > 0)
+        frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+    return None
+
+
+def handle_sigterm(engine: Engine) -> None:
+    """Have an engine stopped before SIGTERM ends the process, unless somebody handles it.
+
+    Args:
+        engine: An engine that may be served by threads.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return  # only there signals can be handled
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return
+    process = os.getpid()
+    reference = weakref.ref(engine)
+
+    def handle(number: int, frame: Any) -> None:
+        engine = reference()
+        served = engine is not None and engine.sessions and engine.async_mode == "threading"
+        if engine is not None and served and os.getpid() == process:
+            # In a thread: the signal may have interrupted anything in this one, locks held.
+            thread = threading.Thread(target=engine.stop, args=(SECONDS - TICK,), daemon=True)
+            thread.start()
+            thread.join(SECONDS)
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    signal.signal(signal.SIGTERM, handle)
