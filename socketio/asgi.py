@@ -63,7 +63,7 @@ class ASGIApp:
         elif self.other_asgi_app is not None:
             await self.other_asgi_app(scope, receive, send)
         else:
-            await self.not_found(scope, receive, send)
+            await self.not_found(receive, send)
 
     def _is_ours(self, scope: Scope) -> bool:
         if scope["type"] not in ("http", "websocket"):
@@ -94,10 +94,10 @@ class ASGIApp:
         await send_response(send, response)
         return True
 
-    async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def not_found(self, receive: Receive, send: Send) -> None:
         """Answer what nobody serves."""
-        if scope["type"] == "websocket":
-            await receive()
+        event = await receive()
+        if event["type"] == "websocket.connect":
             await send({"type": "websocket.close", "code": 1000})
         else:
             headers = [("Content-Type", "text/plain")]

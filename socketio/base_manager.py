@@ -5,6 +5,7 @@ Called by servers and by the managers of both flavours; it knows ids and rooms. 
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,6 +21,7 @@ class BaseManager:
 
     def __init__(self) -> None:
         self.logger: logging.Logger | None = None
+        self.json: Any = json
         self.server: Any = None
         self.table = RoomTable()
         self.eio_to_sid: dict[str, dict[str, str]] = {}

@@ -86,6 +86,7 @@ class BaseEngine:
         if config is None:
             config = EngineConfig.from_arguments(f"{type(self).__name__}()", options)
         self.config = config
+        self.async_handlers = config.async_handlers
         self.registry = registry or get_registry()
         self.logger = logger or logging.getLogger("engineio.server")
         self.origins = OriginPolicy(config, self.logger)

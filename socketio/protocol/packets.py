@@ -102,6 +102,13 @@ class Packet:
         if encoded_packet:
             self.attachment_count = self.decode(encoded_packet) or 0
 
+    def __getattr__(self, name: str) -> Any:
+        # Only packets that are being decoded have attachments; the others need no list for them.
+        if name == "attachments":
+            self.attachments = []
+            return self.attachments
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def __repr__(self) -> str:
         names = packet_names
         name = names[self.packet_type] if 0 <= self.packet_type < len(names) else "?"
@@ -288,6 +295,21 @@ class Packet:
             return any(cls.data_is_binary(item) for item in data)
         return False
 
+    @classmethod
+    def deconstruct_binary(cls, data: Any) -> tuple[Any, list[bytes]]:
+        """Return a payload with placeholders for its binary values, and these values."""
+        attachments: list[bytes] = []
+        return deconstruct_binary(data, attachments), attachments
+
+    @classmethod
+    def reconstruct_binary(cls, data: Any, attachments: list[bytes]) -> Any:
+        """Put binary values back where their placeholders are.
+
+        Raises:
+            ProtocolError: A placeholder without a number or with one out of range.
+        """
+        return reconstruct_binary(data, attachments)
+
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit()
@@ -307,6 +329,23 @@ def check_event(data: Any) -> None:
             raise ProtocolError(f"the event name {name!r} is reserved")
     elif type(name) is not int:
         raise ProtocolError("the name of an event is neither a string nor an integer")
+
+
+def deconstruct_binary(data: Any, attachments: list[bytes]) -> Any:
+    """Take the binary values out of a payload and leave placeholders for them.
+
+    Args:
+        data: A payload.
+        attachments: Gets the binary values, in the order of their numbers.
+    """
+    if isinstance(data, bytes | bytearray | memoryview):
+        attachments.append(bytes(data))
+        return {"_placeholder": True, "num": len(attachments) - 1}
+    if isinstance(data, list | tuple):
+        return [deconstruct_binary(item, attachments) for item in data]
+    if isinstance(data, dict):
+        return {key: deconstruct_binary(item, attachments) for key, item in data.items()}
+    return data
 
 
 def reconstruct_binary(data: Any, attachments: list[bytes]) -> Any:

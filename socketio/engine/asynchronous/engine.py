@@ -136,13 +136,13 @@ class AsyncEngine(BaseEngine):
         """
         await self.send_packet(sid, Packet(MESSAGE, data))
 
-    async def send_packet(self, sid: str, packet: Packet) -> None:
+    async def send_packet(self, sid: str, pkt: Packet) -> None:
         """Send an Engine.IO packet to one client; one that is gone is no error."""
         session = self.sessions.get(sid)
         if session is None:
             self.logger.debug("cannot send to unknown session %s", sid)
         else:
-            session.send(packet)
+            session.send(pkt)
 
     async def disconnect(self, sid: str | None = None) -> None:
         """Close one session, or all of them.
@@ -166,13 +166,13 @@ class AsyncEngine(BaseEngine):
             session.storage = {}
         return session.storage
 
-    async def save_session(self, sid: str, data: dict[str, Any]) -> None:
+    async def save_session(self, sid: str, session: dict[str, Any]) -> None:
         """Replace the application's data of a session.
 
         Raises:
             KeyError: There is no such session.
         """
-        self.session_of(sid).storage = data
+        self.session_of(sid).storage = session
 
     @asynccontextmanager
     async def session(self, sid: str) -> AsyncIterator[dict[str, Any]]:

@@ -46,7 +46,7 @@ class HandlerTable(Consumer):
     async def session_opened(self, session: Session) -> Any:
         """Ask the connect handler; False or an exception refuses."""
         session.client = (
-            None if self._engine.config.async_handlers else self._engine.runtime.create_series()
+            None if self._engine.async_handlers else self._engine.runtime.create_series()
         )
         handler = self._handlers.get("connect")
         if handler is None:

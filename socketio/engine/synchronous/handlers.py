@@ -45,7 +45,7 @@ class HandlerTable(Consumer):
     def session_opened(self, session: Session) -> Any:
         """Ask the connect handler; False or an exception refuses."""
         runtime = self._engine.runtime
-        overlap = self._engine.config.async_handlers
+        overlap = self._engine.async_handlers
         session.client = runtime.create_lane() if overlap else runtime.create_series()
         handler = self._handlers.get("connect")
         if handler is None:
