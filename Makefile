@@ -111,6 +111,6 @@ $(VENV)/.installed: pyproject.toml $(PLUGINS) $(EXAMPLE_DISTS) tools/requirement
 node-packages: e2e/node_modules/.installed
 e2e/node_modules/.installed: e2e/package.json
 	@if command -v npm >/dev/null; then \
-		cd e2e && { npm install --no-package-lock --no-audit --no-fund --loglevel=error && touch node_modules/.installed \
+		cd e2e && { npm install --no-package-lock --no-audit --no-fund --loglevel=error --fetch-retries=1 --fetch-retry-maxtimeout=10000 && touch node_modules/.installed \
 		|| echo "npm install failed in e2e/: the tests that need its packages are skipped" >&2; }; \
 	else echo "npm is missing (apt-get install nodejs npm): the tests that need it are skipped"; fi
