@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import WSMsgType, web
-from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from aiohttp.abc import AbstractStreamWriter
 
 from socketio.abc.mode import AsyncMode, Attachment
@@ -19,10 +18,11 @@ from socketio.abc.transport import Receiver, WebSocket
 from socketio.engine.http import BodyTooLarge, Headers, Request, Response
 from socketio.exceptions import ProtocolError
 from socketio.protocol.engine import Packet
+from socketio.protocol.websocket import encode_frame
 from socketio.runtimes.asyncio_runtime import AsyncioRuntime
 
+from .aiohttp_parsing import DirectWebSocketResponse, direct_parsing_works
 from .environ import address, build_environ
-from .websocket_frame import packet_frame
 
 if TYPE_CHECKING:
     from socketio.engine.asynchronous.engine import AsyncEngine
@@ -135,72 +135,6 @@ class AiohttpRequest(Request):
         return b"".join(chunks)
 
 
-class _DirectQueue(WebSocketDataQueue):
-    """Hands messages over as they are parsed.
-
-    aiohttp's own queue wakes the handler's task for each message, which costs as much as
-    everything else that aiohttp does for it.
-    """
-
-    receiver: Receiver | None = None
-
-    def feed_data(self, data: Any, size: int) -> None:
-        receiver = self.receiver
-        if receiver is not None and (data.type is _TEXT or data.type is _BINARY):
-            receiver.receive(data.data)
-        else:
-            super().feed_data(data, size)
-
-
-class _CorkingParser:
-    """Parses what one read has brought, then lets the answers out in one write.
-
-    A client that sends several messages at once would else cost a system call for each answer.
-    """
-
-    __slots__ = ("parser", "websocket")
-
-    def __init__(self, parser: WebSocketReader) -> None:
-        self.parser = parser
-        self.websocket: AiohttpWebSocket | None = None
-
-    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Parse what was read; aiohttp's protocol calls this."""
-        websocket = self.websocket
-        if websocket is None:
-            return self.parser.feed_data(data)
-        websocket.cork()
-        try:
-            return self.parser.feed_data(data)
-        finally:
-            websocket.uncork()
-
-    def feed_eof(self) -> None:
-        """Note that the client sends nothing more; aiohttp's protocol calls this."""
-        self.parser.feed_eof()
-
-
-class _DirectWebSocketResponse(web.WebSocketResponse):
-    """A websocket that may hand over its messages as they are parsed."""
-
-    queue: _DirectQueue
-    corking: _CorkingParser
-
-    def _post_start(self, request: Any, protocol: str | None, writer: Any) -> None:
-        # What the client has sent already is for the new parser, in case it sent half a frame.
-        connection = request.protocol
-        early, connection._message_tail = connection._message_tail, b""
-        super()._post_start(request, protocol, writer)
-        loop = asyncio.get_running_loop()
-        self.queue = self._reader = _DirectQueue(connection, 2**16, loop=loop)
-        self._parser = WebSocketReader(
-            self.queue, self._max_msg_size, compress=bool(self._compress), decode_text=True
-        )
-        self.corking = connection._payload_parser = _CorkingParser(self._parser)
-        if early:
-            self._parser.feed_data(early)
-
-
 class AiohttpWebSocket(WebSocket):
     """A websocket of an aiohttp server."""
 
@@ -216,7 +150,7 @@ class AiohttpWebSocket(WebSocket):
     )
 
     def __init__(
-        self, engine: AsyncEngine, request: web.Request, websocket: _DirectWebSocketResponse
+        self, engine: AsyncEngine, request: web.Request, websocket: web.WebSocketResponse
     ) -> None:
         self._engine = engine
         self._request = request
@@ -258,7 +192,9 @@ class AiohttpWebSocket(WebSocket):
         # frame anew. Its own frames (pongs, the close) go through the same transport.
         if transport.is_closing():
             raise ConnectionResetError("the connection is closed")
-        frame = packet.wire or packet_frame(packet)
+        frame: bytes | None = packet.wire
+        if frame is None:
+            frame = packet.wire = encode_frame(packet.websocket)
         if self._corked is None:
             transport.write(frame)
         else:
@@ -299,11 +235,10 @@ class AiohttpWebSocket(WebSocket):
     async def serve(self, transport: Receiver) -> None:
         """Hand every message to the transport; see `WebSocket.serve`."""
         receive = self._websocket.receive
+        direct = self._websocket if isinstance(self._websocket, DirectWebSocketResponse) else None
         while not self._closed:
-            if not self._websocket.queue._buffer:
-                # From here on `receive` returns only what ends the websocket.
-                self._websocket.queue.receiver = transport
-                self._websocket.corking.websocket = self
+            if direct is not None and direct.hand_over(transport, self):
+                direct = None  # from here on `receive` returns only what ends the websocket
             message = await receive()
             kind = message.type
             if kind is _TEXT or kind is _BINARY:
@@ -354,6 +289,9 @@ class AiohttpMode(AsyncMode):
 
     def __init__(self) -> None:
         self._watch = PollWatch()
+        self._websocket_response: type[web.WebSocketResponse] = (
+            DirectWebSocketResponse if direct_parsing_works() else web.WebSocketResponse
+        )
 
     def create_runtime(self) -> AsyncioRuntime:
         """Return the asyncio runtime."""
@@ -378,7 +316,7 @@ class AiohttpMode(AsyncMode):
             except ConnectionResetError as error:
                 engine.logger.debug("no answer: %s", error)
                 return web.Response(status=400)
-        websocket = _DirectWebSocketResponse(
+        websocket = self._websocket_response(
             timeout=engine.config.close_timeout,
             compress=self.websocket_compression,
             # The limit itself is allowed, and aiohttp refuses messages that reach its limit.
