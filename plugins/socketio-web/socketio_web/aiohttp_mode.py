@@ -328,6 +328,8 @@ class AiohttpMode(AsyncMode):
             await engine.handle_websocket(translated, AiohttpWebSocket(engine, request, websocket))
         except Refused as refused:
             return _response(refused.response)
+        if not websocket.prepared:  # the client went before it was accepted
+            return web.Response(status=400)
         return websocket
 
 
