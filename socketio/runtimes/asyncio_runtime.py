@@ -11,10 +11,9 @@ import contextlib
 import contextvars
 import inspect
 import sys
-import types
 from asyncio import tasks
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ..abc.runtime import Runtime, Timer, Waiter
@@ -30,72 +29,64 @@ if sys.version_info < (3, 12):
 _NO_LOCK = contextlib.nullcontext()
 
 
-class _Carrier:
-    """A task that is ready to take over a coroutine whose first step has suspended.
+class _Carrier(Coroutine[Any, Any, Any]):
+    """The coroutine of a task that is ready to take over one whose first step has suspended.
 
     The first step already runs with this task as the current one, so whatever the coroutine
     remembers of its task (timeouts, task groups, cancel scopes) stays true afterwards.
     """
 
-    __slots__ = ("gate", "task", "work")
+    __slots__ = ("_context", "_coroutine", "_gate", "_yielded", "task")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.gate: asyncio.Future[None] = loop.create_future()
-        self.work: tuple[Coroutine[Any, Any, Any], contextvars.Context, Any] | None = None
-        self.task = loop.create_task(_carry(self), name="socketio-handler")
+        self._gate: asyncio.Future[None] = loop.create_future()
+        self._coroutine: Coroutine[Any, Any, Any] | None = None
+        self._context: contextvars.Context | None = None
+        self._yielded: tuple[Any] | None = None
+        self.task: asyncio.Task[Any] = loop.create_task(self, name="socketio-handler")
 
     @property
     def unused(self) -> bool:
         """Whether it can take over another coroutine: nobody has cancelled its task."""
-        return not self.gate.done() and not self.task.done()
+        return not self._gate.done() and not self.task.done()
 
     def take_over(
         self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context, yielded: Any
     ) -> None:
         """Go on with a coroutine that waits for what it has yielded."""
-        self.work = (coroutine, context, yielded)
-        if not self.gate.done():  # the first step may have cancelled its own task
-            self.gate.set_result(None)
+        self._coroutine, self._context, self._yielded = coroutine, context, (yielded,)
+        if not self._gate.done():  # the first step may have cancelled its own task
+            self._gate.set_result(None)
 
+    def send(self, value: Any) -> Any:
+        """Do the task's next step."""
+        if self._coroutine is None or self._context is None:
+            # What `await` does: the task wakes up when the gate is done.
+            self._gate._asyncio_future_blocking = True
+            return self._gate
+        if self._yielded is not None:
+            (yielded,), self._yielded = self._yielded, None
+            return yielded
+        return self._context.run(self._coroutine.send, value)
 
-async def _carry(carrier: _Carrier) -> Any:
-    cancelled: BaseException | None = None
-    try:
-        await carrier.gate
-    except asyncio.CancelledError as error:
-        cancelled = error
-    if carrier.work is None:
-        return None  # the loop is closing, and nothing was ever carried
-    coroutine, context, yielded = carrier.work
-    if cancelled is not None and yielded is not None:
-        # Cancelled between the first step and now: the coroutine never waits for this.
-        yielded._asyncio_future_blocking = False
-    return await _go_on(coroutine, context, yielded, cancelled)
+    def throw(self, error: Any, value: Any = None, traceback: Any = None) -> Any:
+        """Do the task's next step with an error, such as being cancelled."""
+        if self._coroutine is None or self._context is None:
+            raise error  # the loop is closing, and nothing was ever carried
+        if self._yielded is not None:
+            # Cancelled before it went on: the coroutine never waits for what it has yielded.
+            (yielded,), self._yielded = self._yielded, None
+            if yielded is not None:
+                yielded._asyncio_future_blocking = False
+        return self._context.run(self._coroutine.throw, error)
 
+    def close(self) -> None:
+        """Give the coroutine up."""
+        if self._coroutine is not None:
+            self._coroutine.close()
 
-@types.coroutine
-def _go_on(
-    coroutine: Coroutine[Any, Any, Any],
-    context: contextvars.Context,
-    yielded: Any,
-    error: BaseException | None,
-) -> Generator[Any, Any, Any]:
-    """Drive a coroutine to its end, every step in its own context."""
-    value: Any = None
-    while True:
-        if error is None:
-            try:
-                value = yield yielded
-            except BaseException as thrown:  # delivered to the coroutine, whatever it is
-                error = thrown
-        try:
-            if error is None:
-                yielded = context.run(coroutine.send, value)
-            else:
-                yielded = context.run(coroutine.throw, error)
-        except StopIteration as stop:
-            return stop.value
-        error = None
+    def __await__(self) -> Any:
+        raise RuntimeError("a carrier is only for its own task")
 
 
 class AsyncioWaiter(Waiter):
