@@ -103,12 +103,12 @@ function mainBehaviours(io, server, socket) {
       });
     },
     "ask silence": (answer) =>
-      socket.timeout(200).emit("never answered", (error) => answer(error ? "timeout" : "answered")),
+      socket.timeout(100).emit("never answered", (error) => answer(error ? "timeout" : "answered")),
     "ask callback": async (event, ...args) => {
       const answers = [];
       socket.emit(event, ...args, (...values) => answers.push(values));
       for (let turn = 0; turn < 500 && answers.length === 0; turn += 1) await sleep(0.01);
-      await sleep(0.1);
+      await sleep(0.05);
       socket.emit("answers", answers);
     },
     join: (room, answer) => {

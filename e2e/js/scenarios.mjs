@@ -138,7 +138,7 @@ export const scenarios = {
     facts.callback = (await callback)[0];
     facts.questions = questions;
     facts.unhandled = await socket
-      .timeout(150)
+      .timeout(80)
       .emitWithAck("nobody handles this")
       .then(
         () => "answered",
@@ -310,7 +310,7 @@ export const scenarios = {
     await settled(run, socket);
     let pings = 0;
     socket.io.engine.on("ping", () => (pings += 1));
-    const lost = seen(socket, "disconnect", 1_800).then(
+    const lost = seen(socket, "disconnect", 1_300).then(
       ([reason]) => reason,
       () => null,
     );

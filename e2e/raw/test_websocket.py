@@ -243,3 +243,22 @@ async def test_a_client_that_never_reads_harms_nobody(peer: Any, server: Program
     other: Peer = await peer()
     assert await other.ask("ack plain", "quick", deadline=2) == ["quick"]
     await deaf.connection.close()
+
+
+@pytest.mark.parametrize("session", ["new", "upgrade"])
+async def test_clients_that_go_during_the_opening_handshake(
+    peer: Any, server: Program, session: str
+) -> None:
+    """Trap 26: nothing is logged as a crash, nobody else notices."""
+    client: Peer = await peer("polling")
+    query = f"&sid={client.engine.sid}" if session == "upgrade" else ""
+    key = base64.b64encode(os.urandom(16)).decode()
+    for _ in range(20):
+        connection = await RawConnection.open(server.url)
+        await connection.send(
+            f"GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        connection.writer.transport.abort()
+    assert await client.ask("ack plain", 1) == [1]

@@ -198,7 +198,9 @@ class Program:
     def crashes(self, start: int = 0) -> str:
         """Return the standard error from line ``start`` on if it shows a crash, else ''."""
         text = "".join(self.errors[start:])
-        return text if any(sign in text for sign in CRASH_SIGNS) else ""
+        if not any(sign in text for sign in CRASH_SIGNS):
+            return ""
+        return text if len(text) < 4000 else f"{text[:2000]}\n[…]\n{text[-2000:]}"
 
     def close(self) -> None:
         """End the program if it still runs."""

@@ -263,7 +263,7 @@ def _calls(sio: Any) -> dict[str, Handler]:
 
     async def ask_silence(sid: str) -> str:
         try:
-            await sio.call("never answered", to=sid, timeout=0.2)
+            await sio.call("never answered", to=sid, timeout=0.1)
         except socketio.exceptions.TimeoutError:
             return "timeout"
         return "answered"
@@ -281,7 +281,7 @@ def _calls(sio: Any) -> dict[str, Handler]:
                 break
             await sio.sleep(0.01)
         # A second answer for the same id, were it taken, would show up here.
-        await sio.sleep(0.1)
+        await sio.sleep(0.05)
         await sio.emit("answers", (answers,), to=sid)
 
     return {"ask": ask, "ask silence": ask_silence, "ask callback": ask_callback}
