@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio  # async: only
 import logging
 import random
+import socket
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -50,7 +51,10 @@ class BusConnection:
         deliver: Called with each message of another process.
         outbox: What waits to be published.
         own_prefix: How the messages begin that are our own and only show that the way is open.
-        probe: Returns a message of that kind.
+        presence: Returns such a message: `greeting` after connecting, `sign` from time to time,
+            `farewell` before leaving.
+        awaits_others: Told when connected, and when the connection before was lost (or None);
+            returns whether to wait for other processes.
         receive: False for a manager that only writes.
         runtime: What runs tasks and timers.
         settings: Timeouts and bounds.
@@ -66,7 +70,8 @@ class BusConnection:
         deliver: Callable[[Any], Awaitable[None]],
         outbox: Outbox,
         own_prefix: bytes,
-        probe: Callable[[], bytes],
+        presence: Callable[[str], bytes],
+        awaits_others: Callable[[float | None], bool],
         receive: bool,
         runtime: Runtime,
         settings: BusSettings,
@@ -77,7 +82,8 @@ class BusConnection:
         self._create_driver = create_driver
         self._deliver = deliver
         self._own_prefix = own_prefix
-        self._probe = probe
+        self._presence = presence
+        self._awaits_others = awaits_others
         self._receive = receive
         self._runtime = runtime
         self._settings = settings
@@ -85,8 +91,12 @@ class BusConnection:
         self._url = url
         self._logger = logger
         self.outbox = outbox
+        self._urgent: list[bytes] = []
+        self._held_until = 0.0
+        self._lost_at = 0.0
         self._driver: BusDriver | None = None
         self._closing = False
+        self._leaving = False
         self._state: HealthState = "idle"
         self._since = time.time()
         self._last_error: str | None = None
@@ -177,6 +187,18 @@ class BusConnection:
         self._wake_publisher()
         return True
 
+    def add_urgent(self, message: bytes) -> None:
+        """Publish a message before all others, on this connection or not at all."""
+        if self._state == "connected":
+            self._urgent.append(message)
+            self._wake_publisher()
+
+    def release(self) -> None:
+        """Publish what is held back: all who should get it are there."""
+        if self._held_until:
+            self._held_until = 0.0
+            self._wake_publisher()
+
     async def flush(self) -> bool:
         """Wait until what is in the outbox now has been published.
 
@@ -200,10 +222,14 @@ class BusConnection:
         if self._task is None or self._closing:
             self._closing = True
             return
+        self._leaving = True
+        if self._state == "connected":
+            self.outbox.add(self._presence("farewell"))  # it comes back, and wakes the receiver
+        self._held_until = 0.0
+        self._wake_publisher()
         await self.flush()
         self._closing = True
         self._wake_publisher()
-        # sync: driver = self._driver
         pausing = self._pausing
         if pausing is not None:
             pausing.set(None)
@@ -212,9 +238,7 @@ class BusConnection:
             self._task.cancel()
             await asyncio.wait([self._task])
         # async: end
-        # sync: if driver is not None:
-        # sync:     self._close_driver(driver)
-        # sync: self._task.join(TICK + self._settings.timeout)
+        # sync: self._task.join(TICK if self._state == "connected" else TICK / 2)
 
     # -- the supervisor -------------------------------------------------------------------
 
@@ -228,7 +252,7 @@ class BusConnection:
                 error = await self._use(driver)
                 if error is None:
                     return
-                if self._connections == 0 and driver.is_permanent(error):
+                if self._connections == 0 and (driver.is_permanent(error) or names_no_host(error)):
                     self._refuse(error)
                     return
                 # A connection that lasted counts as a new beginning, one that flaps does not.
@@ -250,6 +274,8 @@ class BusConnection:
         try:
             await self._limited(driver.connect(self._receive), "connecting")
             self._publish_error = None
+            self._urgent = []
+            self._held_until = self._hold(driver)
             self._driver = driver
             self._connections += 1
             self._set_state("connected")
@@ -261,8 +287,22 @@ class BusConnection:
         except Exception as error:  # whatever the client library raises
             return None if self._closing else error
         finally:
-            self._driver = None
+            if self._driver is not None:
+                self._driver = None
+                self._lost_at = time.monotonic()
             await self._close_driver(driver)
+
+    def _hold(self, driver: BusDriver) -> float:
+        """Return until when to hold back what was kept, so that others are there to get it."""
+        settings = self._settings
+        again = self._connections > 0 and not driver.keeps_messages
+        if not self._receive:
+            # Who only writes does not hear whether the others are back.
+            hold = settings.reconnect_delay_max if again else 0.0
+        else:
+            awaited = self._awaits_others(self._lost_at if again else None)
+            hold = settings.reconnect_delay_max + settings.timeout if awaited else 0.0
+        return self._runtime.now() + hold if hold else 0.0
 
     async def _exchange(self, driver: BusDriver) -> None:
         publisher = self._runtime.start_background_task(self._publish_beside, driver)
@@ -270,6 +310,7 @@ class BusConnection:
             await self._receive_until_lost(driver)
         finally:
             self._driver = None
+            self._lost_at = time.monotonic()
             self._wake_publisher()
             publisher.cancel()  # async: only
 
@@ -277,10 +318,11 @@ class BusConnection:
         settings = self._settings
         now = self._runtime.now
         heard = asked = now()
-        probing = True  # the first probe shows that the subscription works
-        self._send_probe()
+        probing = True  # our own hello comes back if the subscription works
+        self.add_urgent(self._presence("greeting"))
         while not self._closing:
-            messages = await self._limited(driver.receive(TICK), "receiving", TICK)
+            tick = TICK / 20 if self._leaving else TICK
+            messages = await self._limited(driver.receive(tick), "receiving", tick)
             for message in messages:
                 if isinstance(message, bytes) and message.startswith(self._own_prefix):
                     probing = False
@@ -293,16 +335,12 @@ class BusConnection:
                 raise self._publish_error
             if not probing and moment - asked > settings.probe_interval:
                 asked, probing = moment, True
-                self._send_probe()
+                self.add_urgent(self._presence("sign"))
             elif probing and moment - max(asked, heard) > settings.probe_timeout:
                 raise ConnectionLost(
                     f"silent: nothing was received for {moment - max(asked, heard):.1f} s, "
                     "not even our own messages"
                 )
-
-    def _send_probe(self) -> None:
-        self.outbox.add(self._probe(), always=True)
-        self._wake_publisher()
 
     async def _publish_beside(self, driver: BusDriver) -> None:
         try:
@@ -314,9 +352,14 @@ class BusConnection:
     async def _publish_until_lost(self, driver: BusDriver) -> None:
         outbox = self.outbox
         while driver is self._driver and not self._closing:
-            batch = outbox.batch()
+            if self._urgent:
+                urgent, self._urgent = self._urgent, []
+                await self._limited(driver.publish(urgent), "publishing")
+                continue
+            held = self._held_until - self._runtime.now() if self._held_until else 0.0
+            batch = outbox.batch() if held <= 0 else []
             if not batch:
-                await self._wait_for_messages()
+                await self._wait_for_messages(held)
                 continue
             sent = len(batch)
             try:
@@ -336,12 +379,16 @@ class BusConnection:
             while self._flushing and self._flushing[0][0] <= outbox.sent:
                 self._flushing.popleft()[1].set(None)
 
-    async def _wait_for_messages(self) -> None:
+    async def _wait_for_messages(self, held: float) -> None:
         waiter = self._runtime.create_waiter()
         self._publisher_idle = waiter
         # What came between the look into the outbox and this line has woken nobody.
-        if not len(self.outbox) and not self._closing:
-            await waiter.wait()
+        if self._urgent or self._closing or (len(self.outbox) and held <= 0):
+            return
+        try:
+            await waiter.wait(held if held > 0 else None)
+        except TimeoutError:
+            pass  # held back for long enough
 
     def _wake_publisher(self) -> None:
         waiter = self._publisher_idle
@@ -417,10 +464,20 @@ class BusConnection:
         # sync: return operation
 
     async def _close_driver(self, driver: BusDriver) -> None:
+        driver.leaving = self._closing
         try:
             await self._limited(driver.close(), "closing")
         except Exception as error:  # whatever the client library raises; the driver is dropped
             self._logger.debug("%s: closing the connection failed: %s", self._name, error)
+
+
+def names_no_host(error: BaseException | None) -> bool:
+    """Tell whether an error comes from a host name that does not exist."""
+    while error is not None:
+        if isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def describe(error: BaseException) -> str:

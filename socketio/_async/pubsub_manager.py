@@ -15,7 +15,7 @@ import random
 import time
 import uuid
 from collections.abc import AsyncIterator
-from typing import Any, ClassVar
+from typing import Any
 
 from .._core import bus
 from .._core.broker_url import without_password
@@ -33,6 +33,10 @@ from .manager import AsyncManager
 
 # sync: from .._core.monkey_patching import require_monkey_patching
 # sync: from ..runtimes.threading_runtime import ThreadingRuntime
+
+
+_MAX_OTHERS = 10_000
+"""How many other processes are remembered."""
 
 
 class AsyncPubSubManager(AsyncManager):
@@ -58,25 +62,25 @@ class AsyncPubSubManager(AsyncManager):
     # sync: name: str = "pubsub"
     """What the manager is called in the log."""
 
-    timeout: ClassVar[float] = 5.0
+    timeout: float = 5.0
     """Seconds that connecting and publishing may take, after which the connection is given up."""
 
-    probe_interval: ClassVar[float] = 10.0
+    probe_interval: float = 10.0
     """Seconds between two messages that show whether the way through the broker is open."""
 
-    probe_timeout: ClassVar[float] = 5.0
+    probe_timeout: float = 5.0
     """Seconds without any message after such a one until the connection counts as dead."""
 
-    reconnect_delay: ClassVar[float] = 0.2
+    reconnect_delay: float = 0.2
     """Seconds before the second attempt to connect; they double with each further one."""
 
-    reconnect_delay_max: ClassVar[float] = 5.0
+    reconnect_delay_max: float = 5.0
     """Seconds between two attempts to connect, at most."""
 
-    outbox_messages: ClassVar[int] = 10_000
+    outbox_messages: int = 10_000
     """How many messages are kept while the broker is away."""
 
-    outbox_bytes: ClassVar[int] = 64 << 20
+    outbox_bytes: int = 64 << 20
     """How many bytes are kept while the broker is away."""
 
     def __init__(
@@ -99,7 +103,7 @@ class AsyncPubSubManager(AsyncManager):
         self.remote_acks = RemoteAcks()
         self._numbers = itertools.count()
         self._duplicate_filter = DuplicateFilter()
-        self._outbox = Outbox(self.outbox_messages, self.outbox_bytes)
+        self._outbox: Outbox | None = None
         self._own_runtime: Runtime | None = None
         self._connection: BusConnection | None = None
         self._home: Any = None
@@ -108,6 +112,10 @@ class AsyncPubSubManager(AsyncManager):
         self._listener_since = time.time()
         self._listener_error: str | None = None
         self._closed = False
+        self._others: dict[str, float] = {}
+        self._awaited: set[str] = set()
+        self._word = ""
+        self._heard: dict[str, str | None] = {}
         self._received = 0
         self._malformed = 0
         self._duplicates = 0
@@ -338,8 +346,11 @@ class AsyncPubSubManager(AsyncManager):
         except Exception:  # a third party's _publish raises what it likes
             self.get_logger().exception("cannot publish a %s message", message["method"])
 
-    def _probe(self) -> bytes:
-        return bus.to_bytes(bus.probe_message(self.host_id), self.codec)
+    def _presence(self, kind: str) -> bytes:
+        """Return a message that tells that we are there; see `BusConnection`."""
+        asks = self._word if kind == "greeting" else None
+        message = bus.presence_message(self.host_id, asks, leaving=kind == "farewell")
+        return bus.to_bytes(message, self.codec)
 
     # -- receiving ------------------------------------------------------------------------
 
@@ -366,7 +377,8 @@ class AsyncPubSubManager(AsyncManager):
             self.get_logger().exception("error while acting on a message of another process")
 
     async def _act(self, message: bus.AnyMessage) -> None:
-        if isinstance(message, bus.ProbeMessage):
+        if isinstance(message, bus.PresenceMessage):
+            self._note_presence(message)
             return
         self._received += 1
         if isinstance(message, bus.EmitMessage):
@@ -421,6 +433,53 @@ class AsyncPubSubManager(AsyncManager):
         except Exception:  # the application's disconnect handler
             self.get_logger().exception("error while disconnecting %s", sid)
 
+    # -- other processes ------------------------------------------------------------------
+
+    def _awaits_others(self, lost_at: float | None) -> bool:
+        """Begin to wait for the processes that were there when the connection was lost."""
+        self._word = uuid.uuid4().hex[:16]
+        self._heard.clear()
+        self._awaited.clear()
+        if lost_at is not None:
+            # Nobody was heard for as long as it took to notice the loss.
+            recent = lost_at - 3 * self.probe_interval - self.probe_timeout - self.timeout
+            self._awaited.update(node for node, when in self._others.items() if when > recent)
+            # If this connection is lost at once, they are still the ones to wait for.
+            self._others.update(dict.fromkeys(self._awaited, time.monotonic()))
+        return bool(self._awaited)
+
+    def _note_presence(self, message: bus.PresenceMessage) -> None:
+        node, connection = message.node, self._connection
+        if node is None or connection is None:
+            return
+        if message.leaving:
+            self._others.pop(node, None)
+            self._awaited.discard(node)
+        elif len(self._others) < _MAX_OTHERS or node in self._others:
+            self._others[node] = time.monotonic()
+        asks = None
+        if self._word in message.answers:
+            self._awaited.discard(node)
+        elif node in self._awaited:
+            asks = self._word  # it may be back now, or this is an old message
+        if not self._awaited:
+            connection.release()
+        if message.asks is not None or asks is not None:
+            if not self._heard:
+                # A little later, so that many who come at once get one answer.
+                delay = random.uniform(0.01, 0.05)
+                self._runtime().call_later(delay, self._reply, connection)
+            self._heard[message.asks or ""] = asks
+            if len(self._heard) > _MAX_OTHERS:
+                self._heard.clear()
+
+    def _reply(self, connection: BusConnection) -> None:
+        heard, self._heard = self._heard, {}
+        asks = self._word if any(heard.values()) else None
+        answers = [word for word in heard if word]
+        message = bus.presence_message(self.host_id, asks, answers)
+        connection.add_urgent(bus.to_bytes(message, self.codec))
+
     def _note_malformed(self, kind: str, detail: str) -> None:
         self._malformed += 1
         if kind not in self._kinds_logged and len(self._kinds_logged) < 100:
@@ -460,6 +519,8 @@ class AsyncPubSubManager(AsyncManager):
         if self._home is not None and _process(home) != _process(self._home):
             # A fork: the parent goes on with what was waiting, and under its own name.
             self.host_id = uuid.uuid4().hex
+            self._outbox = None
+        if self._outbox is None:
             self._outbox = Outbox(self.outbox_messages, self.outbox_bytes)
         self._home = home
         self._connection = connection = BusConnection(
@@ -467,7 +528,8 @@ class AsyncPubSubManager(AsyncManager):
             deliver=self._deliver,
             outbox=self._outbox,
             own_prefix=bus.own_prefix(self.host_id),
-            probe=self._probe,
+            presence=self._presence,
+            awaits_others=self._awaits_others,
             receive=not self.write_only,
             runtime=self._runtime(),
             settings=BusSettings(

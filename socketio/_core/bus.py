@@ -14,8 +14,8 @@ JSON objects that python-socketio 5.14 and later publish, so that both may share
 Ours carry a few members more, which python-socketio does not look at: ``seq``, the running number
 of the publishing process, by which a second delivery is recognised; ``node``, that process, in a
 callback; ``client``, who answered, in a callback; and the methods ``unanswered``, by which a
-process learns that a client went away without its answer, and ``probe``, which is only meant to
-come back to its sender.
+process learns that a client went away without its answer, and ``presence``, by which processes
+see each other and that their own way through the broker is open.
 
 What is received is believed only as far as its form goes: nothing of it is executed or unpickled,
 and what is not of the expected form raises `BusMessageError`.
@@ -108,12 +108,23 @@ class CloseRoomMessage(BusMessage):
 
 
 @dataclass(slots=True, kw_only=True)
-class ProbeMessage(BusMessage):
-    """Shows its sender that the way through the broker is open."""
+class PresenceMessage(BusMessage):
+    """Tells that a process is subscribed, or that it goes."""
+
+    leaving: bool
+    """Whether the process goes, in the clean way."""
+
+    asks: str | None
+    """A word for this very connection of the process; the others answer with it."""
+
+    answers: list[str]
+    """The words of others that it has heard: it was subscribed when they were said.
+
+    A broker that was frozen may bring old messages; only an answer is certain to be new."""
 
 
 AnyMessage: TypeAlias = (
-    EmitMessage | CallbackMessage | ClientMessage | CloseRoomMessage | ProbeMessage
+    EmitMessage | CallbackMessage | ClientMessage | CloseRoomMessage | PresenceMessage
 )
 
 
@@ -214,9 +225,17 @@ def close_room_message(host_id: str, room: str | int, namespace: str) -> dict[st
     return {"host_id": host_id, "method": "close_room", "room": room, "namespace": namespace}
 
 
-def probe_message(host_id: str) -> dict[str, Any]:
-    """Return a message that only its sender looks at."""
-    return {"host_id": host_id, "method": "probe"}
+def presence_message(
+    host_id: str, asks: str | None = None, answers: list[str] | None = None, leaving: bool = False
+) -> dict[str, Any]:
+    """Return the message that tells others, and us, that we are there; see `PresenceMessage`."""
+    return {
+        "host_id": host_id,
+        "method": "presence",
+        "leaving": leaving,
+        "asks": asks,
+        "answers": answers or [],
+    }
 
 
 def own_prefix(host_id: str) -> bytes:
@@ -317,8 +336,16 @@ def _read_close_room(message: dict[str, Any]) -> CloseRoomMessage:
     return CloseRoomMessage(**_head(message, "host_id"), room=_room(message, "room"))
 
 
-def _read_probe(message: dict[str, Any]) -> ProbeMessage:
-    return ProbeMessage(**_head(message, "host_id"))
+def _read_presence(message: dict[str, Any]) -> PresenceMessage:
+    answers = message.get("answers", [])
+    if not isinstance(answers, list) or not all(isinstance(each, str) for each in answers):
+        raise _wrong(message, "answers")
+    return PresenceMessage(
+        **_head(message, "host_id"),
+        leaving=message.get("leaving") is True,
+        asks=_text(message, "asks") if message.get("asks") is not None else None,
+        answers=answers,
+    )
 
 
 _READERS: dict[str, Callable[[dict[str, Any]], AnyMessage]] = {
@@ -329,7 +356,7 @@ _READERS: dict[str, Callable[[dict[str, Any]], AnyMessage]] = {
     "enter_room": _read_client,
     "leave_room": _read_client,
     "close_room": _read_close_room,
-    "probe": _read_probe,
+    "presence": _read_presence,
 }
 
 

@@ -42,20 +42,15 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._messages)
 
-    def add(self, message: bytes, *, always: bool = False) -> bool:
+    def add(self, message: bytes) -> bool:
         """Append a message, unless it does not fit.
-
-        Args:
-            message: The message.
-            always: Append it in any case.
 
         Returns:
             False when it was dropped.
         """
         size = len(message)
         with self._lock:
-            full = len(self._messages) >= self.max_messages or self.bytes + size > self.max_bytes
-            if full and not always:
+            if len(self._messages) >= self.max_messages or self.bytes + size > self.max_bytes:
                 self.dropped += 1
                 return False
             self._messages.append(message)

@@ -41,6 +41,16 @@ class BusDriver(ABC):
     The asyncio flavour interrupts them after that; a synchronous driver gives it to its library.
     """
 
+    keeps_messages: bool = False
+    """Whether a driver that comes after this one receives what was published meanwhile.
+
+    After an outage, the others wait for a subscriber to come back before they publish what they
+    have kept; this makes that needless.
+    """
+
+    leaving: bool = False
+    """Set before `close` when no driver comes after this one: what the broker keeps may go."""
+
     @abstractmethod
     def connect(self, receive: bool) -> Any:
         """Connect and subscribe; messages published from here on must reach `receive`.

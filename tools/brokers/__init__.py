@@ -13,6 +13,7 @@ Kafka from Maven Central's artifacts.
 from __future__ import annotations
 
 from .base import Broker, BrokerError
+from .faulty import FaultyBroker, faulty
 from .kafka_broker import KafkaBroker
 from .link import Link
 from .nats_broker import NatsBroker
@@ -23,6 +24,7 @@ from .shared import private, shared_brokers, test_url
 __all__ = [
     "Broker",
     "BrokerError",
+    "FaultyBroker",
     "KafkaBroker",
     "Link",
     "NatsBroker",
@@ -30,6 +32,7 @@ __all__ = [
     "RedisCluster",
     "RedisSentinel",
     "RedisServer",
+    "faulty",
     "private",
     "shared_brokers",
     "test_url",

@@ -11,6 +11,7 @@ from aio_pika.abc import (
     AbstractChannel,
     AbstractConnection,
     AbstractIncomingMessage,
+    AbstractQueue,
 )
 from aiormq.exceptions import (
     AuthenticationError,
@@ -28,6 +29,9 @@ from socketio.async_pubsub_manager import AsyncPubSubManager
 
 _QUEUE_MILLISECONDS = 300_000
 """How long the broker keeps a queue that nobody reads."""
+
+_PREFETCH = 1000
+"""How many messages the broker sends ahead of those that have been dealt with."""
 
 
 class AsyncAioPikaManager(AsyncPubSubManager):
@@ -60,7 +64,7 @@ class AsyncAioPikaManager(AsyncPubSubManager):
 
     def create_driver(self) -> BusDriver:
         """Return a new driver, not connected yet."""
-        return AioPikaDriver(self.url, self.channel)
+        return AioPikaDriver(self.url, self.channel, f"socketio.{self.host_id}")
 
 
 class VirtualHostRefused(ConnectionError):
@@ -73,11 +77,16 @@ class AioPikaDriver(BusDriver):
     Args:
         url: Where RabbitMQ is.
         channel: The fanout exchange.
+        queue: The name of the queue; the driver before this one had the same, and what came
+            meanwhile lies in it.
     """
 
-    def __init__(self, url: str, channel: str) -> None:
+    def __init__(self, url: str, channel: str, queue: str) -> None:
         self._url = url
         self._channel = channel
+        self._queue_name = queue
+        self._queue: AbstractQueue | None = None
+        self._last: AbstractIncomingMessage | None = None
         self._inbox = AsyncInbox()
         self._connection: AbstractConnection | None = None
         self._writer: AbstractChannel | None = None
@@ -98,14 +107,15 @@ class AioPikaDriver(BusDriver):
             return
         reader = await connection.channel(publisher_confirms=False)
         reader.close_callbacks.add(self._lost)
-        queue = await reader.declare_queue(
-            exclusive=True, arguments={"x-expires": _QUEUE_MILLISECONDS}
+        await reader.set_qos(prefetch_count=_PREFETCH)
+        self._queue = queue = await reader.declare_queue(
+            self._queue_name, durable=False, arguments={"x-expires": _QUEUE_MILLISECONDS}
         )
         await queue.bind(self._channel)
-        await queue.consume(self._take, no_ack=True)
+        await queue.consume(self._take)
 
     async def _take(self, message: AbstractIncomingMessage) -> None:
-        self._inbox.put(message.body)
+        self._inbox.put(message)
 
     def _lost(self, sender: object, error: BaseException | None) -> None:
         self._inbox.fail(error or ConnectionError("RabbitMQ closed the connection"))
@@ -122,11 +132,20 @@ class AioPikaDriver(BusDriver):
         await writer.get_exchange(self._channel, ensure=True)
 
     async def receive(self, timeout: float) -> list[bytes]:
-        """Return the next messages."""
-        return await self._inbox.receive(timeout)
+        """Return the next messages; those before them have been dealt with."""
+        if self._last is not None:
+            last, self._last = self._last, None
+            await last.ack(multiple=True)
+        messages: list[AbstractIncomingMessage] = await self._inbox.receive(timeout)
+        if messages:
+            self._last = messages[-1]
+        return [message.body for message in messages]
 
     async def close(self) -> None:
         """Close the connection."""
+        if self.leaving and self._queue is not None:
+            queue, self._queue = self._queue, None
+            await queue.delete(if_unused=False, if_empty=False)
         if self._connection is not None:
             await self._connection.close()
 

@@ -81,6 +81,8 @@ class KafkaDriver(BusDriver):
         positions: Where the driver before this one had read to.
     """
 
+    keeps_messages = True
+
     def __init__(
         self, servers: list[str], login: dict[str, Any], topic: str, positions: Positions
     ) -> None:
@@ -174,4 +176,5 @@ class KafkaDriver(BusDriver):
 
     def is_permanent(self, error: BaseException) -> bool:
         """Tell a refusal from a broker that is away."""
-        return isinstance(error, REFUSALS)
+        # ValueError and TypeError: the library refuses the topic's name by itself.
+        return isinstance(error, (*REFUSALS, ValueError, TypeError))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from typing import Any
 
 import kombu
@@ -20,6 +19,9 @@ an exchange that was declared in another way."""
 
 _QUEUE_MILLISECONDS = 300_000
 """How long the broker keeps a queue that nobody reads."""
+
+_PREFETCH = 1000
+"""How many messages the broker sends ahead of those that have been dealt with."""
 
 
 class KombuManager(PubSubManager):
@@ -79,7 +81,8 @@ class KombuDriver(BusDriver):
         self._writer: Any = None
         self._reader: Any = None
         self._producer: Any = None
-        self._received: list[bytes] = []
+        self._received: list[Any] = []
+        self._queue: Any = None
         self._confirmed: _Confirmations | None = None
 
     def connect(self, receive: bool) -> None:
@@ -99,14 +102,19 @@ class KombuDriver(BusDriver):
         self._reader = self._connection()
         options = {
             "durable": False,
-            "exclusive": True,  # gone together with this connection
             "queue_arguments": {"x-expires": _QUEUE_MILLISECONDS},
             **manager.queue_options,
         }
-        queue = kombu.Queue(f"socketio.{uuid.uuid4().hex}", exchange, **options)
+        channel = self._reader.channel()
+        acknowledges = self._reader.transport.driver_type == "amqp"
+        if acknowledges:
+            channel.basic_qos(0, _PREFETCH, False)
+        # The driver before this one had the same queue: what came meanwhile lies in it.
+        queue = kombu.Queue(f"socketio.{manager.host_id}", exchange, **options)
+        self._queue = queue(channel)
         # `on_message` gets what came, undecoded: nothing that the broker says is unpickled.
         kombu.Consumer(
-            self._reader.channel(), [queue], no_ack=True, on_message=self._take
+            channel, [queue], no_ack=not acknowledges, on_message=self._received.append
         ).consume()
 
     def _connection(self) -> Any:
@@ -124,10 +132,6 @@ class KombuDriver(BusDriver):
         connection.connect()
         return connection
 
-    def _take(self, message: Any) -> None:
-        body = message.body
-        self._received.append(body.encode() if isinstance(body, str) else bytes(body))
-
     def publish(self, messages: list[bytes]) -> None:
         """Publish messages; RabbitMQ confirms them all together."""
         publish = self._producer.publish
@@ -138,16 +142,23 @@ class KombuDriver(BusDriver):
             self._confirmed.wait(len(messages), self.timeout)
 
     def receive(self, timeout: float) -> list[bytes]:
-        """Return the next messages."""
+        """Return the next messages; those before them have been dealt with."""
+        if self._received:
+            last = self._received[-1]
+            self._received.clear()
+            if not last.acknowledged:
+                last.ack(multiple=True)
         try:
             self._reader.drain_events(timeout=timeout)
         except TimeoutError:
             pass  # nothing came
-        received, self._received = self._received, []
-        return received
+        return [_body(message) for message in self._received]
 
     def close(self) -> None:
         """Close both connections."""
+        if self.leaving and self._queue is not None:
+            queue, self._queue = self._queue, None
+            queue.delete()
         for connection in (self._reader, self._writer):
             if connection is not None:
                 connection.collect(socket_timeout=1)
@@ -185,6 +196,11 @@ class _Confirmations:
             self._connection.drain_events(timeout=left)
         if self._rejected:
             raise ConnectionError("RabbitMQ did not take a message (basic.nack)")
+
+
+def _body(message: Any) -> bytes:
+    body = message.body
+    return body.encode() if isinstance(body, str) else bytes(body)
 
 
 def _scheme(url: str) -> str:

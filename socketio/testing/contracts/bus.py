@@ -1,0 +1,245 @@
+"""What managers that use a message broker do with what they find on their channel."""
+
+# ruff: noqa: D102  # a test's name is its documentation
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .cluster import Node, wait_for
+from .managers import ManagerContract
+
+
+class Channel:
+    """Publishes whatever it is given on a node's channel.
+
+    Args:
+        node: The node whose manager shows the way to the broker.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._driver = node.run(node.manager.create_driver)
+        self._driver.timeout = 5.0
+        node.run(self._driver.connect, False)
+
+    def publish(self, *messages: bytes | dict[str, Any]) -> None:
+        """Publish messages: bytes as they are, objects as JSON."""
+        self._node.run(
+            self._driver.publish,
+            [each if isinstance(each, bytes) else json.dumps(each).encode() for each in messages],
+        )
+
+    def close(self) -> None:
+        """Disconnect from the broker."""
+        self._node.run(self._driver.close)
+
+
+class Trap:
+    """An object whose unpickling leaves a trace.
+
+    Args:
+        path: The file that would be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self._path,)
+
+
+def emit_message(**changes: Any) -> dict[str, Any]:
+    """Return an emit message as python-socketio publishes it, with changes."""
+    return {
+        "method": "emit",
+        "event": "x",
+        "data": [1],
+        "binary": False,
+        "namespace": "/",
+        "room": None,
+        "skip_sid": None,
+        "callback": None,
+        "host_id": uuid.uuid4().hex,
+        **changes,
+    }
+
+
+MALFORMED: dict[str, bytes | dict[str, Any]] = {
+    "not JSON": b"hello",
+    "truncated": json.dumps(emit_message()).encode()[:-10],
+    "not UTF-8": b'{"method": "emit", "event": "\xff"}',
+    "number": b"42",
+    "list": b"[]",
+    "no method": {"event": "x"},
+    "method is a number": {"method": 1},
+    "unknown method": {"method": "execute", "host_id": "x"},
+    "event missing": {"method": "emit", "data": [1]},
+    "event is an object": emit_message(event={"a": 1}),
+    "reserved event": emit_message(event="connect"),
+    "data missing": {"method": "emit", "event": "x"},
+    "namespace is a number": emit_message(namespace=1),
+    "room is an object": emit_message(room={"a": 1}),
+    "rooms hold a list": emit_message(room=[["a"]]),
+    "skip_sid is an object": emit_message(skip_sid={"a": 1}),
+    "callback is short": emit_message(callback=["r", "/"]),
+    "callback id is a text": emit_message(callback=["r", "/", "1"]),
+    "binary is not a list": emit_message(binary=True, data="x"),
+    "binary without arguments": emit_message(binary=True, data=[]),
+    "binary is no base64": emit_message(binary=True, data=[[1], "?"]),
+    "placeholder out of range": emit_message(
+        binary=True, data=[[{"_placeholder": True, "num": 5}], "AA=="]
+    ),
+    "placeholder is negative": emit_message(
+        binary=True, data=[[{"_placeholder": True, "num": -1}], "AA=="]
+    ),
+    "seq is a text": emit_message(seq="1"),
+    "host_id is a list": emit_message(host_id=[]),
+    "disconnect without sid": {"method": "disconnect", "host_id": "x"},
+    "enter_room without room": {"method": "enter_room", "host_id": "x", "sid": "s"},
+    "close_room of nothing": {"method": "close_room", "host_id": "x"},
+    "callback without id": {"method": "callback", "host_id": "x", "sid": "s", "args": []},
+    "callback without args": {"method": "callback", "host_id": "x", "sid": "s", "id": 1},
+    "nested": b'{"method": "emit", "event": "x", "data": ' + b"[" * 100_000,
+}
+"""Messages that are no messages, by what is wrong with them."""
+
+
+class BusContract(ManagerContract):
+    """Tests for managers with a driver (`socketio.abc.driver`), on top of `ManagerContract`."""
+
+    @pytest.fixture
+    def raw(self, nodes: list[Node]) -> Iterator[Channel]:
+        """The channel of the nodes, for messages of any kind."""
+        channel = Channel(nodes[0])
+        yield channel
+        channel.close()
+
+    def test_malformed_messages_are_counted_and_ignored(
+        self, nodes: list[Node], raw: Channel
+    ) -> None:
+        client = nodes[1].client()
+        for _ in range(2):
+            raw.publish(*MALFORMED.values())
+        raw.publish(emit_message(event="last"))
+        assert client.until("last") == []
+        counted = nodes[1].manager.health().malformed
+        assert counted == 2 * len(MALFORMED)
+        warnings = nodes[1].log.messages(logging.WARNING)
+        logged = [text for text in warnings if "ignored a message" in text]
+        kinds = len(nodes[1].manager._kinds_logged)
+        assert len(logged) == kinds < counted
+        assert nodes[1].manager.health().state == "connected"
+
+    def test_pickles_are_not_opened(self, nodes: list[Node], raw: Channel, tmp_path: Path) -> None:
+        client = nodes[1].client()
+        trace = tmp_path / "opened"
+        raw.publish(pickle.dumps(Trap(trace)), pickle.dumps(emit_message(), protocol=0))
+        raw.publish(emit_message(event="last"))
+        assert client.until("last") == []
+        assert not trace.exists()
+        assert nodes[1].manager.health().malformed == 2
+
+    def test_foreign_messages_are_understood(self, nodes: list[Node], raw: Channel) -> None:
+        """What python-socketio publishes, and what may come one day."""
+        client, other = nodes[0].client(), nodes[1].client()
+        raw.publish(
+            emit_message(event="a", data=[{"b": "\u00fc"}, 2]),
+            emit_message(event="b", data=[[{"_placeholder": True, "num": 0}], "AAE="], binary=True),
+            emit_message(event="c", skip_sid=client.sid),
+            emit_message(event="d", skip_sid=[None, other.sid]),
+            emit_message(event="e", room=[client.sid, "nowhere"]),
+            emit_message(event="f", host_id=None, namespace=None, new_member={"x": [1]}),
+            {"method": "enter_room", "sid": client.sid, "room": "r", "namespace": "/"},
+            emit_message(event="g", room="r"),
+            {"method": "close_room", "room": "r", "namespace": "/", "host_id": "x"},
+            emit_message(event="h", room="r"),
+            emit_message(event="last"),
+        )
+        mine = [
+            ["a", {"b": "\u00fc"}, 2],
+            ["b", b"\x00\x01"],
+            ["d", 1],
+            ["e", 1],
+            ["f", 1],
+            ["g", 1],
+        ]
+        assert client.until("last") == mine
+        assert other.until("last") == [*mine[:2], ["c", 1], ["f", 1]]
+
+    def test_a_foreign_callback_is_answered(self, nodes: list[Node], raw: Channel) -> None:
+        client = nodes[0].client()
+        client.answers["ask"] = lambda: "yes"
+        answers: list[Any] = []
+        # A process that waits for answers under an id of its own, and only speaks.
+        raw.publish(
+            emit_message(event="ask", data=[], room=client.sid, callback=[client.sid, "/", 3])
+        )
+        assert client.receive()[0] == "ask"
+        # A forged answer calls nothing back, whatever id it guesses.
+        nodes[0].emit("ask", to=client.sid, callback=answers.append)
+        for guessed in range(5):
+            raw.publish(
+                {
+                    "method": "callback",
+                    "host_id": nodes[0].manager.host_id,
+                    "sid": "someone else",
+                    "namespace": "/",
+                    "id": guessed,
+                    "args": ["forged"],
+                }
+            )
+        wait_for(lambda: answers, "the real answer")
+        raw.publish(emit_message(event="last"))
+        client.until("last")
+        assert answers == ["yes"]
+
+    def test_own_messages_are_not_acted_on_again(self, nodes: list[Node], raw: Channel) -> None:
+        client = nodes[0].client()
+        raw.publish(emit_message(host_id=nodes[0].manager.host_id), emit_message(event="last"))
+        assert client.until("last") == []
+
+    def test_a_second_delivery_is_ignored(self, nodes: list[Node], raw: Channel) -> None:
+        client = nodes[1].client()
+        host_id = uuid.uuid4().hex
+        first = emit_message(host_id=host_id, seq=7)
+        late = emit_message(host_id=host_id, seq=5, event="late")
+        raw.publish(first, first, late, first, late, emit_message(event="last"))
+        assert client.until("last") == [["x", 1], ["late", 1]]
+        assert nodes[1].manager.health().duplicates == 3
+
+    def test_a_message_for_one_client_is_acted_on_by_its_process_only(
+        self, create_node: Callable[..., Node]
+    ) -> None:
+        here, there, elsewhere = create_node(), create_node(), create_node()
+        near, far, other = here.client(), there.client(), elsewhere.client()
+        here.emit("near", to=near.sid)
+        assert near.receive() == ["near"]
+        here.emit("far", to=far.sid)
+        assert here.fence([near, far, other]) == [[], [["far"]], []]
+        # One message for the far client, one for the fence; none for the near one.
+        wait_for(lambda: here.manager.health().outbox_messages == 0, "everything is published")
+        assert here.manager.health().published == 2
+
+    def test_health_tells_what_is_going_on(self, nodes: list[Node]) -> None:
+        client = nodes[1].client()
+        nodes[0].emit("x")
+        nodes[0].fence([client])
+        # The broker's word that it has a message may come after the message itself.
+        wait_for(lambda: nodes[0].manager.health().published == 2, "two published messages")
+        sender, receiver = nodes[0].manager.health(), nodes[1].manager.health()
+        assert (sender.state, receiver.state) == ("connected", "connected")
+        assert receiver.received == 2
+        assert (receiver.dropped, receiver.malformed, receiver.reconnects) == (0, 0, 0)
+        assert receiver.last_error is None
+        assert receiver.since > 0
+        nodes[1].stop()
+        assert nodes[1].manager.health().state == "closed"

@@ -1,0 +1,352 @@
+"""Several servers in one process, each with clients that need no network.
+
+Called by the contract suites. The tests are plain functions: a server of the asyncio flavour has
+an event loop in a thread of its own, one of the synchronous flavour is called directly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+from ...protocol.packets import (
+    ACK,
+    BINARY_EVENT,
+    CONNECT,
+    CONNECT_ERROR,
+    DISCONNECT,
+    EVENT,
+    Decoder,
+    Packet,
+)
+from ..memory import MemoryTransport
+
+Flavour = Literal["async", "sync"]
+
+DEADLINE = 15.0
+"""Seconds after which what was expected counts as not happening."""
+
+_fences = itertools.count(1)
+
+
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:
+    """Wait until a condition holds, and return its value.
+
+    Raises:
+        AssertionError: It did not hold in time.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
+        time.sleep(0.01)
+
+
+class RecordingHandler(logging.Handler):
+    """Keeps log records, from whatever thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record."""
+        self.records.append(record)
+
+    def messages(self, level: int = logging.NOTSET) -> list[str]:
+        """Return the messages of at least a level."""
+        return [each.getMessage() for each in self.records if each.levelno >= level]
+
+
+class LoopThread:
+    """An event loop that runs in a thread."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="node-loop")
+        self._thread.start()
+
+    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function in the loop, wait for what it returns, and return that."""
+
+        async def call() -> Any:
+            result = function(*args, **kwargs)
+            return await result if hasattr(result, "__await__") else result
+
+        return asyncio.run_coroutine_threadsafe(call(), self.loop).result(4 * DEADLINE)
+
+    def close(self) -> None:
+        """Cancel what still runs and end the thread."""
+        self.run(self._cancel_all)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    async def _cancel_all(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Client:
+    """A client of one node; what it gets is fetched from any thread.
+
+    Attributes:
+        sid: Its id in the namespace.
+        answers: What it answers to events that ask for an ack, by the event's name.
+        disconnected: Set when the server has disconnected it.
+    """
+
+    def __init__(self, node: Node, namespace: str) -> None:
+        self.node = node
+        self.namespace = namespace
+        self.sid = ""
+        self.answers: dict[str, Callable[..., Any]] = {}
+        self.disconnected = threading.Event()
+        self._connected = threading.Event()
+        self._events: queue.Queue[list[Any]] = queue.Queue()
+        self._decoder = Decoder(node.server.packet_class)
+        self._session: Any = None
+
+    def connect(self) -> None:
+        """Connect, and wait for the server's consent."""
+        self.node.run(self._open)
+        assert self._connected.wait(DEADLINE), "the client was not accepted"
+
+    def _open(self) -> Any:
+        engine = self.node.server.eio
+        environ = {"REMOTE_ADDR": "127.0.0.1", "QUERY_STRING": ""}
+        self._session = session = engine.create_session("memory", environ)
+        session.transport = MemoryTransport(session, self._take)
+        opened = engine.open(session)
+        if self.node.flavour == "sync":
+            self._send(CONNECT, None)
+            return None
+
+        async def join() -> None:
+            await opened
+            self._send(CONNECT, None)
+
+        return join()
+
+    def receive(self, timeout: float = DEADLINE) -> list[Any]:
+        """Return the next event as `[name, *args]`."""
+        return self._events.get(timeout=timeout)
+
+    def until(self, name: str, timeout: float = DEADLINE) -> list[list[Any]]:
+        """Return the events before the one of this name, and fetch that one too."""
+        events: list[list[Any]] = []
+        deadline = time.monotonic() + timeout
+        while True:
+            event = self._events.get(timeout=max(0.001, deadline - time.monotonic()))
+            if event[0] == name:
+                return events
+            events.append(event)
+
+    def leave_at(self, event: str) -> None:
+        """Leave the namespace instead of answering an event."""
+
+        def leave(*args: Any) -> Any:
+            self.node.later(self._send, DISCONNECT, None)
+            return NotImplemented
+
+        self.answers[event] = leave
+
+    def leave(self) -> None:
+        """Leave the namespace."""
+        self.node.run(self._send, DISCONNECT, None)
+
+    def _send(self, packet_type: int, data: Any, id: int | None = None) -> None:
+        encoded = self.node.server.packet_class(packet_type, data, self.namespace, id).encode()
+        for part in encoded if isinstance(encoded, list) else [encoded]:
+            self._session.receive(f"4{part}" if isinstance(part, str) else part)
+
+    def _take(self, packet: Any) -> None:
+        """Take what the server sends, in whatever thread it does."""
+        if packet.packet_type == 2:
+            self.node.later(self._session.receive, "3")
+        if packet.packet_type != 4:
+            return
+        decoded = self._decoder.add(packet.data)
+        if decoded is not None and (decoded.namespace or "/") == self.namespace:
+            self._dispatch(decoded)
+
+    def _dispatch(self, packet: Packet) -> None:
+        kind = packet.packet_type
+        if kind == CONNECT:
+            self.sid = packet.data["sid"]
+            self._connected.set()
+        elif kind == DISCONNECT:
+            self.disconnected.set()
+        elif kind == CONNECT_ERROR:
+            raise AssertionError(f"refused: {packet.data}")
+        elif kind in (EVENT, BINARY_EVENT):
+            answer = self.answers.get(packet.data[0])
+            if packet.id is not None and answer is not None:
+                values = answer(*packet.data[1:])
+                values = list(values) if isinstance(values, tuple) else [values]
+                if values != [NotImplemented]:
+                    self.node.later(self._send, ACK, values, packet.id)
+            self._events.put(packet.data)
+
+
+class Node:
+    """One server with its manager.
+
+    Args:
+        flavour: Of the server and the manager.
+        manager: The manager.
+        **options: Further arguments of the server.
+
+    Attributes:
+        disconnects: `(sid, reason)` of the clients whose disconnect handler has run.
+        log: What the server and the manager have logged.
+    """
+
+    def __init__(self, flavour: Flavour, create_manager: Callable[[], Any], **options: Any) -> None:
+        self.flavour = flavour
+        self.disconnects: list[tuple[str, str]] = []
+        self.log = RecordingHandler()
+        self._loop = LoopThread() if flavour == "async" else None
+        # A real client's answers come from elsewhere, not from within the server's call.
+        self._later = ThreadPoolExecutor(1) if flavour == "sync" else None
+        self._stopped = False
+        self.server: Any = self.run(self._create, create_manager, options)
+        self.manager: Any = self.server.manager
+        self.run(self.manager.initialize)
+        self.server.manager_initialized = True
+        if hasattr(self.manager, "start"):
+            try:
+                self.run(self.manager.start)
+            except BaseException:
+                self.stop()
+                raise
+
+    def _create(self, create_manager: Callable[[], Any], options: dict[str, Any]) -> Any:
+        from ... import AsyncServer, Server
+
+        manager = create_manager()
+        logger = logging.Logger("node")  # noqa: LOG001  # its own, whatever logging is set up
+        logger.addHandler(self.log)
+        options = {"namespaces": "*", "client_manager": manager, "logger": logger, **options}
+        if self.flavour == "async":
+            server: Any = AsyncServer(async_mode="asgi", **options)
+            server.on("disconnect", self._note_disconnect, namespace="*")
+        else:
+            server = Server(async_mode="threading", **options)
+            server.on("disconnect", self._note_disconnect, namespace="*")
+        return server
+
+    def _note_disconnect(self, namespace: str, sid: str, reason: str) -> None:
+        self.disconnects.append((sid, reason))
+
+    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function, or a coroutine function, where the server runs."""
+        if self._loop is not None:
+            return self._loop.run(function, *args, **kwargs)
+        return function(*args, **kwargs)
+
+    def later(self, function: Callable[..., Any], *args: Any) -> None:
+        """Call a function soon, not from within what runs now."""
+        if self._loop is not None:
+            self._loop.loop.call_soon_threadsafe(function, *args)
+        elif self._later is not None:
+            self._later.submit(function, *args)
+
+    def stall(self, seconds: float) -> None:
+        """Keep this node from acting on messages for a while."""
+        if self._loop is not None:
+            self._loop.loop.call_soon_threadsafe(time.sleep, seconds)
+            return
+        deliver = self.server.deliver
+        until = time.monotonic() + seconds
+
+        def slowly(*args: Any, **kwargs: Any) -> None:
+            time.sleep(max(0, until - time.monotonic()))
+            deliver(*args, **kwargs)
+
+        self.server.deliver = slowly
+
+    def client(self, namespace: str = "/") -> Client:
+        """Return a new client, connected."""
+        client = Client(self, namespace)
+        client.connect()
+        return client
+
+    def emit(self, event: str, data: Any = None, **kwargs: Any) -> None:
+        """Emit from this node's server."""
+        self.run(self.server.emit, event, data, **kwargs)
+
+    def call(self, event: str, data: Any = None, **kwargs: Any) -> Any:
+        """Call a client from this node's server."""
+        return self.run(self.server.call, event, data, **kwargs)
+
+    def fence(self, clients: list[Client]) -> list[list[list[Any]]]:
+        """Emit an event to everyone, and return what each client got before it.
+
+        Messages of one node arrive in their order: what it has emitted before has arrived then,
+        or never will.
+        """
+        name = f"fence-{next(_fences)}"
+        for namespace in {client.namespace for client in clients}:
+            self.emit(name, namespace=namespace)
+        return [client.until(name) for client in clients]
+
+    def stop(self) -> None:
+        """Stop the server."""
+        if self._stopped:
+            return
+        self._stopped = True
+        server = getattr(self, "server", None)
+        if server is not None:
+            self.run(server.shutdown)
+        if self._loop is not None:
+            self._loop.close()
+        if self._later is not None:
+            self._later.shutdown()
+
+
+class External:
+    """A process without a server, with a manager that only writes."""
+
+    def __init__(self, flavour: Flavour, create_manager: Callable[[], Any]) -> None:
+        self._loop = LoopThread() if flavour == "async" else None
+        self.manager = self.run(create_manager)
+
+    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a method of the manager."""
+        if self._loop is not None:
+            return self._loop.run(function, *args, **kwargs)
+        return function(*args, **kwargs)
+
+    def emit(self, event: str, data: Any = None, **kwargs: Any) -> None:
+        """Emit without a server."""
+        self.run(self.manager.emit, event, data, **kwargs)
+
+    def stop(self) -> None:
+        """Release the manager's connection."""
+        self.run(self.manager.shutdown)
+        if self._loop is not None:
+            self._loop.close()
+
+
+__all__ = [
+    "DEADLINE",
+    "Client",
+    "External",
+    "Flavour",
+    "LoopThread",
+    "Node",
+    "RecordingHandler",
+    "wait_for",
+]
