@@ -47,7 +47,7 @@ class ASGIApp:
         self.on_startup = on_startup
         self.on_shutdown = on_shutdown
         self.engineio_path = None if socketio_path is None else f"/{socketio_path.strip('/')}/"
-        self._restore: Callable[[], None] = lambda: None
+        self._restore: Callable[[], None] | None = None
         self._files = StaticFiles(self.static_files)
         getattr(socketio_server, "eio", socketio_server).use_mode("asgi")
 
@@ -57,6 +57,8 @@ class ASGIApp:
         if kind == "lifespan":
             await self.lifespan(scope, receive, send)
         elif self._is_ours(scope):
+            if self._restore is None:
+                self._watch_signals()  # a server without lifespan, or a mounted application
             await self.engineio_server.handle_request(scope, receive, send)
         elif kind == "http" and await self.serve_static_file(scope, receive, send):
             return
@@ -114,7 +116,7 @@ class ASGIApp:
         try:
             await self.other_asgi_app(scope, events.receive, events.send)
         except Exception:
-            if events.started or events.received is None:
+            if events.received is not None:
                 raise
             # The application knows no lifespan, which it says by raising at once.
         await events.finish()
@@ -138,13 +140,18 @@ class ASGIApp:
         else:
             await send({"type": f"lifespan.{phase}.complete"})
 
-    async def _start(self) -> None:
+    def _watch_signals(self) -> None:
         self._restore = _close_on_signal(self.engineio_server)
+
+    async def _start(self) -> None:
+        if self._restore is None:
+            self._watch_signals()
         if self.on_startup is not None:
             await _call(self.on_startup)
 
     async def _stop(self) -> None:
-        self._restore()
+        if self._restore is not None:
+            self._restore()
         await self.engineio_server.shutdown()
         if self.on_shutdown is not None:
             await _call(self.on_shutdown)

@@ -39,8 +39,8 @@ class AsyncMode(ABC):
 class Attachment(ABC):
     """Puts a server into an application of one framework."""
 
-    mode: ClassVar[str]
-    """The async mode that the attached server runs in."""
+    mode: ClassVar[str | None]
+    """The async mode that the attached server runs in; None: it follows from the web server."""
 
     @abstractmethod
     def attach(self, server: Any, app: Any, socketio_path: str, **options: Any) -> Any:

@@ -74,6 +74,8 @@ class BaseEngine:
 
     flavour: Flavour
     reason = Reason
+    session_class: type[Session] = Session
+    """What sessions are made of; who observes an engine gives it another one."""
     consumer: Consumer
 
     def __init__(
@@ -128,7 +130,8 @@ class BaseEngine:
         """Attach a server that stands before this engine; see `attach`."""
         entry = self.registry.attachment_for(app, self.flavour)
         attachment: Attachment = self.registry.load(entry)  # type: ignore[assignment]  # entries are typed as object
-        self.use_mode(attachment.mode)
+        if attachment.mode is not None:
+            self.use_mode(attachment.mode)
         return attachment.attach(server, app, path.strip("/"), **options)
 
     # -- modes and transports -------------------------------------------------------------
@@ -276,7 +279,7 @@ class BaseEngine:
             environ: The handshake's request.
         """
         name = transport if isinstance(transport, str) else transport.name
-        return Session(self, self.generate_id(), name, environ)
+        return self.session_class(self, self.generate_id(), name, environ)
 
     def admit(self, session: Session) -> None:
         """Make a session one of the open ones: its heartbeat begins."""

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from importlib import import_module
 from importlib.util import find_spec
 
 from socketio.plugins import AsyncModeEntry, AttachmentEntry, hookimpl
+from socketio.plugins.types import Flavour
 
 HOOK_API = 1
 
 
-def _load_aiohttp_mode() -> object:
-    from socketio_web.aiohttp_mode import AiohttpMode
+def _loader(module: str, name: str) -> Callable[[], object]:
+    """Return a function that imports a module of this plugin and makes an object of a class."""
 
-    return AiohttpMode()
+    def load() -> object:
+        return getattr(import_module(f"socketio_web.{module}"), name)()
+
+    return load
 
 
-def _load_aiohttp_attachment() -> object:
-    from socketio_web.aiohttp_mode import AiohttpAttachment
-
-    return AiohttpAttachment()
+def _installed(module: str) -> Callable[[], bool]:
+    return lambda: find_spec(module) is not None
 
 
 @hookimpl
@@ -28,20 +31,64 @@ def socketio_async_modes() -> Iterable[AsyncModeEntry]:
     yield AsyncModeEntry(
         name="aiohttp",
         flavour="async",
-        load=_load_aiohttp_mode,
-        detect=lambda: find_spec("aiohttp") is not None,
+        load=_loader("aiohttp_mode", "AiohttpMode"),
+        detect=_installed("aiohttp"),
         rank=200,
         install="socketio-web[aiohttp]",
     )
 
 
+_ATTACHMENTS: tuple[tuple[str, Flavour, str, str, str], ...] = (
+    ("aiohttp", "async", "aiohttp.web_app.Application", "aiohttp_mode", "AiohttpAttachment"),
+    (
+        "starlette",
+        "async",
+        "starlette.applications.Starlette",
+        "asgi_frameworks",
+        "StarletteAttachment",
+    ),
+    ("fastapi", "async", "fastapi.applications.FastAPI", "asgi_frameworks", "StarletteAttachment"),
+    ("quart", "async", "quart.app.Quart", "asgi_frameworks", "QuartAttachment"),
+    ("litestar", "async", "litestar.app.Litestar", "asgi_frameworks", "LitestarAttachment"),
+    (
+        "django",
+        "async",
+        "django.core.handlers.asgi.ASGIHandler",
+        "asgi_frameworks",
+        "DjangoASGIAttachment",
+    ),
+    (
+        "django",
+        "sync",
+        "django.core.handlers.wsgi.WSGIHandler",
+        "wsgi_frameworks",
+        "WSGIAttachment",
+    ),
+    ("flask", "sync", "flask.app.Flask", "wsgi_frameworks", "FlaskAttachment"),
+)
+"""Name, which is also that of the extra; flavour; class of applications; module and class."""
+
+
 @hookimpl
 def socketio_attachments() -> Iterable[AttachmentEntry]:
     """Applications that `sio.attach(app)` understands."""
+    for name, flavour, app_type, module, cls in _ATTACHMENTS:
+        yield AttachmentEntry(
+            name=name,
+            app_types=(app_type,),
+            load=_loader(module, cls),
+            flavour=flavour,
+            install=f"socketio-web[{name}]",
+        )
     yield AttachmentEntry(
-        name="aiohttp",
-        app_types=("aiohttp.web_app.Application",),
-        load=_load_aiohttp_attachment,
+        name="asgi",
+        app_types=("builtins.object",),
+        load=_loader("asgi_frameworks", "ASGIAttachment"),
         flavour="async",
-        install="socketio-web[aiohttp]",
+    )
+    yield AttachmentEntry(
+        name="wsgi",
+        app_types=("builtins.object",),
+        load=_loader("wsgi_frameworks", "WSGIAttachment"),
+        flavour="sync",
     )

@@ -1,0 +1,57 @@
+"""How a server becomes part of a WSGI application: Flask, Django, and any WSGI callable.
+
+Called by `sio.attach(app)`; it knows where each framework lets its application be extended, and
+leaves requests to `WSGIApp`. The async mode follows from the web server that serves it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from socketio.abc.mode import Attachment
+from socketio.middleware import WSGIApp
+
+from .unknown_application import looks_like_wsgi, unknown_application
+
+
+class WSGIAttachment(Attachment):
+    """Stands before any WSGI application; Django's among them."""
+
+    mode = None
+
+    def attach(self, server: Any, app: Any, socketio_path: str, **options: Any) -> WSGIApp:
+        """Return the application with the server before it.
+
+        Args:
+            server: The server.
+            app: The application; it is not changed.
+            socketio_path: The path of the endpoint, without slashes at its ends.
+            **options: Further arguments of `WSGIApp`, such as `static_files`.
+
+        Raises:
+            PluginError: It is no WSGI application.
+        """
+        if not looks_like_wsgi(app):
+            raise unknown_application(server, app, "sync")
+        return WSGIApp(server, app, socketio_path=socketio_path, **options)
+
+
+class FlaskAttachment(Attachment):
+    """Wraps the `wsgi_app` of a Flask application."""
+
+    mode = None
+
+    def attach(self, server: Any, app: Any, socketio_path: str, **options: Any) -> Any:
+        """Add the server to an application.
+
+        Args:
+            server: The server.
+            app: The application.
+            socketio_path: The path of the endpoint, without slashes at its ends.
+            **options: Further arguments of `WSGIApp`, such as `static_files`.
+
+        Returns:
+            The application itself.
+        """
+        app.wsgi_app = WSGIApp(server, app.wsgi_app, socketio_path=socketio_path, **options)
+        return app
