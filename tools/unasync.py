@@ -51,6 +51,7 @@ NAMES: dict[str, str] = {
     "AsyncServer": "Server",
     "AsyncSimpleClient": "SimpleClient",
     "AsyncioRuntime": "ThreadingRuntime",
+    "InstrumentedAsyncServer": "InstrumentedServer",
     # the language's own
     "AbstractAsyncContextManager": "AbstractContextManager",
     "AsyncIterator": "Iterator",

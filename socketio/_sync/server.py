@@ -11,7 +11,7 @@ import builtins
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base_manager import BaseManager
 from ..base_server import BaseServer, Client, check_outgoing_event
@@ -22,6 +22,9 @@ from ..exceptions import ConnectionRefusedError, TimeoutError
 from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS
 from .manager import Manager
 from .namespace import Namespace
+
+if TYPE_CHECKING:
+    from .admin import InstrumentedServer
 
 
 class Server(BaseServer):
@@ -357,9 +360,50 @@ class Server(BaseServer):
             self.runtime.sleep(0.01)
         self.manager.shutdown()
 
-    def handle_request(self, *args: Any, **kwargs: Any) -> Any:
-        """Serve one request of the web server, in the terms of the async mode."""
-        return self.eio.handle_request(*args, **kwargs)
+    def handle_request(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Serve one request of the web server: a WSGI application."""
+        return self.eio.handle_request(environ, start_response)
+
+    def instrument(
+        self,
+        auth: Any = None,
+        mode: str = "development",
+        read_only: bool = False,
+        server_id: str | None = None,
+        namespace: str = "/admin",
+        server_stats_interval: float = 2,
+    ) -> InstrumentedServer:
+        """Let the official Socket.IO Admin UI watch this server.
+
+        Args:
+            auth: Who may use the Admin UI: credentials as a dict, a list of such dicts, a
+                function that gets what was sent and returns whether it is right, or False for
+                everyone.
+            mode: `'development'` shows every client, event and room and lets the Admin UI act;
+                `'production'` shows numbers only and costs less.
+            read_only: Whether the Admin UI may only look.
+            server_id: What this server is called there; None means the manager's id in a
+                cluster, else the host's name.
+            namespace: The namespace of the Admin UI.
+            server_stats_interval: Seconds between two reports of the numbers.
+
+        Returns:
+            An object with `shutdown` and `uninstrument`.
+
+        Raises:
+            ValueError: `auth` is missing, or there is no such mode.
+        """
+        from .admin import InstrumentedServer
+
+        return InstrumentedServer(
+            self,
+            auth=auth,
+            mode=mode,
+            read_only=read_only,
+            server_id=server_id,
+            namespace=namespace,
+            server_stats_interval=server_stats_interval,
+        )
 
     # -- background tasks -----------------------------------------------------------------
 

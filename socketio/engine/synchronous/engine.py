@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...abc.mode import AsyncMode
-from ...abc.transport import Transport, WebSocket
+from ...abc.transport import WebSocket
 from ...exceptions import ProtocolError
 from ...protocol.engine import MESSAGE, Packet
 from ..base import BaseEngine
@@ -34,6 +34,7 @@ class Engine(BaseEngine):
     """An Engine.IO server for threads; see `socketio.engine.config.EngineConfig` for options."""
 
     flavour = "sync"
+    session_class = ThreadedSession
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -118,11 +119,6 @@ class Engine(BaseEngine):
         except HTTPError as error:
             self.logger.info("websocket refused: %s", error)
             websocket.refuse(error.response())
-
-    def create_session(self, transport: type[Transport] | str, environ: dict[str, Any]) -> Session:
-        """Make a session that is not open yet; see `BaseEngine.create_session`."""
-        name = transport if isinstance(transport, str) else transport.name
-        return ThreadedSession(self, self.generate_id(), name, environ)
 
     def open(self, session: Session) -> None:
         """Open a session: the consumer may refuse it.

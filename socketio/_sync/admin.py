@@ -1,0 +1,406 @@
+# Generated from socketio/_async/admin.py by tools/unasync.py, do not edit.
+"""The backend of the official Socket.IO Admin UI.
+
+Called by `Server.instrument`; it watches one server through an `Observation` and serves the
+Admin UI on a namespace of that server. The Admin UI speaks the events of `@socket.io/admin-ui`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+from .._core.admin_view import TrafficCounts, client_description, now, room_name, shown
+from .._core.observation import Observation, ServerObserver
+from ..engine.session import Session
+from ..exceptions import ConnectionRefusedError
+from .namespace import Namespace
+
+Credentials = dict[str, Any]
+Auth = Credentials | list[Credentials] | Callable[[Any], Any] | Literal[False] | None
+
+MAX_ADMIN_SESSIONS = 1000
+"""How many browsers may come back without credentials; the oldest is forgotten first."""
+
+MODES = ("development", "production")
+
+
+class InstrumentedServer(ServerObserver):
+    """A server that the Admin UI watches.
+
+    Args:
+        sio: The server.
+        auth: Who may use the Admin UI: what the login form must send, as a dict such as
+            `{'username': 'admin', 'password': secret}`; a list of such dicts; a function, or
+            coroutine function, that gets what was sent and returns whether it is right; or False
+            for everyone.
+        namespace: The namespace of the Admin UI.
+        read_only: Whether the Admin UI may only look.
+        server_id: What this server is called there; None means the manager's id in a cluster,
+            else the host's name.
+        mode: `'development'` shows every client, event and room and lets the Admin UI act;
+            `'production'` shows numbers only.
+        server_stats_interval: Seconds between two reports of the numbers.
+
+    Raises:
+        ValueError: `auth` is missing, or there is no such mode.
+    """
+
+    def __init__(
+        self,
+        sio: Any,
+        auth: Auth = None,
+        mode: str = "development",
+        read_only: bool = False,
+        server_id: str | None = None,
+        namespace: str = "/admin",
+        server_stats_interval: float = 2,
+    ) -> None:
+        self._configure(sio, auth, mode, read_only, server_id, namespace, server_stats_interval)
+
+    def _configure(
+        self,
+        sio: Any,
+        auth: Auth,
+        mode: str,
+        read_only: bool,
+        server_id: str | None,
+        namespace: str,
+        server_stats_interval: float,
+    ) -> None:
+        if auth is None:
+            raise ValueError(
+                "instrument() needs auth=: credentials such as {'username': …, 'password': …}, "
+                "or False to let everyone in"
+            )
+        if auth and not (callable(auth) or isinstance(auth, dict | list | tuple)):
+            raise TypeError(
+                "auth= needs credentials as a dict, a list of dicts, a function or False, "
+                f"got {auth!r}"
+            )
+        if mode not in MODES:
+            raise ValueError(f"mode= must be one of {', '.join(MODES)}, got {mode!r}")
+        self.sio = sio
+        self.auth = auth
+        self.mode = mode
+        self.read_only = read_only
+        self.server_id = server_id or getattr(sio.manager, "host_id", None) or socket.gethostname()
+        self.admin_namespace = namespace
+        self.server_stats_interval = server_stats_interval
+        self._counts = TrafficCounts()
+        self._since: dict[tuple[str, str], float] = {}
+        self._admin_sessions: dict[str, None] = {}
+        self._began = time.monotonic()
+        self._timer: Any = None
+        self._stopped = False
+        self._series: Any = None
+        self._observation = Observation(sio, self)
+        self._observation.watch_traffic()
+        if self.is_development:
+            for name, sid in self._clients():
+                self._since[name, sid] = time.time()
+            self._observation.watch_clients()
+        sio.register_namespace(AdminNamespace(namespace, self))
+
+    @property
+    def is_development(self) -> bool:
+        """Whether clients, events and rooms are shown one by one."""
+        return self.mode == "development"
+
+    @property
+    def supported_features(self) -> list[str]:
+        """What the Admin UI offers its user."""
+        features = ["AGGREGATED_EVENTS"]
+        if self.is_development:
+            features.append("ALL_EVENTS")
+            if not self.read_only:
+                features += ["EMIT", "JOIN", "LEAVE", "DISCONNECT"]
+                features += ["MJOIN", "MLEAVE", "MDISCONNECT"]
+        return features
+
+    def uninstrument(self) -> None:
+        """Watch the server no more; the Admin UI finds nothing any longer."""
+        self._observation.stop()
+        self._stop_reports()
+        self.sio.namespace_handlers.pop(self.admin_namespace, None)
+
+    def shutdown(self) -> None:
+        """Report no more numbers."""
+        self._stop_reports()
+
+    # -- who may look ---------------------------------------------------------------------
+
+    def admit(self, client_auth: Any) -> str | None:
+        """Let somebody in, or not.
+
+        Args:
+            client_auth: What the Admin UI sent: credentials, or the id of a session.
+
+        Returns:
+            The id of a new session with which the Admin UI comes back, or None.
+
+        Raises:
+            ConnectionRefusedError: The credentials are wrong.
+        """
+        if not self.auth:
+            return None
+        sent = client_auth if isinstance(client_auth, dict) else {}
+        if sent.get("sessionId") in self._admin_sessions:
+            return None
+        if callable(self.auth):
+            right = self.auth(client_auth)
+        else:
+            accepted = [self.auth] if isinstance(self.auth, dict) else list(self.auth)
+            # Every one is compared, in constant time.
+            right = any([_same(sent, credentials) for credentials in accepted])  # noqa: C419  # a generator would stop at the first
+        if not right:
+            # The Admin UI knows these words and shows its login form again.
+            raise ConnectionRefusedError("invalid credentials")
+        session_id = secrets.token_hex(16)
+        self._admin_sessions[session_id] = None
+        while len(self._admin_sessions) > MAX_ADMIN_SESSIONS:
+            self._admin_sessions.pop(next(iter(self._admin_sessions)), None)
+        return session_id
+
+    # -- telling the Admin UI -------------------------------------------------------------
+
+    def _tell(self, event: str, *args: Any, to: str | None = None) -> None:
+        """Send an event to the Admin UIs of the whole cluster, after those sent before."""
+        emit_here = self.sio._emit_here
+        if emit_here is not None:
+            emit_here(event, args, self.admin_namespace, to)
+            return
+        if self._series is None:
+            self._series = self.sio.runtime.create_series()
+        self._series.start(self._emit, event, args, to)
+
+    def _emit(self, event: str, args: tuple[Any, ...], to: str | None) -> None:
+        self.sio.emit(event, args, to=to, namespace=self.admin_namespace)
+
+    def _is_watched(self) -> bool:
+        """Tell whether there may be somebody to tell."""
+        if self.sio._emit_here is None:
+            return True  # in another process there may be
+        return any(True for _ in self.sio.manager.get_participants(self.admin_namespace, None))
+
+    def _clients(self) -> list[tuple[str, str]]:
+        """Return the connected clients of this process: namespaces and ids."""
+        manager = self.sio.manager
+        return [
+            (namespace, sid)
+            for namespace in list(manager.get_namespaces())
+            for sid, _ in manager.get_participants(namespace, None)
+        ]
+
+    def _describe(self, namespace: str, sid: str) -> dict[str, Any] | None:
+        """Return what the Admin UI shows of a client; None when it is gone."""
+        sio = self.sio
+        eio_sid = sio.manager.eio_sid_from_sid(sid, namespace)
+        try:
+            session: Session = sio._session(sid, namespace)
+        except KeyError:
+            return None
+        return client_description(
+            sid,
+            namespace,
+            eio_sid,
+            session.transport_name,
+            session.environ,
+            sio.manager.get_rooms(sid, namespace),
+            (session.storage or {}).get(namespace, {}),
+            self._since.setdefault((namespace, sid), time.time()),
+        )
+
+    def welcome(self, sid: str) -> None:
+        """Send an Admin UI what it begins with.
+
+        Args:
+            sid: The Admin UI, as a client of this server.
+        """
+        self._tell("config", {"supportedFeatures": self.supported_features}, to=sid)
+        if self.is_development:
+            described = [self._describe(*client) for client in self._clients()]
+            self._tell("all_sockets", [client for client in described if client], to=sid)
+        self._tell("server_stats", self._stats([]), to=sid)
+
+    # -- the numbers ----------------------------------------------------------------------
+
+    def _stats(self, counts: list[dict[str, Any]]) -> dict[str, Any]:
+        manager = self.sio.manager
+        sessions = list(self.sio.eio.sessions.values())
+        return {
+            "serverId": self.server_id,
+            "hostname": socket.gethostname(),
+            "pid": os.getpid(),
+            "uptime": time.monotonic() - self._began,
+            "clientsCount": len(sessions),
+            "pollingClientsCount": sum(one.transport_name == "polling" for one in sessions),
+            "aggregatedEvents": counts,
+            "namespaces": [
+                {"name": name, "socketsCount": len(list(manager.get_participants(name, None)))}
+                for name in list(manager.get_namespaces())
+            ],
+        }
+
+    def _report(self) -> None:
+        """Tell the numbers, and come back after the interval."""
+        self._timer = None
+        if self._stopped or self.sio.eio.stopping:
+            return
+        counts = self._counts.take()
+        if self._is_watched():
+            self._tell("server_stats", self._stats(counts))
+        self._timer = self.sio.runtime.call_later(self.server_stats_interval, self._report)
+
+    def _stop_reports(self) -> None:
+        self._stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # -- what is observed -----------------------------------------------------------------
+
+    def session_opened(self, session: Session) -> None:
+        """Count a new engine session; the first one starts the reports."""
+        self._counts.add("rawConnection")
+        if self._timer is None and not self._stopped:
+            self._timer = self.sio.runtime.call_later(self.server_stats_interval, self._report)
+
+    def session_closed(self, session: Session, reason: str) -> None:
+        """Count the end of an engine session."""
+        self._counts.add("rawDisconnection", reason)
+
+    def session_upgraded(self, session: Session) -> None:
+        """Tell the new transport of a session's clients."""
+        if self.is_development:
+            transport = session.transport_name
+            for namespace, sid in list(session.client.namespaces.items()):
+                update = {"id": sid, "nsp": namespace, "transport": transport}
+                self._tell("socket_updated", update)
+
+    def message_received(self, size: int) -> None:
+        """Count what comes in."""
+        self._counts.add("packetsIn")
+        self._counts.add("bytesIn", None, size)
+
+    def packet_sent(self, size: int) -> None:
+        """Count what goes out."""
+        self._counts.add("packetsOut")
+        self._counts.add("bytesOut", None, size)
+
+    def client_connected(self, namespace: str, sid: str) -> None:
+        """Tell a new client, and welcome it if it is an Admin UI."""
+        self._since[namespace, sid] = time.time()
+        description = self._describe(namespace, sid)
+        if description is not None:
+            self._tell("socket_connected", description, now())
+        if namespace == self.admin_namespace:
+            self.welcome(sid)
+
+    def client_disconnected(self, namespace: str, sid: str, reason: str) -> None:
+        """Tell that a client is gone, from its rooms too."""
+        if self._since.pop((namespace, sid), None) is None:
+            return  # it was never accepted
+        self._tell("socket_disconnected", namespace, sid, reason, now())
+        for room in self.sio.manager.get_rooms(sid, namespace):
+            self._tell("room_left", namespace, room_name(room), sid, now())
+
+    def event_received(self, namespace: str, sid: str, arguments: list[Any]) -> None:
+        """Tell an event of a client."""
+        if namespace != self.admin_namespace and self._is_watched():
+            self._tell("event_received", namespace, sid, shown(arguments), now())
+
+    def event_sent(self, namespace: str, sids: Iterable[str], event: str, data: Any) -> None:
+        """Tell an event to clients, for each of them."""
+        if namespace == self.admin_namespace or not self._is_watched():
+            return
+        values = data if isinstance(data, tuple) else () if data is None else (data,)
+        arguments, time_sent = shown([event, *values]), now()
+        for sid in sids:
+            self._tell("event_sent", namespace, sid, arguments, time_sent)
+
+    def room_entered(self, namespace: str, room: Any, sid: str) -> None:
+        """Tell that a client is in a room."""
+        self._tell("room_joined", namespace, room_name(room), sid, now())
+
+    def room_left(self, namespace: str, room: Any, sid: str) -> None:
+        """Tell that a client is in a room no more."""
+        self._tell("room_left", namespace, room_name(room), sid, now())
+
+
+class AdminNamespace(Namespace):
+    """What the Admin UI asks for.
+
+    Args:
+        namespace: Its namespace.
+        instrumented: Whom it belongs to.
+    """
+
+    def __init__(self, namespace: str, instrumented: InstrumentedServer) -> None:
+        super().__init__(namespace)
+        self._instrumented = instrumented
+
+    def on_connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        """Let an Admin UI in if its credentials are right.
+
+        Raises:
+            ConnectionRefusedError: They are not.
+        """
+        session_id = self._instrumented.admit(auth)
+        if session_id is not None:
+            self.emit("session", session_id, to=sid)
+        if not self._instrumented.is_development:
+            self._instrumented.welcome(sid)
+
+    def _targets(self, namespace: str, room_filter: Any) -> list[str]:
+        """Return the clients that a filter means; a single one may be another process's."""
+        server = self.server
+        here = [sid for sid, _ in server.manager.get_participants(namespace, room_filter)]
+        if not here and isinstance(room_filter, str) and server._emit_here is None:
+            return [room_filter]
+        return here
+
+    def _may_act(self, what: str) -> bool:
+        if what in self._instrumented.supported_features:
+            return True
+        self.server.logger.warning("the Admin UI may not use %s here", what)
+        return False
+
+    def on_emit(self, sid: str, namespace: str, room_filter: Any, event: str, *data: Any) -> None:
+        """Send an event to clients: those in a room, or all of a namespace."""
+        if self._may_act("EMIT"):
+            self.server.emit(event, data, to=room_filter or None, namespace=namespace)
+
+    def on_join(self, sid: str, namespace: str, room: str, room_filter: Any = None) -> None:
+        """Put clients into a room."""
+        if self._may_act("JOIN"):
+            for target in self._targets(namespace, room_filter or None):
+                self.server.enter_room(target, room, namespace=namespace)
+
+    def on_leave(self, sid: str, namespace: str, room: str, room_filter: Any = None) -> None:
+        """Take clients out of a room."""
+        if self._may_act("LEAVE"):
+            for target in self._targets(namespace, room_filter or None):
+                self.server.leave_room(target, room, namespace=namespace)
+
+    def on__disconnect(
+        self, sid: str, namespace: str, close: bool = False, room_filter: Any = None
+    ) -> None:
+        """Disconnect clients; `close` ends their connections, with all other namespaces."""
+        if self._may_act("DISCONNECT"):
+            for target in self._targets(namespace, room_filter or None):
+                self.server.disconnect(target, namespace=namespace, close=bool(close))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Compare JSON values in a time that does not depend on where they differ."""
+    return hmac.compare_digest(
+        json.dumps(one, sort_keys=True, default=repr).encode(),
+        json.dumps(other, sort_keys=True, default=repr).encode(),
+    )

@@ -1,0 +1,5 @@
+"""`InstrumentedServer` under the name that applications import."""
+
+from ._sync.admin import InstrumentedServer
+
+__all__ = ["InstrumentedServer"]
