@@ -89,7 +89,23 @@ _MODULE_OF = {
 }
 
 # In python-socketio `import socketio` alone makes these reachable, as in `socketio.exceptions`.
-_SUBMODULES = {*_MODULE_OF.values(), "packet"}
+_SUBMODULES = {
+    *_MODULE_OF.values(),
+    "admin",
+    "async_admin",
+    "async_aiopika_manager",
+    "async_redis_manager",
+    "base_client",
+    "base_manager",
+    "base_namespace",
+    "base_server",
+    "kafka_manager",
+    "kombu_manager",
+    "packet",
+    "redis_manager",
+    "tornado",
+    "zmq_manager",
+}
 
 _PLUGIN_NAMES = {
     "AsyncAioPikaManager",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from socketio.exceptions import PluginError, PluginImportError
 
 from .registry import get_registry
@@ -39,3 +41,19 @@ def load(name: str) -> object:
         raise PluginImportError(
             f"cannot import name {name!r} from 'socketio': {error}", reason=error.reason
         ) from error
+
+
+def of_module(module: str, *names: str) -> Callable[[str], object]:
+    """Return the `__getattr__` of a module whose names plugins provide (PEP 562).
+
+    Args:
+        module: The module's name.
+        *names: Which of the names above it has.
+    """
+
+    def find(name: str) -> object:
+        if name in names:
+            return load(name)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+    return find
