@@ -172,7 +172,10 @@ def _ratios(case: Case, point: str, stack: Stack, results: Results) -> list[str]
 
 def _notes(case: Case, point: str, stack: Stack, results: Results) -> Iterator[str]:
     for error in results.errors(case.name, point, stack.name):
-        yield f"- {stack.title}: a run failed: `{error.splitlines()[0]}`"
+        lines = [line for line in error.splitlines() if line.strip()]
+        # the first says what failed, the last, of the server's log, mostly why
+        what = " … ".join(dict.fromkeys([lines[0], lines[-1]]))
+        yield f"- {stack.title}: a run failed: `{what}`"
     bottlenecks = results.figures(case.name, point, stack.name, "bottleneck")
     if any(bottlenecks):
         yield (

@@ -87,6 +87,6 @@ def test_failures_bottlenecks_and_noise_are_said_in_the_report() -> None:
         {"stack": "peer:aiohttp", "point": "1 in flight", "round": 0, "error": "it broke\nmore"},
     )
     text = report.render(data)
-    assert "a run failed: `it broke`" in text
+    assert "a run failed: `it broke … more`" in text
     assert "the load generator was the bottleneck in 1 of 1 rounds" in text
     assert "other programs used up to 40% of a core" in text
