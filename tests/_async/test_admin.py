@@ -223,6 +223,7 @@ class TestWhatIsShown:
         await client.call("ask")
         client.drop()
         counted: dict[str, int] = {}
+        stats: dict[str, Any] = {}
         while not counted.keys() >= {"rawDisconnection", "bytesOut"}:
             (stats,) = await named(admin, "server_stats")
             for event in stats["aggregatedEvents"]:

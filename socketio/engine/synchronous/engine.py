@@ -178,13 +178,13 @@ class Engine(BaseEngine):
         """
         self.send_packet(sid, Packet(MESSAGE, data))
 
-    def send_packet(self, sid: str, packet: Packet) -> None:
+    def send_packet(self, sid: str, pkt: Packet) -> None:
         """Send an Engine.IO packet to one client; one that is gone is no error."""
         session = self.sessions.get(sid)
         if session is None:
             self.logger.debug("cannot send to unknown session %s", sid)
         else:
-            session.send(packet)
+            session.send(pkt)
 
     def disconnect(self, sid: str | None = None) -> None:
         """Close one session, or all of them.
@@ -208,13 +208,13 @@ class Engine(BaseEngine):
             session.storage = {}
         return session.storage
 
-    def save_session(self, sid: str, data: dict[str, Any]) -> None:
+    def save_session(self, sid: str, session: dict[str, Any]) -> None:
         """Replace the application's data of a session.
 
         Raises:
             KeyError: There is no such session.
         """
-        self.session_of(sid).storage = data
+        self.session_of(sid).storage = session
 
     @contextmanager
     def session(self, sid: str) -> Iterator[dict[str, Any]]:
