@@ -11,6 +11,9 @@ E2E = Path(__file__).parents[1]
 SERVERS = E2E / "servers"
 PEER_VARIABLE = "SOCKETIO_E2E_PEER"
 """A Python in whose environment ``import socketio`` is another implementation."""
+KINDS_VARIABLE = "SOCKETIO_E2E_KINDS"
+"""Names of further programs `servers/serve_NAME.py`, separated by commas: the whole suite runs
+against them too."""
 URL_VARIABLE = "SOCKETIO_E2E_URL"
 """Base URL of a server, already running, that has the behaviours of ``servers/``."""
 
@@ -45,6 +48,7 @@ def python(name: str, *modules: str, program: str | None = None) -> ServerKind:
 KINDS = (
     python("uvicorn", "uvicorn"),
     python("aiohttp", "aiohttp"),
+    python("werkzeug", "werkzeug"),
     ServerKind(name="javascript", command=("node", str(E2E / "js" / "reference_server.mjs"))),
 )
 """Add a server: a program ``servers/serve_NAME.py`` and a line here."""
@@ -52,7 +56,7 @@ KINDS = (
 
 def peer_kinds() -> tuple[ServerKind, ...]:
     """Return the kinds that the environment variables ask for in addition."""
-    kinds: list[ServerKind] = []
+    kinds = [python(name) for name in os.environ.get(KINDS_VARIABLE, "").split(",") if name]
     if interpreter := os.environ.get(PEER_VARIABLE):
         kinds += [
             ServerKind(

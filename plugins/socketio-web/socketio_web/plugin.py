@@ -25,21 +25,30 @@ def _installed(module: str) -> Callable[[], bool]:
     return lambda: find_spec(module) is not None
 
 
+_MODES: tuple[tuple[str, Flavour, str, str, str], ...] = (
+    ("aiohttp", "async", "aiohttp", "aiohttp_mode", "AiohttpMode"),
+    ("tornado", "async", "tornado", "tornado_mode", "TornadoMode"),
+)
+"""Name, flavour, the package that it needs, module and class."""
+
+
 @hookimpl
 def socketio_async_modes() -> Iterable[AsyncModeEntry]:
     """Modes of frameworks and servers that speak neither ASGI nor plain threaded WSGI."""
-    yield AsyncModeEntry(
-        name="aiohttp",
-        flavour="async",
-        load=_loader("aiohttp_mode", "AiohttpMode"),
-        detect=_installed("aiohttp"),
-        rank=200,
-        install="socketio-web[aiohttp]",
-    )
+    for name, flavour, package, module, cls in _MODES:
+        yield AsyncModeEntry(
+            name=name,
+            flavour=flavour,
+            load=_loader(module, cls),
+            detect=_installed(package),
+            rank=200,
+            install=f"socketio-web[{name}]",
+        )
 
 
 _ATTACHMENTS: tuple[tuple[str, Flavour, str, str, str], ...] = (
     ("aiohttp", "async", "aiohttp.web_app.Application", "aiohttp_mode", "AiohttpAttachment"),
+    ("tornado", "async", "tornado.web.Application", "tornado_mode", "TornadoAttachment"),
     (
         "starlette",
         "async",
