@@ -81,7 +81,8 @@ def _sync_case(name: str, servers: tuple[Stack, ...]) -> Case:
     return Case(
         name=name,
         title=f"Synchronous echo: {name}",
-        about="The echo case on a synchronous server, 100 clients on websockets.",
+        about="The echo case on a synchronous server, 100 clients on websockets: `threading` under "
+        "gunicorn's gthread worker, `gevent` under gevent's pywsgi.",
         points=(Point(label="1 in flight"), Point(label="10 in flight", depth=10)),
         stacks=servers,
     )
@@ -144,6 +145,14 @@ CASES: tuple[Case, ...] = (
         stacks=_ALL,
     ),
     Case(
+        name="json",
+        title="Echo with the standard library's JSON",
+        about="The echo case with `json=json`: what is left when orjson, which ours uses where it "
+        "is installed, is not.",
+        points=(Point(label="10 in flight", depth=10),),
+        stacks=stacks.STDLIB_JSON,
+    ),
+    Case(
         name="ack",
         title="Ack round trip",
         about="The server calls its 100 clients in a loop (`await sio.call(...)`); one message is "
@@ -192,7 +201,7 @@ CASES: tuple[Case, ...] = (
             Point(label=f"{count:,} clients", clients=count, seconds=5, warmup=2)
             for count in _GROWTH
         ),
-        stacks=(*stacks.TWO_FRAMEWORKS, *stacks.NODE),
+        stacks=(*stacks.TWO_FRAMEWORKS, *stacks.NODE, *stacks.TWO_BARE),
     ),
     Case(
         name="growth-broadcast",
@@ -202,7 +211,7 @@ CASES: tuple[Case, ...] = (
             Point(label=f"{count:,} clients", mode="group", clients=count, seconds=5, warmup=2)
             for count in _GROWTH
         ),
-        stacks=(*stacks.TWO_FRAMEWORKS, *stacks.NODE),
+        stacks=(*stacks.TWO_FRAMEWORKS, *stacks.NODE, *stacks.TWO_BARE),
     ),
     _sync_case("threading", stacks.THREADING),
     _sync_case("gevent", stacks.GEVENT),

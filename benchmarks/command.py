@@ -154,11 +154,12 @@ def main(arguments: list[str] | None = None) -> int:
     except InstallError as error:
         _say(str(error))
         return 1
-    facts, versions = machine.facts(), machine.versions()
+    facts, versions, commit = machine.facts(), machine.versions(), machine.commit()
     failed = 0
     for case in cases:
         entry: dict[str, Any] = {
             "when": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
+            "commit": commit,
             "machine": facts,
             "versions": versions,
             "runs": [],

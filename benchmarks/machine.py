@@ -57,9 +57,13 @@ def facts() -> dict[str, str]:
         "cores": f"{os.cpu_count()}; servers on core {SERVER_CORE}, load on core {LOAD_CORE}",
         "memory": f"{_memory_gib()} GiB",
         "system": f"{platform.system()} {platform.release()}",
-        "commit": _output("git", "rev-parse", "--short", "HEAD")
-        + (" with changes" if _output("git", "status", "--porcelain", "socketio") else ""),
     }
+
+
+def commit() -> str:
+    """Returns the commit that is measured, and whether its files were changed."""
+    changed = _output("git", "status", "--porcelain", "socketio", "plugins")
+    return _output("git", "rev-parse", "--short", "HEAD") + (" with changes" if changed else "")
 
 
 def versions() -> dict[str, str]:

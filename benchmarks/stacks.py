@@ -21,7 +21,8 @@ class Stack:
 
     Args:
         library: Whose Socket.IO, or `bare` for a websocket without Socket.IO.
-        framework: Web server, with `+uvloop` when the event loop is uvloop.
+        framework: Web server, with `+uvloop` when the event loop is uvloop and `+json` when the
+            server is told to use the standard library's JSON.
     """
 
     library: Library
@@ -46,14 +47,17 @@ class Stack:
         """
         if self.library == "node":
             return ["node", str(SERVERS / "node_server.mjs"), "--fd", str(descriptor)]
-        server, _, loop = self.framework.partition("+")
+        server, *flags = self.framework.split("+")
         end = ["--fd", str(descriptor)]
+        loop = ["--loop", "uvloop" if "uvloop" in flags else "asyncio"]
         if self.library == "bare":
-            end += ["--loop", loop or "asyncio"]
+            end += loop
             return [python("peer"), str(SERVERS / "bare_server.py"), server, *end]
         if server in ("threading", "gevent"):
             return [python(self.library), str(SERVERS / "sync_server.py"), server, *end]
-        end += ["--loop", loop or "asyncio"]
+        end += loop
+        if "json" in flags:
+            end.append("--stdlib-json")
         if manager is not None:
             end += ["--manager", manager]
         return [python(self.library), str(SERVERS / "asyncio_server.py"), server, *end]
@@ -77,6 +81,7 @@ BARE = tuple(
 TWO_FRAMEWORKS = _both("uvicorn+uvloop", "aiohttp")
 """Where four frameworks would take too long: one with uvloop, one without."""
 TWO_BARE = tuple(stack for stack in BARE if stack.framework in ("uvicorn+uvloop", "aiohttp"))
+STDLIB_JSON = _both("uvicorn+uvloop+json", "aiohttp+json")
 CLUSTER = _both("uvicorn+uvloop")
 THREADING = _both("threading")
 GEVENT = _both("gevent")

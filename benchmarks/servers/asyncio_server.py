@@ -4,6 +4,7 @@ The same file serves both: which library `import socketio` finds depends on the 
 """
 
 import argparse
+import json
 import socket
 from typing import Any
 
@@ -99,10 +100,14 @@ def main() -> None:
     parser.add_argument("--loop", choices=["asyncio", "uvloop"], default="asyncio")
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--manager")
+    parser.add_argument("--stdlib-json", action="store_true")
     arguments = parser.parse_args()
     listener = socket.socket(fileno=arguments.fd)
     mode = {"uvicorn": "asgi", "aiohttp": "aiohttp"}[arguments.framework]
-    sio = socketio.AsyncServer(async_mode=mode, client_manager=manager(arguments.manager))
+    options = {"json": json} if arguments.stdlib_json else {}
+    sio = socketio.AsyncServer(
+        async_mode=mode, client_manager=manager(arguments.manager), **options
+    )
     register(sio)
     serve = {"uvicorn": serve_uvicorn, "aiohttp": serve_aiohttp}[arguments.framework]
     serve(sio, listener, arguments.loop)

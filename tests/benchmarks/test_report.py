@@ -21,7 +21,9 @@ def run(stack: str, point: str, **figures: Any) -> dict[str, Any]:
 
 
 def raw(case: str, *runs: dict[str, Any]) -> dict[str, Any]:
-    return {case: {"when": "now", "machine": {}, "versions": {}, "runs": list(runs)}}
+    return {
+        case: {"when": "now", "commit": "abc", "machine": {}, "versions": {}, "runs": list(runs)}
+    }
 
 
 def test_the_median_of_an_even_number_of_rounds_is_between_the_middle_two() -> None:
