@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,6 +26,7 @@ class BaseManager:
         self.server: Any = None
         self.table = RoomTable()
         self.eio_to_sid: dict[str, dict[str, str]] = {}
+        self._sids_lock = threading.Lock()  # for the flavour that has threads; never held long
         self.callbacks: dict[str, AckCounter] = {}
         self.pending_connect: set[tuple[str, str]] = set()
         self.pending_disconnect: set[tuple[str, str]] = set()
@@ -65,11 +67,10 @@ class BaseManager:
         Returns:
             The id, or None when this engine session is in the namespace already.
         """
-        sids = self.eio_to_sid.setdefault(eio_sid, {})
-        if namespace in sids:
-            return None
         sid: str = self.server.eio.generate_id()
-        sids[namespace] = sid
+        with self._sids_lock:
+            if self.eio_to_sid.setdefault(eio_sid, {}).setdefault(namespace, sid) != sid:
+                return None
         self.pending_connect.add((namespace, sid))
         self.table.add_client(namespace, sid, eio_sid)
         return sid
@@ -118,18 +119,34 @@ class BaseManager:
             Its engine session.
         """
         self.pending_disconnect.add((namespace, sid))
-        return self.table.eio_sid(namespace, sid)
+        eio_sid = self.table.eio_sid(namespace, sid)
+        # Its engine session may join again while the disconnect handler still runs.
+        sids = self.eio_to_sid.get(eio_sid or "", {})
+        if sids.get(namespace) == sid:
+            del sids[namespace]
+        return eio_sid
+
+    def release(self, eio_sid: str, namespace: str, sid: str) -> None:
+        """Let an engine session join a namespace anew, under another id.
+
+        Args:
+            eio_sid: The engine session.
+            namespace: The namespace.
+            sid: The client id under which it was there.
+        """
+        with self._sids_lock:
+            sids = self.eio_to_sid.get(eio_sid, {})
+            if sids.get(namespace) == sid:
+                del sids[namespace]
+            if not sids:
+                self.eio_to_sid.pop(eio_sid, None)
 
     def basic_disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
         """Forget a client: its rooms, and the acks that it owes."""
         key = (namespace, sid)
         eio_sid = self.table.eio_sid(namespace, sid)
         if eio_sid is not None:
-            sids = self.eio_to_sid.get(eio_sid, {})
-            if sids.get(namespace) == sid:
-                del sids[namespace]
-            if not sids:
-                self.eio_to_sid.pop(eio_sid, None)
+            self.release(eio_sid, namespace, sid)
         self.table.remove_client(namespace, sid)
         self.pending_connect.discard(key)
         self.pending_disconnect.discard(key)

@@ -442,10 +442,18 @@ class BaseServer(Consumer):
         ack_id: int | None,
     ) -> None:
         sid = client.namespaces.get(namespace)
-        if sid is None or namespace in client.pending:
+        if sid is None or self._is_pending(client, namespace):
             self._refuse_stranger(client, namespace)
         else:
             client.start(self._run_event, session, namespace, sid, arguments, ack_id)
+
+    def _is_pending(self, client: Client, namespace: str) -> bool:
+        """Tell whether a client's connect handler still has to say whether it is accepted."""
+        if namespace not in client.pending:
+            return False
+        # A client may answer CONNECT before the thread that sends it has gone on.
+        with client.lock:
+            return namespace in client.pending
 
     def _refuse_stranger(self, client: Client, namespace: str) -> None:
         """Deal with a packet for a namespace that the client is not in."""
@@ -481,6 +489,9 @@ class BaseServer(Consumer):
             self._send_packet(session, CONNECT, {"sid": sid}, namespace)
             session.send_all(client.pending.pop(namespace, []))
         self.eio.joined(session)
+        if (namespace, sid) in self.manager.pending_disconnect and not session.closed:
+            # Another thread has asked for it after the handler's end.
+            self._leave(session, namespace, Reason.SERVER_DISCONNECT, tell=True)
 
     def _reject(self, session: Session, namespace: str, sid: str) -> None:
         """Forget a client that was never connected."""
@@ -491,14 +502,20 @@ class BaseServer(Consumer):
         self.manager.basic_disconnect(sid, namespace)
         self._forget_if_closed(session)
 
-    def _leave(self, session: Session, namespace: str, reason: str) -> Any:
+    def _leave(self, session: Session, namespace: str, reason: str, tell: bool = False) -> Any:
         """Take a client out of a namespace and start its disconnect handler, once.
+
+        Args:
+            session: The client's engine session.
+            namespace: The namespace.
+            reason: One of `Reason`.
+            tell: Whether the client does not know it yet.
 
         Returns:
             What `Runtime.start` returned, or None when there was nothing to leave.
         """
         client: Client = session.client
-        if namespace in client.pending:
+        if self._is_pending(client, namespace):
             # The connect handler is running: it is told when it ends.
             self.manager.pre_disconnect(client.namespaces[namespace], namespace)
             return None
@@ -508,6 +525,10 @@ class BaseServer(Consumer):
         if len(client.left) < 100:  # names come from clients: the set is bounded
             client.left.add(namespace)
         self.manager.pre_disconnect(sid, namespace)
+        self.manager.release(session.sid, namespace, sid)
+        if tell:
+            # Only now: the client may join again at once.
+            self._send_packet(session, DISCONNECT, None, namespace)
         client.closing += 1
         return client.start(self._run_disconnect, session, namespace, sid, reason)
 

@@ -372,9 +372,7 @@ class AsyncServer(BaseServer):
             return
         client: Client = session.client
         connected = namespace in client.namespaces and namespace not in client.pending
-        if connected:
-            self._send_packet(session, DISCONNECT, None, namespace)
-        leaving = self._leave(session, namespace, Reason.SERVER_DISCONNECT)
+        leaving = self._leave(session, namespace, Reason.SERVER_DISCONNECT, tell=True)
         if leaving is not None:
             # async: begin
             await asyncio.shield(leaving)

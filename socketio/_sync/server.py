@@ -334,9 +334,7 @@ class Server(BaseServer):
             return
         client: Client = session.client
         connected = namespace in client.namespaces and namespace not in client.pending
-        if connected:
-            self._send_packet(session, DISCONNECT, None, namespace)
-        leaving = self._leave(session, namespace, Reason.SERVER_DISCONNECT)
+        leaving = self._leave(session, namespace, Reason.SERVER_DISCONNECT, tell=True)
         if leaving is not None:
             leaving.join()
         if close and connected:

@@ -46,7 +46,8 @@ class ServerStop:
     def __init__(self, engine: Engine) -> None:
         self._engine = weakref.ref(engine)
         self._process = os.getpid()
-        self._stopped = threading.Lock()
+        self._first = threading.Lock()
+        self._done = threading.Event()
         # Before other threads are waited for, as `concurrent.futures` does it; `atexit` is later.
         register = getattr(threading, "_register_atexit", atexit.register)
         try:
@@ -73,12 +74,14 @@ class ServerStop:
         """Close all clients and let their disconnect handlers run, within `SECONDS`."""
         engine = self._engine()
         # A child process has copies of the sessions, but the clients are not its own.
-        if engine is None or os.getpid() != self._process or not self._stopped.acquire(False):
+        if engine is None or os.getpid() != self._process:
             return
-        if engine.sessions:
-            engine.stop(SECONDS)
-        else:
-            engine.stopping = True
+        if not self._first.acquire(False):
+            # Another thread is at it; the process must not end before it has done that.
+            self._done.wait(SECONDS)
+            return
+        engine.stop(SECONDS)
+        self._done.set()
 
 
 def find_server() -> Callable[[], bool] | None:

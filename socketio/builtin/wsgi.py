@@ -7,7 +7,9 @@ neutral requests of the engine. Modes for real threads and for greenlets are bui
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
+import ssl
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from .raw_websocket import RawWebSocket
 
 if TYPE_CHECKING:
     from ..engine.synchronous.engine import Engine
+    from ..runtimes.threading_runtime import ThreadingRuntime
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -32,11 +35,12 @@ CHUNK = 65536
 class WSGIRequest(Request):
     """A request of a WSGI server."""
 
-    __slots__ = ()
+    __slots__ = ("_runtime",)
 
-    def __init__(self, environ: Environ) -> None:
+    def __init__(self, environ: Environ, runtime: ThreadingRuntime | None = None) -> None:
         super().__init__(environ["REQUEST_METHOD"], environ.get("QUERY_STRING", ""))
         self._environ = environ
+        self._runtime = runtime
 
     def header(self, name: str) -> str | None:
         """Return the value of a header (name in lower case), or None."""
@@ -50,13 +54,21 @@ class WSGIRequest(Request):
         """Return the server's own environ, which is what is wanted."""
         return self.environ
 
+    def watch_disconnect(self, gone: Callable[[], None]) -> Callable[[], None] | None:
+        """Call a function when the client goes; see `Request.watch_disconnect`."""
+        connection = find_socket(self.environ)
+        if self._runtime is None or connection is None or isinstance(connection, ssl.SSLSocket):
+            return None  # of TLS nothing can be looked at without taking it
+        return DisconnectWatch(self._runtime, connection, gone).stop
+
     def read_body(self, max_bytes: int) -> bytes:
         """Read the body to its end; see `Request.read_body`."""
         body = self.environ["wsgi.input"]
         length = self.environ.get("CONTENT_LENGTH") or ""
         if length:
             if not length.isdigit():
-                raise BodyTooLarge(f"a body of {length!r:.20} bytes")
+                # Most servers refuse it themselves; it says nothing about the session.
+                raise HTTPError(BAD_REQUEST, f"Content-Length: {length!r:.20} is no number")
             if int(length) > max_bytes:
                 raise BodyTooLarge(f"a body of {length} bytes, at most {max_bytes} allowed")
             remaining = int(length)
@@ -78,6 +90,45 @@ class WSGIRequest(Request):
         return b"".join(chunks)
 
 
+class DisconnectWatch:
+    """Looks now and then whether the client of a request that waits is still there.
+
+    Args:
+        runtime: Gives the timers.
+        connection: The client's socket.
+        gone: Called once when the client is gone.
+    """
+
+    SECONDS = 1.0
+
+    def __init__(
+        self, runtime: ThreadingRuntime, connection: Any, gone: Callable[[], None]
+    ) -> None:
+        self._runtime = runtime
+        self._socket = connection
+        self._gone = gone
+        self._stopped = False
+        self._timer = runtime.call_later(self.SECONDS, self._look)
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._stopped = True
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        try:
+            # Bytes would be the next request already: they are left alone.
+            gone = is_readable(self._socket) and not self._socket.recv(1, socket.MSG_PEEK)
+        except (OSError, ValueError):
+            gone = True  # closed, and then it is stopped as well; ValueError: its number is -1
+        if self._stopped:
+            return
+        if gone:
+            self._gone()
+        else:
+            self._timer = self._runtime.call_later(self.SECONDS, self._look)
+
+
 class WSGIMode(AsyncMode):
     """Requests come as `(environ, start_response)`."""
 
@@ -93,7 +144,7 @@ class WSGIMode(AsyncMode):
         self, engine: Engine, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Serve one request."""
-        request = WSGIRequest(environ)
+        request = WSGIRequest(environ, engine.runtime)
         if (request.header("upgrade") or "").lower() == "websocket":
             return self._handle_websocket(engine, request, start_response)
         response = engine.handle_http(request)
@@ -129,6 +180,15 @@ def find_socket(environ: Environ) -> Any:
         if environ.get(key) is not None:
             return environ[key]
     return None
+
+
+def is_readable(connection: Any) -> bool:
+    """Tell whether a socket has bytes, or the end of the connection, to read now."""
+    if not hasattr(select, "poll"):  # Windows, where `select` takes sockets of any number
+        return bool(select.select([connection], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def stop_reading(environ: Environ) -> None:

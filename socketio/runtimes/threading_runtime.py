@@ -232,7 +232,7 @@ class ThreadingRuntime(Runtime):
             Whether it is so.
         """
         deadline = self.now() + timeout
-        while self._handlers.busy or self.running:
+        while self._handlers.busy or self.running or self._loop_is_busy():
             if self.now() > deadline:
                 return False
             self.sleep(0.005)
@@ -248,6 +248,9 @@ class ThreadingRuntime(Runtime):
         self._timers.close()
         if self._socket_loop is not None:
             self._socket_loop.close()
+
+    def _loop_is_busy(self) -> bool:
+        return self._socket_loop is not None and bool(self._socket_loop.dispatching)
 
     # -- noticing who waits ---------------------------------------------------------------
 
@@ -272,7 +275,7 @@ class ThreadingRuntime(Runtime):
         loop = self._socket_loop
         if loop is not None:
             loop.look(since)
-        if self.running or (loop is not None and loop.dispatching):
+        if self.running or self._loop_is_busy():
             self._quiet_ticks = 0
         else:
             self._quiet_ticks += 1
