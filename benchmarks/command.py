@@ -4,6 +4,7 @@ import argparse
 import datetime
 import json
 import signal
+import subprocess
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -11,7 +12,7 @@ from typing import Any
 
 from benchmarks import brokers, folded, machine, measure, report
 from benchmarks.cases import BY_NAME, CASES, Case, Point
-from benchmarks.install import InstallError, install
+from benchmarks.install import InstallError, alone, install
 from benchmarks.loadrun import LoadError
 from benchmarks.paths import BUILD, PROFILES, RAW, RESULTS
 from benchmarks.processes import ServerError
@@ -115,7 +116,7 @@ def run_case(case: Case, options: argparse.Namespace) -> Runs:
                         figures = _measure(case, point, stack, options, broker)
                         run["figures"] = figures
                         _say(f"{name}: {figures[case.measured]:.1f} {case.unit}")
-                    except (LoadError, ServerError) as error:
+                    except (LoadError, ServerError, OSError, subprocess.SubprocessError) as error:
                         run["error"] = str(error)
                         _say(f"{name}: FAILED: {error}")
                     runs.append(run)
@@ -143,17 +144,22 @@ def main(arguments: list[str] | None = None) -> int:
         for case in cases:
             print(f"{case.name}: {', '.join(stack.name for stack in case.stacks)}")
         return 0
-    raw: dict[str, Any] = {} if options.quick or options.stacks else _read_raw()
     if options.report:
-        RESULTS.write_text(report.render(raw))
+        RESULTS.write_text(report.render(_read_raw()))
         return 0
-    began, started = time.monotonic(), time.time()
     try:
-        _say("installing what is measured")
-        install({stack.library for case in cases for stack in _select(case, options)[1]})
+        with alone():
+            return _run(cases, options)
     except InstallError as error:
         _say(str(error))
         return 1
+
+
+def _run(cases: list[Case], options: argparse.Namespace) -> int:
+    raw: dict[str, Any] = {} if options.quick or options.stacks else _read_raw()
+    began, started = time.monotonic(), time.time()
+    _say("installing what is measured")
+    install({stack.library for case in cases for stack in _select(case, options)[1]})
     facts, versions, commit = machine.facts(), machine.versions(), machine.commit()
     failed = 0
     for case in cases:

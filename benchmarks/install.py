@@ -1,9 +1,13 @@
 """Brings what is measured: the load generator, two virtual environments, Node's packages."""
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.paths import BUILD, ENVIRONMENTS, HERE, LOAD, LOGS, PROFILES, ROOT, python
@@ -80,6 +84,29 @@ def build_node() -> None:
     if digest is not None:
         _run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"], HERE)
         stamp.write_text(digest)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keeps a second run away: it would install into our environments and take our cores.
+
+    Raises:
+        InstallError: Another run went on for too long.
+    """
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / "lock").open("w") as lock:
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise InstallError(
+                        f"another benchmark run still holds {lock.name} after {DEADLINE} s"
+                    ) from error
+                time.sleep(1)
+        yield
 
 
 def install(libraries: set[str]) -> None:
