@@ -1,6 +1,6 @@
-"""The async mode `asgi`: uvicorn, hypercorn, daphne, granian and whatever speaks ASGI.
+"""ASGI in neutral terms: uvicorn, hypercorn, daphne, granian and whatever speaks it.
 
-Called by `ASGIApp` and by attachments with `(scope, receive, send)`; it knows ASGI and the
+Called by the mode `asgi` and by `ASGIApp` with `(scope, receive, send)`; it knows ASGI and the
 neutral requests and websockets of the engine.
 """
 
@@ -10,11 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from ..abc.mode import AsyncMode
 from ..abc.transport import Receiver, WebSocket
 from ..engine.http import BodyTooLarge, Headers, Request, Response
 from ..protocol.engine import Packet
-from ..runtimes.asyncio_runtime import AsyncioRuntime
 
 if TYPE_CHECKING:
     from ..engine.asynchronous.engine import AsyncEngine
@@ -238,28 +236,3 @@ async def send_response(send: Send, response: Response) -> None:
         }
     )
     await send({"type": "http.response.body", "body": response.body})
-
-
-class ASGIMode(AsyncMode):
-    """Requests come as `(scope, receive, send)`; everything runs in the server's event loop."""
-
-    name = "asgi"
-
-    def create_runtime(self) -> AsyncioRuntime:
-        """Return the asyncio runtime."""
-        return AsyncioRuntime()
-
-    async def handle_request(  # type: ignore[override]  # the arguments are the mode's own
-        self, engine: AsyncEngine, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        """Serve one `http` or `websocket` scope."""
-        request = ASGIRequest(scope, receive, send)
-        if scope["type"] == "websocket":
-            await engine.handle_websocket(request, ASGIWebSocket(engine, scope, receive, send))
-            return
-        try:
-            response = await engine.handle_http(request)
-        except ConnectionResetError as error:
-            engine.logger.debug("no answer: %s", error)
-            return
-        await send_response(send, response)

@@ -65,7 +65,7 @@ def socketio_transports() -> Iterable[TransportEntry]:
 
 
 def _load_asgi() -> object:
-    from socketio.builtin.asgi import ASGIMode
+    from socketio.builtin.asgi_mode import ASGIMode
 
     return ASGIMode()
 

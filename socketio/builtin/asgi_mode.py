@@ -1,0 +1,45 @@
+"""The async mode `asgi`: an engine behind an ASGI server.
+
+Called by `ASGIApp` and by attachments with `(scope, receive, send)`; it makes of them what the
+engine takes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..abc.mode import AsyncMode
+from ..runtimes.asyncio_runtime import AsyncioRuntime
+from .asgi import ASGIRequest, ASGIWebSocket, Receive, Scope, Send, send_response
+from .uvicorn_websocket import direct_websocket
+
+if TYPE_CHECKING:
+    from ..engine.asynchronous.engine import AsyncEngine
+
+
+class ASGIMode(AsyncMode):
+    """Requests come as `(scope, receive, send)`; everything runs in the server's event loop."""
+
+    name = "asgi"
+
+    def create_runtime(self) -> AsyncioRuntime:
+        """Return the asyncio runtime."""
+        return AsyncioRuntime()
+
+    async def handle_request(  # type: ignore[override]  # the arguments are the mode's own
+        self, engine: AsyncEngine, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Serve one `http` or `websocket` scope."""
+        request = ASGIRequest(scope, receive, send)
+        if scope["type"] == "websocket":
+            websocket = direct_websocket(engine, scope, receive, send)
+            if websocket is None:
+                websocket = ASGIWebSocket(engine, scope, receive, send)
+            await engine.handle_websocket(request, websocket)
+            return
+        try:
+            response = await engine.handle_http(request)
+        except ConnectionResetError as error:
+            engine.logger.debug("no answer: %s", error)
+            return
+        await send_response(send, response)

@@ -1,0 +1,131 @@
+"""Websockets of uvicorn's `websockets-sansio` protocol, without the detour through ASGI events.
+
+Called by the mode `asgi` for each websocket; it knows what uvicorn does between a read and an
+event, which is no public interface. `direct_websocket` therefore looks first whether the release
+is made as expected, and where it is not the mode uses plain ASGI, which is slower: uvicorn pauses
+and resumes the reading of the socket for every message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from ..abc.transport import Receiver
+from ..protocol.engine import Packet
+from ..protocol.websocket import encode_frame
+from .asgi import ASGIWebSocket, Event, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from ..engine.asynchronous.engine import AsyncEngine
+
+NEEDED = (
+    "close_sent",
+    "conn",
+    "data_received",
+    "queue",
+    "read_paused",
+    "transport",
+    "writable",
+)
+"""What the protocol object of a known release has."""
+
+
+def direct_websocket(
+    engine: AsyncEngine, scope: Scope, receive: Receive, send: Send
+) -> ASGIWebSocket | None:
+    """Return a direct websocket if uvicorn itself called the application, else None."""
+    protocol: Any = getattr(send, "__self__", None)
+    if (
+        type(protocol).__name__ != "WebSocketsSansIOProtocol"
+        or not all(hasattr(protocol, name) for name in NEEDED)
+        or not isinstance(protocol.queue, asyncio.Queue)
+    ):
+        return None
+    return UvicornWebSocket(engine, scope, receive, send, protocol)
+
+
+class DirectQueue(asyncio.Queue[Event]):
+    """Hands messages over instead of queueing them; only the end of the websocket waits here."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        super().__init__()
+        self._receiver = receiver
+
+    def put_nowait(self, item: Event) -> None:
+        """Take what uvicorn has parsed."""
+        if item["type"] == "websocket.receive":
+            text = item.get("text")
+            self._receiver.receive(text if text is not None else item["bytes"])
+        else:
+            super().put_nowait(item)
+
+
+class UvicornWebSocket(ASGIWebSocket):
+    """A websocket that reads from uvicorn's parser and writes to its connection."""
+
+    __slots__ = ("_corked", "_protocol", "_writes")
+
+    def __init__(
+        self, engine: AsyncEngine, scope: Scope, receive: Receive, send: Send, protocol: Any
+    ) -> None:
+        super().__init__(engine, scope, receive, send)
+        self._protocol = protocol
+        self._writes = False
+        self._corked: list[bytes] | None = None
+
+    def write(self, packet: Packet) -> Any:
+        """Send one message; see `WebSocket.write`."""
+        protocol = self._protocol
+        if not self._writes:
+            return super().write(packet)
+        transport = protocol.transport
+        if self._closed or protocol.close_sent or transport.is_closing():
+            raise ConnectionResetError("the websocket is closed")
+        # The same bytes for all recipients; an uncompressed frame is right whatever extension
+        # was agreed on. uvicorn's own frames (pongs, the close) go through the same transport.
+        frame = packet.wire
+        if frame is None:
+            frame = packet.wire = encode_frame(packet.websocket)
+        if self._corked is None:
+            transport.write(frame)
+        else:
+            self._corked.append(frame)
+        if protocol.writable.is_set():
+            return None
+        return self._engine.runtime.start(protocol.writable.wait)
+
+    async def serve(self, transport: Receiver) -> None:
+        """Hand every message to the transport as it is parsed; see `WebSocket.serve`."""
+        protocol = self._protocol
+        self._writes = True
+        if protocol.queue.empty():
+            protocol.queue = DirectQueue(transport)
+            if protocol.read_paused:
+                protocol.transport.resume_reading()
+            protocol.read_paused = True  # so that uvicorn does not pause at each message
+            receive_data = protocol.data_received
+
+            def data_received(data: bytes) -> None:
+                # The answers to one read leave in one write.
+                self._corked = []
+                try:
+                    receive_data(data)
+                finally:
+                    self._uncork()
+
+            protocol.data_received = data_received
+            # uvloop looks for the method when it is given the protocol, not at each read.
+            protocol.transport.set_protocol(protocol)
+        await super().serve(transport)
+
+    def _uncork(self) -> None:
+        frames, self._corked = self._corked, None
+        transport = self._protocol.transport
+        if frames and not transport.is_closing():
+            transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the websocket; harmless when it is closed."""
+        self._uncork()
+        await super().close(code, reason)
