@@ -28,6 +28,8 @@ NOOP: Final = 6
 packet_names: Final = ("OPEN", "CLOSE", "PING", "PONG", "MESSAGE", "UPGRADE", "NOOP")
 """The name of each packet type, by its number."""
 
+_DIGITS: Final = tuple("0123456")
+
 RECORD_SEPARATOR: Final = "\x1e"
 """Stands between the packets of a payload."""
 
@@ -55,7 +57,7 @@ class Packet:
 
     def __init__(self, packet_type: int = NOOP, data: str | bytes = "") -> None:
         if isinstance(data, str):
-            self.websocket = f"{packet_type}{data}"
+            self.websocket = _DIGITS[packet_type] + data
         elif packet_type == MESSAGE:
             self.websocket = data
         else:

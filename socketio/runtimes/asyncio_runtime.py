@@ -45,11 +45,6 @@ class _Carrier(Coroutine[Any, Any, Any]):
         self._yielded: tuple[Any] | None = None
         self.task: asyncio.Task[Any] = loop.create_task(self, name="socketio-handler")
 
-    @property
-    def unused(self) -> bool:
-        """Whether it can take over another coroutine: nobody has cancelled its task."""
-        return not self._gate.done() and not self.task.done()
-
     def take_over(
         self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context, yielded: Any
     ) -> None:
@@ -211,7 +206,7 @@ class AsyncioRuntime(Runtime):
         try:
             yielded = context.run(coroutine.send, None)
         except (StopIteration, asyncio.CancelledError):
-            if carrier.unused:
+            if not task.cancelling():  # else the next handler would be cancelled by this one
                 self._idle.append(carrier)
             return None
         except Exception as error:

@@ -149,6 +149,29 @@ async def test_cancelling(runtime: AsyncioRuntime, when: str) -> None:
     assert runtime.start(asyncio.sleep, 0) is not None
 
 
+@pytest.mark.parametrize("started", [False, True])
+async def test_a_cancelled_task_is_not_used_again(runtime: AsyncioRuntime, started: bool) -> None:
+    log: list[str] = []
+
+    async def cancels_itself() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+
+    async def waits() -> None:
+        await asyncio.sleep(0)
+        log.append("done")
+
+    if started:
+        runtime.start(asyncio.sleep, 0)
+        await asyncio.sleep(0)
+    runtime.start(cancels_itself)
+    task = runtime.start(waits)
+    assert task is not None
+    await task
+    assert log == ["done"]
+
+
 async def test_a_bug_is_reported_and_goes_no_further(runtime: AsyncioRuntime) -> None:
     reported: list[Any] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
