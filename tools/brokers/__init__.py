@@ -19,7 +19,7 @@ from .link import Link
 from .nats_broker import NatsBroker
 from .rabbitmq_broker import RabbitMQBroker
 from .redis_brokers import RedisCluster, RedisSentinel, RedisServer
-from .shared import private, shared_brokers, test_url
+from .shared import answers, private, shared_brokers, test_url
 
 __all__ = [
     "Broker",
@@ -32,6 +32,7 @@ __all__ = [
     "RedisCluster",
     "RedisSentinel",
     "RedisServer",
+    "answers",
     "faulty",
     "private",
     "shared_brokers",

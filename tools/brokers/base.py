@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from .packages import require
+from .packages import find, require
 from .process import BrokerError, ServerProcess, free_port, wait_until
 
 __all__ = ["Broker", "BrokerError", "connect", "free_port"]
@@ -59,6 +59,11 @@ class Broker(ABC):
 
     def form(self) -> None:  # noqa: B027  # not every broker needs it
         """Do what is needed once its processes run, for example join them into a cluster."""
+
+    @classmethod
+    def missing(cls) -> list[str]:
+        """Return the programs that would have to be installed first."""
+        return [program for program in cls.programs if find(program) is None]
 
     @property
     def running(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from .base import Broker, free_port
 from .kafka_broker import KafkaBroker
 from .link import Link
+from .redis_brokers import RedisSentinel
 from .shared import private
 
 
@@ -73,7 +74,7 @@ def faulty(kind: type[Broker], **options: Any) -> Iterator[FaultyBroker]:
     """Start a private broker with a relay before it."""
     port = free_port()
     link = Link(port)
-    if kind is KafkaBroker:
+    if kind in (KafkaBroker, RedisSentinel):
         options["advertised_port"] = link.port  # it tells its clients where to go
     try:
         with private(kind, port=port, **options) as broker:

@@ -70,6 +70,12 @@ class KafkaBroker(Broker):
             "kafka", directory, [*self._jvm(), "-Xmx384m", "kafka.Kafka", str(self._properties)]
         )
 
+    @classmethod
+    def missing(cls) -> list[str]:
+        """Return what would have to be brought first."""
+        jars = _POM.parents[2] / ".brokers" / "kafka-libraries" / ".complete"
+        return [*super().missing(), *([] if jars.exists() else ["Kafka's jars"])]
+
     def _jvm(self) -> list[str]:
         return [
             *("java", "-cp", self._classes, "-Xms64m", "-XX:+UseSerialGC"),

@@ -28,7 +28,7 @@ def require(program: str, *packages: str) -> str:
         BrokerError: It is missing and cannot be installed here.
     """
     with _INSTALLING:
-        return _find(program) or _install(program, packages)
+        return find(program) or _install(program, packages)
 
 
 def _install(program: str, packages: tuple[str, ...]) -> str:
@@ -39,13 +39,14 @@ def _install(program: str, packages: tuple[str, ...]) -> str:
     with _no_service_starts():
         _apt("update")
         _apt("install", "-y", "--no-install-recommends", *packages)
-    found = _find(program)
+    found = find(program)
     if found is None:
         raise BrokerError(f"{program} is still missing after: {command}")
     return found
 
 
-def _find(program: str) -> str | None:
+def find(program: str) -> str | None:
+    """Return the path of a program, or None."""
     if "/" in program:
         return program if Path(program).exists() else None
     return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/lib/rabbitmq/bin")

@@ -60,15 +60,24 @@ class RedisServer(Broker):
 
 
 class RedisSentinel(Broker):
-    """A Redis master on the first port and its sentinel on the next one."""
+    """A Redis master on the first port and its sentinel on the next one.
+
+    Args:
+        directory: Their data.
+        port: The master's port.
+        advertised_port: Where the sentinel sees the master, when a `Link` stands before it.
+    """
 
     name: ClassVar[str] = "redis-sentinel"
     programs: ClassVar[dict[str, tuple[str, ...]]] = _PROGRAMS
     service: ClassVar[str] = "socketio-master"
 
-    def __init__(self, directory: Path, port: int | None = None) -> None:
+    def __init__(
+        self, directory: Path, port: int | None = None, advertised_port: int | None = None
+    ) -> None:
         super().__init__(directory, port)
-        self.sentinel_port = self.port + 1 if port else free_port()
+        self._advertised_port = advertised_port or self.port
+        self.sentinel_port = free_port() if advertised_port or not port else self.port + 1
         self._configuration = directory / "sentinel.conf"
         self._master = _server("redis-master", directory, self.port)
         self._sentinel = ServerProcess(
@@ -92,14 +101,16 @@ class RedisSentinel(Broker):
         # A sentinel keeps what it has learnt in this file: always start from a known one.
         self._configuration.write_text(
             f"port {self.sentinel_port}\nbind 127.0.0.1\ndir {self.directory}\ndaemonize no\n"
-            f"sentinel monitor {self.service} 127.0.0.1 {self.port} 1\n"
+            f"sentinel monitor {self.service} 127.0.0.1 {self._advertised_port} 1\n"
             f"sentinel down-after-milliseconds {self.service} 1000\n"
         )
 
     def answers(self) -> bool:
         """Tell whether it serves clients now."""
         address = command(self.sentinel_port, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.service)
-        return str(self.port) in address and command(self.port, "PING").startswith("+PONG")
+        return str(self._advertised_port) in address and command(self.port, "PING").startswith(
+            "+PONG"
+        )
 
 
 class RedisCluster(Broker):
@@ -110,8 +121,9 @@ class RedisCluster(Broker):
 
     def __init__(self, directory: Path, port: int | None = None) -> None:
         super().__init__(directory, port)
-        self.ports = [self.port + index if port else free_port() for index in range(3)]
-        self.port = self.ports[0]
+        shared = port is not None and port < 32768  # below the ports that systems hand out
+        others = [self.port + index if shared else free_port() for index in (1, 2)]
+        self.ports = [self.port, *others]
         self._nodes = [self._node(each) for each in self.ports]
 
     def _node(self, port: int) -> ServerProcess:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,6 +67,18 @@ def shared_brokers(names: list[str] | None = None) -> list[Broker]:
 def test_url(name: str) -> str:
     """Return the URL that tests of a broker use."""
     return os.environ.get(VARIABLES[name]) or URLS[name]
+
+
+def answers(name: str) -> bool:
+    """Tell whether something listens where tests look for a broker."""
+    address = re.search(r"(?:@|//)([^/@:,]+):(\d+)", test_url(name))
+    if address is None:
+        return True  # no host and port to look at
+    try:
+        with socket.create_connection((address[1], int(address[2])), 2):
+            return True
+    except OSError:
+        return False
 
 
 test_url.__test__ = False  # type: ignore[attr-defined]  # pytest takes its name for a test's

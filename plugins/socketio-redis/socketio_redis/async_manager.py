@@ -83,6 +83,7 @@ class AsyncRedisDriver(BusDriver):
         self._commands = PublishCommands(channel)
         self._inbox = AsyncInbox()
         self._client: Redis | None = None
+        self._sentinels: list[Redis] = []
         self._writer: Any = None
         self._reader: Any = None
         self._reading: asyncio.Task[None] | None = None
@@ -101,6 +102,7 @@ class AsyncRedisDriver(BusDriver):
         if self._target.topology != "sentinel":
             return Redis.from_url(self._url, **options)
         sentinel = Sentinel(self._target.hosts, **{**options, **self._target.options})
+        self._sentinels = sentinel.sentinels
         return sentinel.master_for(self._target.service or self._channel)
 
     async def connect(self, receive: bool) -> None:
@@ -150,14 +152,15 @@ class AsyncRedisDriver(BusDriver):
         return await self._inbox.receive(timeout)
 
     async def close(self) -> None:
-        """Close both connections."""
+        """Close all connections."""
         if self._reading is not None:
             self._reading.cancel()
         for connection in (self._reader, self._writer):
             if connection is not None:
                 await connection.disconnect(nowait=True)
-        if self._client is not None:
-            await self._client.aclose()
+        for client in (self._client, *self._sentinels):
+            if client is not None:
+                await client.aclose()
 
     def is_permanent(self, error: BaseException) -> bool:
         """Tell a refusal from a server that is away."""

@@ -83,6 +83,7 @@ class RedisDriver(BusDriver):
         self._channel = channel
         self._commands = PublishCommands(channel)
         self._client: Redis | None = None
+        self._sentinels: list[Redis] = []
         self._writer: Any = None
         self._reader: Any = None
 
@@ -99,6 +100,7 @@ class RedisDriver(BusDriver):
         if self._target.topology != "sentinel":
             return Redis.from_url(self._url, **options)
         sentinel = Sentinel(self._target.hosts, **{**options, **self._target.options})
+        self._sentinels = sentinel.sentinels
         return sentinel.master_for(self._target.service or self._channel)
 
     def connect(self, receive: bool) -> None:
@@ -140,12 +142,13 @@ class RedisDriver(BusDriver):
         return messages
 
     def close(self) -> None:
-        """Close both connections."""
+        """Close all connections."""
         for connection in (self._reader, self._writer):
             if connection is not None:
                 connection.disconnect()
-        if self._client is not None:
-            self._client.close()
+        for client in (self._client, *self._sentinels):
+            if client is not None:
+                client.close()
 
     def is_permanent(self, error: BaseException) -> bool:
         """Tell a refusal from a server that is away."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from brokers import (
+    Broker,
+    FaultyBroker,
+    RedisCluster,
+    RedisSentinel,
+    RedisServer,
+    answers,
+    faulty,
+    test_url,
+)
 
 from socketio.testing.contracts import BrokerFaultContract, BusContract
-
-sys.path.append(str(Path(__file__).resolve().parents[3] / "tools"))
-from brokers import FaultyBroker, RedisServer, faulty, test_url  # found through the line above
 
 
 class RedisManagers:
@@ -25,19 +30,70 @@ class RedisManagers:
         return kind(self.url, channel=channel, **options)
 
 
-class TestSingle(RedisManagers, BusContract):
-    url = test_url("redis")
+class OnSharedBroker(RedisManagers, BusContract):
+    broker: str
+
+    @pytest.fixture(autouse=True)
+    def needed_broker(self, need: Any) -> None:
+        need(self.broker, answers(self.broker), "make brokers")
+        self.url = test_url(self.broker)
 
 
-@pytest.fixture(scope="module")
-def faulty_redis() -> Iterator[FaultyBroker]:
-    with faulty(RedisServer) as broker:
+class TestSingle(OnSharedBroker):
+    broker = "redis"
+
+
+class TestSentinel(OnSharedBroker):
+    broker = "redis-sentinel"
+
+
+class TestCluster(OnSharedBroker):
+    broker = "redis-cluster"
+
+
+def faulty_broker(kind: type[Broker], need: Any) -> Iterator[FaultyBroker]:
+    missing = kind.missing()
+    need(kind.name, not missing, f"make brokers (missing: {', '.join(missing)})")
+    with faulty(kind) as broker:
         yield broker
 
 
-class TestSingleFaults(RedisManagers, BrokerFaultContract):
+@pytest.fixture(scope="module")
+def faulty_single(need: Any) -> Iterator[FaultyBroker]:
+    yield from faulty_broker(RedisServer, need)
+
+
+@pytest.fixture(scope="module")
+def faulty_sentinel(need: Any) -> Iterator[FaultyBroker]:
+    yield from faulty_broker(RedisSentinel, need)
+
+
+@pytest.fixture(scope="module")
+def faulty_cluster(need: Any) -> Iterator[FaultyBroker]:
+    yield from faulty_broker(RedisCluster, need)
+
+
+class OnFaultyBroker(RedisManagers, BrokerFaultContract):
+    fixture: str
+
     @pytest.fixture
-    def broker(self, faulty_redis: FaultyBroker) -> Iterator[FaultyBroker]:
-        self.url = faulty_redis.url
-        yield faulty_redis
-        faulty_redis.mend()
+    def broker(self, request: pytest.FixtureRequest) -> Iterator[FaultyBroker]:
+        broker: FaultyBroker = request.getfixturevalue(self.fixture)
+        self.url = broker.url
+        yield broker
+        broker.mend()
+
+
+@pytest.mark.xdist_group("faulty-redis")
+class TestSingleFaults(OnFaultyBroker):
+    fixture = "faulty_single"
+
+
+@pytest.mark.xdist_group("faulty-redis-sentinel")
+class TestSentinelFaults(OnFaultyBroker):
+    fixture = "faulty_sentinel"
+
+
+@pytest.mark.xdist_group("faulty-redis-cluster")
+class TestClusterFaults(OnFaultyBroker):
+    fixture = "faulty_cluster"
