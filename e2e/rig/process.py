@@ -112,6 +112,25 @@ class Program:
 
     def start(self, *arguments: str) -> Program:
         """Start the program and wait until it listens."""
+        self._spawn(arguments)
+        try:
+            self.port = self._wait_until_it_listens(time.monotonic() + START_DEADLINE)
+        except AssertionError as error:
+            self.kill()
+            raise AssertionError(
+                f"{' '.join(self.command)} did not start:\n{''.join(self.errors)}"
+            ) from error
+        return self
+
+    def _wait_until_it_listens(self, end: float) -> int:
+        while not (ports := [e["port"] for e in self.journal.all() if "port" in e]):
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise AssertionError("it printed no port")
+            time.sleep(0.01)
+        port: int = ports[0]
+        return port
+
+    def _spawn(self, arguments: Sequence[str]) -> None:
         self.journal = Journal()
         self._process = process = subprocess.Popen(
             [*self.command, *arguments],
@@ -130,19 +149,6 @@ class Program:
         ]
         for thread in self._threads:
             thread.start()
-        try:
-            end = time.monotonic() + START_DEADLINE
-            while not (ports := [e["port"] for e in self.journal.all() if "port" in e]):
-                if process.poll() is not None or time.monotonic() > end:
-                    raise AssertionError("it printed no port")
-                time.sleep(0.01)
-        except AssertionError as error:
-            self.kill()
-            raise AssertionError(
-                f"{' '.join(self.command)} did not start:\n{''.join(self.errors)}"
-            ) from error
-        self.port = ports[0]
-        return self
 
     def restart(self) -> None:
         """Start it again on the port it had."""
