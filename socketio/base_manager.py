@@ -119,12 +119,7 @@ class BaseManager:
             Its engine session.
         """
         self.pending_disconnect.add((namespace, sid))
-        eio_sid = self.table.eio_sid(namespace, sid)
-        # Its engine session may join again while the disconnect handler still runs.
-        sids = self.eio_to_sid.get(eio_sid or "", {})
-        if sids.get(namespace) == sid:
-            del sids[namespace]
-        return eio_sid
+        return self.table.eio_sid(namespace, sid)
 
     def release(self, eio_sid: str, namespace: str, sid: str) -> None:
         """Let an engine session join a namespace anew, under another id.

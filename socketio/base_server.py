@@ -471,6 +471,8 @@ class BaseServer(Consumer):
         if sid is None:
             self._refuse(session, namespace, {"message": "Unable to connect"})
             return
+        if session.storage:
+            session.storage.pop(namespace, None)  # the data of whoever was here before
         client.pending[namespace] = []
         client.namespaces[namespace] = sid
         client.start(self._run_connect, session, namespace, sid, auth)

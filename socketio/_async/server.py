@@ -549,13 +549,14 @@ class AsyncServer(BaseServer):
             if session.closed and namespace in client.namespaces:
                 self._leave(session, namespace, session.ended or Reason.TRANSPORT_CLOSE)
             return
-        if self.always_connect:
-            # A refusal after CONNECT is a plain DISCONNECT, which carries no data.
-            if namespace in client.namespaces:
-                self._send_packet(session, DISCONNECT, None, namespace)
-        else:
-            self._refuse(session, namespace, refusal)
+        joined = namespace in client.namespaces
+        # First forgotten, then told: the client may try again at once.
         self._reject(session, namespace, sid)
+        if not self.always_connect:
+            self._refuse(session, namespace, refusal)
+        elif joined:
+            # A refusal after CONNECT is a plain DISCONNECT, which carries no data.
+            self._send_packet(session, DISCONNECT, None, namespace)
 
     async def _connected_too_late(self, session: Session, namespace: str, sid: str) -> None:
         """Undo what an accepting connect handler did for a client that is gone by now."""
