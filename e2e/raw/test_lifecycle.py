@@ -254,6 +254,85 @@ async def test_one_disconnect_whatever_happens(
 
 
 @TRANSPORTS
+async def test_what_follows_connect_at_once(peer: Any, server: Program, transport: str) -> None:
+    """Trap 28, trap 31: with CONNECT in hand a client is in, whatever thread says so."""
+    client: Peer = await peer(transport)
+    for _ in range(30):
+        sid = await client.connect("/chat")
+        await client.emit("echo", 1, namespace="/chat")
+        assert await client.receive() == '2/chat,["echo",1]'
+        await client.send("1/chat,")
+        entry = await server.seen(event="disconnect", sid=sid)
+        assert entry["reason"] == "client disconnect"
+    for _ in range(30):
+        sid = await client.connect("/chat")
+        await client.send("1/chat,")
+        await server.seen(event="disconnect", sid=sid)
+    assert await client.ask("ack plain", 1) == [1]
+
+
+@TRANSPORTS
+async def test_joining_again_at_once(peer: Any, server: Program, transport: str) -> None:
+    """Trap 27, trap 28: after a refusal and after a disconnect, without a pause."""
+    client: Peer = await peer(transport)
+    sids = []
+    for _ in range(20):
+        await client.send(connect_packet("/chat", {"refuse": "message"}))
+        kind, *_ = await client.packet()
+        assert kind == "4"
+        sids.append(await client.connect("/chat"))
+        await client.emit("bye", namespace="/chat")
+        assert await client.receive() == "1/chat,"
+    assert len(set(sids)) == 20
+    for sid in sids:
+        entry = await server.seen(event="disconnect", sid=sid)
+        assert entry["reason"] == "server disconnect"
+
+
+@TRANSPORTS
+@pytest.mark.parametrize("leave", ["bye", "leave"])
+async def test_joining_again_while_the_disconnect_handler_runs(
+    peer: Any, server: Program, transport: str, leave: str
+) -> None:
+    """Trap 28: the old client's slow handler is no matter of the new one."""
+    client: Peer = await peer(transport, join=False)
+    await client.connect("/any")
+    first = await client.connect("/chat", {"linger": 1.0})
+    if leave == "bye":
+        await client.emit("bye", namespace="/chat")
+        assert await client.receive() == "1/chat,"
+    else:
+        await client.send("1/chat,")
+    await server.seen(event="disconnect", sid=first)
+    second = await client.connect("/chat")
+    assert second != first
+    await client.emit("echo", 1, namespace="/chat")
+    assert await client.receive() == '2/chat,["echo",1]'
+    await client.send("1/chat,")
+    await server.seen(event="disconnect", sid=second)
+    assert len(server.journal.all(event="disconnect", sid=first)) == 1
+
+
+@TRANSPORTS
+@pytest.mark.parametrize("leave", ["bye", "leave"])
+async def test_who_joins_again_finds_no_data_of_the_one_before(
+    peer: Any, server: Program, transport: str, leave: str
+) -> None:
+    """Trap 7: one transport, two users after each other."""
+    client: Peer = await peer(transport)
+    await client.ask("remember", "user", "the first")
+    assert await client.ask("recall", "user") == ["the first"]
+    if leave == "bye":
+        await client.emit("bye")
+        assert await client.receive() == "1"
+    else:
+        await client.send("1")
+        await server.seen(event="disconnect", sid=client.sids["/"])
+    await client.connect()
+    assert await client.ask("recall", "user") in ([None], [])
+
+
+@TRANSPORTS
 async def test_last_words_arrive(peer: Any, transport: str) -> None:
     client: Peer = await peer(transport)
     await client.emit("bye then emit")

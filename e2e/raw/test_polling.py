@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 from rig.process import Program
-from rig.wire import SEPARATOR, Answer, EngineSession, Peer, RawConnection
+from rig.wire import SEPARATOR, Answer, ClosedError, EngineSession, Peer, RawConnection
 
 LIMIT = 100_000
 TEXT = "text/plain;charset=UTF-8"
@@ -262,13 +262,20 @@ async def test_an_oversized_post_is_answered_before_its_body(peer: Any, server: 
 @pytest.mark.logs_traceback  # aiohttp logs what its parser refuses; it never gets to us
 @pytest.mark.parametrize("length", ["-5", "abc", "1e3"])
 async def test_a_malformed_content_length(peer: Any, server: Program, length: str) -> None:
+    """400, by the web server or by the engine, which ends the session; no other notices."""
     client: Peer = await peer("polling")
+    other: Peer = await peer("polling")
     connection = await RawConnection.open(server.url)
     await connection.send(post_head(client.engine, f"Content-Length: {length}") + "42")
     status, _ = await connection.head()
     await connection.close()
     assert status == 400
-    assert await client.ask("ack plain", 1) == [1]
+    try:
+        assert await client.ask("ack plain", 1) == [1]
+    except ClosedError:
+        entry = await server.seen(event="disconnect", sid=client.sids["/"])
+        assert entry["reason"] == "transport error"
+    assert await other.ask("ack plain", 1) == [1]
 
 
 async def test_a_body_that_breaks_off(peer: Any, server: Program) -> None:

@@ -193,7 +193,9 @@ def _lifecycle(sio: Any, variant: str, namespace: str) -> dict[str, Handler]:
             await sio.emit("early", wishes["early"], to=sid, namespace=namespace)
         if wishes.get("leave"):
             await sio.disconnect(sid, namespace=namespace)
-        await sio.save_session(sid, {"auth": auth}, namespace=namespace)
+        session = await sio.get_session(sid, namespace=namespace)
+        # What a client that was here before has left behind would be found and kept.
+        session["auth"] = auth
         journal(
             event="connect",
             server=variant,
@@ -205,6 +207,10 @@ def _lifecycle(sio: Any, variant: str, namespace: str) -> dict[str, Handler]:
 
     async def disconnect(sid: str, reason: str) -> None:
         journal(event="disconnect", server=variant, namespace=namespace, sid=sid, reason=reason)
+        session = await sio.get_session(sid, namespace=namespace)
+        auth = session.get("auth")
+        if isinstance(auth, dict) and auth.get("linger"):
+            await sio.sleep(auth["linger"])
 
     async def open_gate(sid: str, gate: str) -> None:
         gates[gate] = True
