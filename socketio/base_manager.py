@@ -227,6 +227,11 @@ class BaseManager:
         """Keep a callback for the ack of a client, and return the ack's id."""
         return self.callbacks.setdefault(sid, AckCounter()).add(callback)
 
+    def callback_of(self, sid: str, ack_id: int) -> Callable[..., Any] | None:
+        """Return the callback of an ack, which goes on waiting; None for an unknown one."""
+        counter = self.callbacks.get(sid)
+        return counter.get(ack_id) if counter is not None else None
+
     def pop_callback(self, sid: str, ack_id: int) -> Callable[..., Any] | None:
         """Return the callback of an ack and forget it; None for an unknown or repeated ack."""
         counter = self.callbacks.get(sid)

@@ -485,6 +485,14 @@ class AsyncServer(BaseServer):
         return None
 
     def _receive_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
+        if self._emit_here is not None and type(self.manager.callback_of(sid, ack_id)) is (
+            _Acknowledged
+        ):
+            # Nothing of the application runs: who waits in `call` is told at once.
+            callback = self.manager.pop_callback(sid, ack_id)
+            if callback is not None:
+                callback(*data)
+            return
         self.runtime.start(self._run_ack, sid, ack_id, data)
 
     async def _run_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:

@@ -474,6 +474,10 @@ class AckCounter:
         self._pending[ack_id] = callback
         return ack_id
 
+    def get(self, ack_id: int) -> Any | None:
+        """Return what waits for an ack; None for an unknown id."""
+        return self._pending.get(ack_id)
+
     def pop(self, ack_id: int) -> Any | None:
         """Return what waits for an ack and forget it; None for an unknown or repeated id."""
         return self._pending.pop(ack_id, None)
