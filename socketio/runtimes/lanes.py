@@ -2,9 +2,9 @@
 
 Called by the threading runtime. A *lane* is a client's queue of functions: the next one begins
 when the one before has ended **or waits**, so they start in order and overlap where they wait, as
-coroutines do. Whether one waits is known at once in `call()`, `sleep()` and the like, and within
-hundredths of a second everywhere else. In a *series* the next one begins when the one before has
-ended.
+coroutines do. Whether one waits is known at once in `call()`, `sleep()` and the like, and after
+some hundredths of a second everywhere else. In a *series* the next one begins when the one before
+has ended.
 
 Functions run in the threads of a pool, or in place where the caller is the socket loop: that
 saves two thread switches, which cost more than a short handler does. The loop goes on in another
@@ -67,7 +67,7 @@ class InPlace:
 class Job:
     """A function that was started, or will be."""
 
-    __slots__ = ("args", "done", "function", "lane", "waiters")
+    __slots__ = ("args", "done", "function", "lane", "looks", "waiters")
 
     def __init__(
         self, lane: Lane | Series, function: Callable[..., Any], args: tuple[Any, ...]
@@ -76,6 +76,7 @@ class Job:
         self.function = function
         self.args = args
         self.done = False
+        self.looks = 0
         self.waiters: list[Any] | None = None
 
     def join(self, timeout: float | None = None) -> None:
@@ -212,7 +213,7 @@ class Lane(Series):
         # Whoever takes the job out of this table, its own thread at its end or someone who sees
         # it wait, decides what comes next; taking it is one operation.
         running = self.runtime.running
-        running[job] = time.monotonic()
+        running[job] = True
         self.runtime.watch()
         super()._run(job)
         return running.pop(job, None) is not None

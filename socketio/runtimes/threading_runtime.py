@@ -21,6 +21,10 @@ from .workers import WorkerPool, current
 TICK = 0.01
 """Seconds between two looks at which functions wait without having said so."""
 
+LOOKS = 3
+"""How often a function is seen at work until it is taken for one that waits: a thread may stand
+still because others have the interpreter, and must not lose its turn by that."""
+
 QUIET_TICKS = 50
 """After so many ticks without a running function the looking ends until the next one."""
 
@@ -145,8 +149,8 @@ class ThreadingRuntime(Runtime):
         )
         self.state: Any = state()
         """What each thread knows of itself: its worker, its job, whether it leads the loop."""
-        self.running: dict[Job, float] = {}
-        """The jobs that have the front of their lane, with the time of their start."""
+        self.running: dict[Job, bool] = {}
+        """The jobs that have the front of their lane, in the order of their start."""
         self.join_lock = primitives.create_lock()
         self._handlers = WorkerPool(self, "socketio-handler", max_running, max_threads)
         # Acks and the loop itself must go on when every handler waits for them.
@@ -156,6 +160,8 @@ class ThreadingRuntime(Runtime):
         self._timers = TimerThread(primitives)
         self._watching = False
         self._quiet_ticks = 0
+        self._looked = 0.0
+        self._late = False
         self._socket_loop: SocketLoop | None = None
 
     def start(self, function: Callable[..., Any], *args: Any) -> Job | None:
@@ -262,19 +268,18 @@ class ThreadingRuntime(Runtime):
             self._timers.call_later(TICK, self._look)
 
     def _look(self) -> None:
-        """Pass on the turn of everybody who has run for longer than a tick."""
-        since = time.monotonic() - TICK
-        while self.running:
-            try:
-                job, began = next(iter(self.running.items()))
-            except (StopIteration, RuntimeError):
-                continue  # it changed in this very moment
-            if began > since:
-                break
-            job.lane.overtake(job)  # type: ignore[union-attr]  # only lanes put jobs there
-        loop = self._socket_loop
-        if loop is not None:
-            loop.look(since)
+        """Pass on the turn of everybody who has run for several ticks."""
+        now = time.monotonic()
+        # When the whole process stood still, this look says nothing about anybody.
+        was_late, self._late = self._late, now - self._looked > 3 * TICK
+        if was_late or not self._late:
+            for job in list(self.running):
+                job.looks += 1
+                if job.looks >= LOOKS:
+                    job.lane.overtake(job)  # type: ignore[union-attr]  # only lanes put jobs there
+        self._looked = now
+        if self._socket_loop is not None:
+            self._socket_loop.look(now - TICK)
         if self.running or self._loop_is_busy():
             self._quiet_ticks = 0
         else:
