@@ -23,13 +23,18 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
-def engine(http: aiohttp.ClientSession, server: Program) -> OpenEngine:
+async def engine(http: aiohttp.ClientSession, server: Program) -> AsyncIterator[OpenEngine]:
     """Make an Engine.IO session, not yet opened, on a variant of the server."""
+    made: list[EngineSession] = []
 
     def make(variant: str = "main") -> EngineSession:
-        return EngineSession(http, server.url, "socket.io" if variant == "main" else variant)
+        path = "socket.io" if variant == "main" else variant
+        made.append(EngineSession(http, server.url, path))
+        return made[-1]
 
-    return make
+    yield make
+    for session in made:
+        await session.close()
 
 
 @pytest.fixture

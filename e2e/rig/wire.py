@@ -101,6 +101,8 @@ class EngineSession:
         self.handshake: dict[str, Any] = {}
         self.sid: str | None = None
         self.socket: WebSocket | None = None
+        self.websockets: list[WebSocket] = []
+        """All that were opened, to be closed at the end."""
 
     def query(self, transport: str | None = "polling", **more: str | None) -> dict[str, str]:
         """Return the query parameters of a request; a None takes one away."""
@@ -152,8 +154,18 @@ class EngineSession:
         url = self.url.replace("http", "ws", 1)
         parameters = self.query("websocket", **query)
         text = "&".join(f"{name}={value}" for name, value in parameters.items())
-        socket = await self.http.ws_connect(f"{url}?{text}", max_msg_size=0)
-        return WebSocket(socket)
+        socket = WebSocket(
+            await self.http.ws_connect(
+                f"{url}?{text}", max_msg_size=0, timeout=aiohttp.ClientWSTimeout(ws_close=1.0)
+            )
+        )
+        self.websockets.append(socket)
+        return socket
+
+    async def close(self) -> None:
+        """Close every websocket that is still open."""
+        for socket in self.websockets:
+            await socket.close()
 
     async def poll(self, deadline: float = DEADLINE) -> list[str]:
         """Return the packets of one poll."""
