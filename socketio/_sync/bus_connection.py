@@ -291,13 +291,11 @@ class BusConnection:
         """Return until when to hold back what was kept, so that others are there to get it."""
         settings = self._settings
         again = self._connections > 0 and not driver.keeps_messages
-        if not self._receive:
-            # Who only writes does not hear whether the others are back.
-            hold = settings.reconnect_delay_max if again else 0.0
-        else:
-            awaited = self._awaits_others(self._lost_at if again else None)
-            hold = settings.reconnect_delay_max + settings.timeout if awaited else 0.0
-        return self._runtime.now() + hold if hold else 0.0
+        awaited = self._awaits_others(self._lost_at if again else None)
+        # Who only writes does not hear whether the others are back.
+        if not again or (self._receive and not awaited):
+            return 0.0
+        return self._runtime.now() + settings.reconnect_delay_max + settings.timeout
 
     def _exchange(self, driver: BusDriver) -> None:
         publisher = self._runtime.start_background_task(self._publish_beside, driver)
@@ -458,7 +456,9 @@ class BusConnection:
 
 def names_no_host(error: BaseException | None) -> bool:
     """Tell whether an error comes from a host name that does not exist."""
-    while error is not None:
+    seen = set()
+    while error is not None and id(error) not in seen:  # some libraries tie their errors in rings
+        seen.add(id(error))
         if isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME:
             return True
         error = error.__cause__ or error.__context__

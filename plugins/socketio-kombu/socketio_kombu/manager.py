@@ -137,7 +137,7 @@ class KombuDriver(BusDriver):
         publish = self._producer.publish
         for message in messages:
             # As text, which is what python-socketio's managers send and understand.
-            publish(message.decode(), content_type="text/plain", content_encoding="utf-8")
+            publish(message, content_type="text/plain", content_encoding="utf-8")
         if self._confirmed is not None:
             self._confirmed.wait(len(messages), self.timeout)
 
