@@ -250,8 +250,10 @@ class ThreadingRuntime(Runtime):
             self._socket_loop.finish_all()
 
     def close(self) -> None:
-        """End timers and, when the last websocket is gone, the socket loop; handlers go on."""
+        """End timers, idle threads and, with the last websocket, the loop; handlers go on."""
         self._timers.close()
+        self._handlers.close()
+        self._core.close()
         if self._socket_loop is not None:
             self._socket_loop.close()
 

@@ -113,6 +113,15 @@ class WorkerPool:
         with self._lock:
             self._running += 1
 
+    def close(self) -> None:
+        """End the threads that have nothing to do; others end when they have done it."""
+        with self._lock:
+            self._idle_seconds = 0
+            idle, self._idle = self._idle, []
+            self._threads -= len(idle)
+        for worker in idle:
+            worker.gate.release()  # it finds no function, and ends
+
     def _has_slot(self) -> bool:
         return self._running < self.max_running and (
             bool(self._idle) or self._threads < self.max_threads
