@@ -10,16 +10,17 @@ from .process import ServerProcess
 
 
 class NatsBroker(Broker):
-    """One nats-server."""
+    """One nats-server; with `token`, one that wants it."""
 
     name: ClassVar[str] = "nats"
     programs: ClassVar[dict[str, tuple[str, ...]]] = {"nats-server": ("nats-server",)}
 
-    def __init__(self, directory: Path, port: int | None = None) -> None:
+    def __init__(self, directory: Path, port: int | None = None, token: str = "") -> None:
         super().__init__(directory, port)
-        self._process = ServerProcess(
-            "nats", directory, ["nats-server", "--addr", "127.0.0.1", "--port", str(self.port)]
-        )
+        command = ["nats-server", "--addr", "127.0.0.1", "--port", str(self.port)]
+        if token:
+            command += ["--auth", token]
+        self._process = ServerProcess("nats", directory, command)
 
     @property
     def url(self) -> str:

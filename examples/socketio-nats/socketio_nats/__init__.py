@@ -1,0 +1,1 @@
+"""A NATS client manager for asyncio socketio servers."""
