@@ -28,6 +28,7 @@ def _installed(module: str) -> Callable[[], bool]:
 _MODES: tuple[tuple[str, Flavour, str, str, str], ...] = (
     ("aiohttp", "async", "aiohttp", "aiohttp_mode", "AiohttpMode"),
     ("tornado", "async", "tornado", "tornado_mode", "TornadoMode"),
+    ("sanic", "async", "sanic", "sanic_mode", "SanicMode"),
 )
 """Name, flavour, the package that it needs, module and class."""
 
@@ -49,6 +50,7 @@ def socketio_async_modes() -> Iterable[AsyncModeEntry]:
 _ATTACHMENTS: tuple[tuple[str, Flavour, str, str, str], ...] = (
     ("aiohttp", "async", "aiohttp.web_app.Application", "aiohttp_mode", "AiohttpAttachment"),
     ("tornado", "async", "tornado.web.Application", "tornado_mode", "TornadoAttachment"),
+    ("sanic", "async", "sanic.app.Sanic", "sanic_mode", "SanicAttachment"),
     (
         "starlette",
         "async",

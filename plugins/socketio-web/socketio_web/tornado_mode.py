@@ -15,7 +15,7 @@ from tornado import web
 from tornado.iostream import IOStream, StreamClosedError
 
 from socketio.abc.mode import AsyncMode, Attachment
-from socketio.abc.transport import Receiver, WebSocket
+from socketio.abc.transport import Receiver
 from socketio.engine.http import (
     BAD_REQUEST,
     BodyTooLarge,
@@ -24,27 +24,11 @@ from socketio.engine.http import (
     Request,
     Response,
 )
-from socketio.protocol.engine import Packet
-from socketio.protocol.websocket import (
-    CLOSE,
-    NO_STATUS,
-    NORMAL,
-    PING,
-    PONG,
-    BrokenStream,
-    ControlFrame,
-    FrameParser,
-    Received,
-    WebSocketError,
-    answer_handshake,
-    encode_close,
-    encode_control,
-    encode_frame,
-    handshake_key,
-)
+from socketio.protocol.websocket import WebSocketError
 from socketio.runtimes.asyncio_runtime import AsyncioRuntime
 
 from .environ import address, build_environ
+from .framed_websocket import FramedWebSocket
 from .stopping import StopOnSignal
 
 if TYPE_CHECKING:
@@ -107,62 +91,35 @@ class TornadoRequest(Request):
         return await self.handler.body()
 
 
-class TornadoWebSocket(WebSocket):
+class TornadoWebSocket(FramedWebSocket):
     """A websocket on a stream of Tornado."""
 
-    __slots__ = (
-        "_close_sent",
-        "_corked",
-        "_engine",
-        "_handler",
-        "_key",
-        "_parser",
-        "_stream",
-        "_timer",
-    )
-
-    def __init__(self, engine: AsyncEngine, handler: EngineHandler, key: str) -> None:
-        self._engine = engine
-        self._handler = handler
-        self._key = key
-        self._parser = FrameParser(engine.config.max_http_buffer_size)
+    def __init__(self, engine: AsyncEngine, request: TornadoRequest) -> None:
+        super().__init__(engine, request)
+        self._handler = request.handler
         self._stream: IOStream | None = None
-        self._corked: list[bytes] | None = None
-        self._close_sent = False
-        self._timer: asyncio.TimerHandle | None = None
 
     async def accept(self, headers: Headers) -> None:
         """Complete the opening handshake."""
-        self._stream = stream = self._handler.detach()
-        if stream is None:  # the client has gone
-            self._close_sent = True
-            return
-        try:
-            stream.set_nodelay(True)
-            stream.write(answer_handshake(self._key, headers))
-        except OSError as error:
-            self._engine.logger.debug("cannot accept a websocket: %s", error)
+        self._stream = self._handler.detach()
+        if self._stream is not None:
+            with contextlib.suppress(OSError):  # no TCP socket, or none any more
+                self._stream.set_nodelay(True)
+        self.answer_handshake(headers)
 
     async def refuse(self, response: Response) -> None:
         """Refuse the opening handshake."""
-        if self._stream is None:
-            self._handler.answer(response)
-        else:
+        if self.accepted:
             await self.close(1008)
+        else:
+            self._handler.answer(response)
 
-    def write(self, packet: Packet) -> Any:
-        """Send one message; see `WebSocket.write`."""
-        stream = self._stream
-        if stream is None or self._close_sent:
-            raise ConnectionResetError("the websocket is closed")
-        frame: bytes | None = packet.wire
-        if frame is None:
-            frame = packet.wire = encode_frame(packet.websocket)
-        if self._corked is not None:
-            self._corked.append(frame)
-            return None
-        written = stream.write(frame)
-        return written if stream.writing() else None
+    def output(self, data: bytes) -> Any:
+        """Write bytes."""
+        if self._stream is None:
+            raise ConnectionResetError("the client has gone")
+        written = self._stream.write(data)
+        return written if self._stream.writing() else None
 
     async def serve(self, transport: Receiver) -> None:
         """Hand every message to the transport; see `WebSocket.serve`."""
@@ -170,75 +127,26 @@ class TornadoWebSocket(WebSocket):
         if stream is None:
             return
         try:
-            while not self._parser.closed:
-                self._deliver(transport, await stream.read_bytes(CHUNK, partial=True))
-        except StreamClosedError:
-            return
-        except WebSocketError as error:
-            await self.close(error.code, error.reason)
-            raise
+            while not self.parser.closed:
+                self.deliver(transport, await stream.read_bytes(CHUNK, partial=True))
+        except StreamClosedError as error:
+            self.engine.logger.debug("the websocket's connection has ended: %s", error)
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
-            if stream.writing():
-                self._close_when_written(stream)
-            else:
-                stream.close()
+            self.ended()
+            self.hang_up()
 
-    def _close_when_written(self, stream: IOStream) -> None:
-        seconds = self._engine.config.close_timeout
-        self._timer = asyncio.get_running_loop().call_later(seconds, stream.close)
-        with contextlib.suppress(StreamClosedError):
-            stream.write(b"").add_done_callback(lambda _: stream.close())
-
-    def _deliver(self, transport: Receiver, data: bytes) -> None:
-        """Deal with the messages of one read, and let the answers out in one write."""
-        broken: BrokenStream | None = None
-        try:
-            messages: list[Received] = self._parser.feed(data)
-        except BrokenStream as error:
-            messages, broken = error.received, error
-        self._corked = []
-        try:
-            for message in messages:
-                if isinstance(message, ControlFrame):
-                    self._control(message)
-                else:
-                    transport.receive(message)
-        finally:
-            self._uncork()
-        if broken is not None:
-            raise broken
-
-    def _uncork(self) -> None:
-        frames, self._corked = self._corked, None
-        if frames and self._stream is not None:
-            with contextlib.suppress(StreamClosedError):  # the next read finds out too
-                self._stream.write(frames[0] if len(frames) == 1 else b"".join(frames))
-
-    def _control(self, frame: ControlFrame) -> None:
-        if frame.opcode == PING:
-            self._write_control(encode_control(PONG, frame.payload))
-        elif frame.opcode == CLOSE and not self._close_sent:
-            self._write_control(encode_close(NORMAL if frame.code == NO_STATUS else frame.code))
-            self._close_sent = True
-
-    def _write_control(self, frame: bytes) -> None:
-        if self._corked is not None:
-            self._corked.append(frame)
-        elif self._stream is not None:
-            with contextlib.suppress(StreamClosedError):  # the next read finds out too
-                self._stream.write(frame)
-
-    async def close(self, code: int = NORMAL, reason: str = "") -> None:
-        """Send a close frame; the client has `close_timeout` seconds for its answer."""
+    def hang_up(self) -> None:
+        """End the connection when everything is written, or after `close_timeout` seconds."""
         stream = self._stream
-        if stream is None or self._close_sent:
+        if stream is None or not stream.writing():
+            if stream is not None:
+                stream.close()
             return
-        self._write_control(encode_close(code, reason))
-        self._close_sent = True
-        seconds = self._engine.config.close_timeout
-        self._timer = asyncio.get_running_loop().call_later(seconds, stream.close)
+        seconds = self.engine.config.close_timeout
+        timer = asyncio.get_running_loop().call_later(seconds, stream.close)
+        stream.set_close_callback(timer.cancel)
+        # Writing nothing is done when everything before it is.
+        stream.write(b"").add_done_callback(lambda _: stream.close())
 
 
 @web.stream_request_body
@@ -387,12 +295,12 @@ class TornadoMode(AsyncMode):
                 engine.logger.debug("no answer: %s", error)
             return
         try:
-            key = handshake_key(request.header)
+            websocket = TornadoWebSocket(engine, request)
         except WebSocketError as error:
             refusal = HTTPError(BAD_REQUEST, f"Invalid websocket upgrade: {error}")
             handler.answer(refusal.response())
             return
-        await engine.handle_websocket(request, TornadoWebSocket(engine, handler, key))
+        await engine.handle_websocket(request, websocket)
 
     def get_tornado_handler(self, engineio_server: Any) -> type[EngineHandler]:
         """Return the request handler class that serves a server.

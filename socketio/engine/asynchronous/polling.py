@@ -80,6 +80,10 @@ class PollingTransport(Transport):
             gone = request.watch_disconnect(self._client_gone)
             try:
                 await self._poll
+            except asyncio.CancelledError:
+                # Some servers cancel the request of a client that has gone.
+                session.end(Reason.TRANSPORT_CLOSE)
+                raise
             finally:
                 self._poll = None
                 if gone is not None:

@@ -1,0 +1,227 @@
+"""The async mode `sanic`, and how a server becomes part of a Sanic application.
+
+Called by Sanic's router with each request of the endpoint's path, under Sanic's own server and
+under ASGI servers; it knows Sanic and the neutral requests and websockets of the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any
+
+from sanic import Request as SanicsRequest
+from sanic import Sanic
+from sanic.exceptions import SanicException
+from sanic.response import HTTPResponse
+
+from socketio.abc.mode import AsyncMode, Attachment
+from socketio.builtin.asgi import ASGIRequest, ASGIWebSocket
+from socketio.engine.http import (
+    BAD_REQUEST,
+    BodyTooLarge,
+    HTTPError,
+    Request,
+    Response,
+)
+from socketio.exceptions import ProtocolError
+from socketio.protocol.websocket import WebSocketError
+from socketio.runtimes.asyncio_runtime import AsyncioRuntime
+
+from .cors import warn_of_two_answers
+from .environ import address, build_environ
+from .framed_websocket import TransportWebSocket
+
+if TYPE_CHECKING:
+    from socketio.engine.asynchronous.engine import AsyncEngine
+
+HANDLER_TASK = "socketio-handler"
+"""The name of the runtime's tasks."""
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+class SanicRequest(Request):
+    """A request of a Sanic application."""
+
+    __slots__ = ("request",)
+
+    def __init__(self, request: SanicsRequest) -> None:
+        super().__init__(request.method, request.query_string)
+        self.request = request
+
+    def header(self, name: str) -> str | None:
+        """Return the value of a header, or None."""
+        value: str | None = self.request.headers.get(name)
+        return value
+
+    def build_environ(self) -> dict[str, Any]:
+        """Return the WSGI-like description of the request."""
+        request = self.request
+        transport = request.transport
+        server = address(transport.get_extra_info("sockname")) if transport else ("", "")
+        scheme = request.scheme
+        environ = build_environ(
+            method=self.method,
+            path=request.path,
+            raw_uri=request.raw_url.decode("latin-1"),
+            query_string=self.query_string,
+            headers=request.headers.items(),
+            # With PROXIES_COUNT or FORWARDED_SECRET this is the address that a proxy tells.
+            remote=(request.remote_addr or request.ip, str(request.port or "")),
+            server=server,
+            scheme={"ws": "http", "wss": "https"}.get(scheme, scheme),
+            http_version=request.version,
+            software="sanic",
+        )
+        environ["sanic.request"] = request
+        return environ
+
+    async def read_body(self, max_bytes: int) -> bytes:
+        """Read the body to its end, whatever REQUEST_MAX_SIZE is."""
+        length = self.header("content-length") or ""
+        if length.isdigit() and int(length) > max_bytes:
+            raise BodyTooLarge(f"a body of {length} bytes, at most {max_bytes} allowed")
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            stream: Any = self.request.stream
+            async for chunk in stream:
+                size += len(chunk)
+                if size > max_bytes:
+                    raise BodyTooLarge(f"a body of more than {max_bytes} bytes")
+                chunks.append(chunk)
+        except SanicException as error:
+            raise ProtocolError(f"the body of a request is broken: {error}") from error
+        return b"".join(chunks)
+
+
+class SanicMode(AsyncMode):
+    """Requests come as `sanic.Request`; everything runs in Sanic's event loop."""
+
+    name = "sanic"
+
+    def create_runtime(self) -> AsyncioRuntime:
+        """Return the asyncio runtime."""
+        return AsyncioRuntime()
+
+    async def handle_request(  # type: ignore[override]  # the arguments are the mode's own
+        self, engine: AsyncEngine, request: SanicsRequest
+    ) -> HTTPResponse | None:
+        """Serve one request.
+
+        Args:
+            engine: The engine that is to serve it.
+            request: Sanic's request.
+
+        Returns:
+            The answer to give to Sanic; None after a websocket.
+        """
+        translated = SanicRequest(request)
+        if (translated.header("upgrade") or "").lower() != "websocket":
+            try:
+                return _response(await engine.handle_http(translated))
+            except ConnectionResetError as error:
+                engine.logger.debug("no answer: %s", error)
+                return HTTPResponse(status=400)
+        transport: Any = request.transport
+        scope = getattr(transport, "scope", None)
+        if scope is not None:  # an ASGI server runs the application
+            websocket = ASGIWebSocket(engine, scope, transport.receive, transport.send)
+            asgi_request = _SanicASGIRequest(scope, transport.receive, transport.send)
+            asgi_request.request = request
+            await engine.handle_websocket(asgi_request, websocket)
+            return None
+        stream: Any = request.stream
+        try:
+            upgraded = _SanicWebSocket(engine, translated, transport, bytes(stream.recv_buffer))
+        except WebSocketError as error:
+            refusal = HTTPError(BAD_REQUEST, f"Invalid websocket upgrade: {error}").response()
+            return _response(refusal)
+        await engine.handle_websocket(translated, upgraded)
+        return None if upgraded.refusal is None else _response(upgraded.refusal)
+
+
+class _SanicASGIRequest(ASGIRequest):
+    request: SanicsRequest
+
+    def build_environ(self) -> dict[str, Any]:
+        return {**super().build_environ(), "sanic.request": self.request}
+
+
+class _SanicWebSocket(TransportWebSocket):
+    """A websocket on the transport of Sanic's own server."""
+
+    refusal: Response | None = None
+
+    async def refuse(self, response: Response) -> None:  # type: ignore[override]  # narrower
+        """Refuse the opening handshake; the mode gives the answer to Sanic."""
+        if self.accepted:
+            await super().refuse(response)
+        else:
+            self.refusal = response
+
+
+def _response(response: Response) -> HTTPResponse:
+    answer = HTTPResponse(response.body, status=response.status)
+    for name, value in response.headers:
+        if name.lower() == "content-type":
+            answer.content_type = value
+        else:
+            answer.headers.add(name, value)
+    return answer
+
+
+class SanicAttachment(Attachment):
+    """Adds the endpoint's route to a Sanic application."""
+
+    mode = "sanic"
+
+    def attach(self, server: Any, app: Sanic[Any, Any], socketio_path: str, **options: Any) -> Any:
+        """Add the endpoint to an application that does not run yet.
+
+        The server is shut down with the application, so that no poll holds it up.
+
+        Args:
+            server: The server.
+            app: The application.
+            socketio_path: The path of the endpoint, without slashes at its ends.
+            **options: Further arguments of `Sanic.add_route`.
+
+        Returns:
+            The application itself.
+        """
+
+        async def serve(request: SanicsRequest) -> HTTPResponse | None:
+            answer: HTTPResponse | None = await server.handle_request(request)
+            return answer
+
+        # Lets a handler return nothing after it has served a websocket.
+        serve.is_websocket = True  # type: ignore[attr-defined]  # Sanic looks for it
+        app.add_route(
+            serve,
+            f"/{socketio_path}/" if socketio_path else "/",
+            methods=METHODS,
+            name="socketio_" + re.sub(r"\W", "_", socketio_path),
+            stream=True,
+            **options,
+        )
+
+        async def shut_down(_: Any) -> None:
+            await server.shutdown()
+
+        async def check_cors(_: Any) -> None:
+            if app.config.get("CORS_ORIGINS") and app.config.get("CORS", True):
+                warn_of_two_answers(server, "Sanic Extensions, with CORS_ORIGINS,")
+
+        async def end_tasks(_: Any) -> None:
+            # Sanic closes its loop without a word to the tasks in it, unlike `asyncio.run`.
+            tasks = [task for task in asyncio.all_tasks() if task.get_name() == HANDLER_TASK]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        app.before_server_start(check_cors)
+        app.before_server_stop(shut_down)
+        app.after_server_stop(end_tasks)
+        return app
