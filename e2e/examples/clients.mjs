@@ -43,6 +43,7 @@ const clients = {
   async latency() {
     const socket = await connected(io(url));
     say("connected to server");
+    say("my sid is", socket.io.engine.id);
     for (let turn = 0; turn < 5; turn += 1) {
       const start = performance.now();
       socket.emit("ping_from_client");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import subprocess
@@ -25,19 +26,21 @@ def free_port() -> int:
 
 
 class ExampleServer(Program):
-    """A server that takes its port as the first argument and says nothing about it.
+    """A server that takes its port as an argument and says nothing about it.
 
     Args:
-        *command: The program with its interpreter, and arguments that go before the port.
+        *command: The program with its interpreter, and its arguments; `{port}` among them stands
+            for the port, which is the last one otherwise.
+        path: A folder that it can import modules from.
     """
 
-    def __init__(self, *command: str) -> None:
-        super().__init__(command)
+    def __init__(self, *command: str, path: Path | None = None) -> None:
         self._wanted_port = free_port()
-
-    def start(self, *arguments: str) -> Program:
-        """Start the server and wait until it listens."""
-        return super().start(str(self._wanted_port), *arguments)
+        filled = [part.replace("{port}", str(self._wanted_port)) for part in command]
+        if filled == list(command):
+            filled.append(str(self._wanted_port))
+        folders = [str(path), os.environ.get("PYTHONPATH", "")] if path else []
+        super().__init__(filled, {"PYTHONPATH": os.pathsep.join(folders)} if path else None)
 
     def _wait_until_it_listens(self, end: float) -> int:
         while self.process.poll() is None and time.monotonic() < end:
@@ -111,6 +114,11 @@ class RunningClient:
         except subprocess.TimeoutExpired:
             return False
         return True
+
+    def stop(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+        self._process.communicate()
 
     def finish(self) -> list[str]:
         """Wait for its end and return the lines that it printed.

@@ -18,6 +18,7 @@ def send_ping():
 @sio.event
 def connect():
     print("connected to server", flush=True)
+    print("my sid is", sio.sid, flush=True)
     send_ping()
 
 

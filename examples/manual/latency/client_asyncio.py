@@ -19,6 +19,7 @@ async def send_ping():
 @sio.event
 async def connect():
     print("connected to server", flush=True)
+    print("my sid is", sio.sid, flush=True)
     await send_ping()
 
 

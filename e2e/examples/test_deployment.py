@@ -1,0 +1,94 @@
+"""The manual's deployment strategies: every web server serves, both transports, and stops."""
+
+from __future__ import annotations
+
+import importlib.util
+import signal
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+
+import pytest
+from rig.example import MANUAL, ExampleServer, RunningClient, python_example, run_client
+from rig.kinds import E2E
+
+FOLDER = MANUAL / "deployment"
+
+PROGRAMS = {
+    "flask": "flask_threads",
+    "aiohttp": "aiohttp_app",
+    "tornado": "tornado_app",
+    "sanic": "sanic_app",
+}
+"""Module that must be installed → program that serves by itself."""
+
+COMMANDS = {
+    "gunicorn": ("--bind", "127.0.0.1:{port}", "-w", "1", "--threads", "100", "wsgi:app"),
+    "uvicorn": ("--host", "127.0.0.1", "--port", "{port}", "asgi:app"),
+    # A worker process of it hears of the end by no signal, and waits 3 s for connections to end;
+    # with no worker it serves in its own process.
+    "hypercorn": ("--workers", "0", "--bind", "127.0.0.1:{port}", "asgi:app"),
+    "daphne": ("-b", "127.0.0.1", "-p", "{port}", "asgi:app"),
+}
+"""Web server → arguments with which it serves a module."""
+
+CALL = """
+import json, sys, socketio
+url, transport = sys.argv[1:]
+with socketio.SimpleClient() as sio:
+    sio.connect(url, transports=[transport])
+    print(sio.transport, sio.call("hello", "world"))
+"""
+
+
+@pytest.fixture(params=[*PROGRAMS, *COMMANDS], scope="module")
+def deployed(
+    request: pytest.FixtureRequest, need: Callable[..., object]
+) -> Iterator[ExampleServer]:
+    """A server of each kind."""
+    name = request.param
+    need(name, importlib.util.find_spec(name), f"pip install {name}")
+    if name in PROGRAMS:
+        server = ExampleServer(*python_example("deployment", PROGRAMS[name]))
+    else:
+        server = ExampleServer(sys.executable, "-m", name, *COMMANDS[name], path=FOLDER)
+    server.start()
+    yield server
+    if server.process.poll() is None:
+        server.stop()
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_serves(deployed: ExampleServer, transport: str) -> None:
+    lines = run_client(sys.executable, "-c", CALL, deployed.url, transport)
+    assert lines == [f"{transport} hello world"]
+
+
+@pytest.mark.server
+@pytest.mark.node
+def test_upgrades_the_javascript_client(deployed: ExampleServer, node_path: str) -> None:
+    client = RunningClient(
+        node_path, str(E2E / "examples" / "upgrade.mjs"), deployed.url, "hello", "world"
+    )
+    assert client.finish() == ["polling", "websocket", "hello world"]
+
+
+@pytest.mark.server
+def test_the_application_beside_it(deployed: ExampleServer) -> None:
+    if "wsgi:app" in deployed.command:
+        return  # nothing is beside it
+    with urllib.request.urlopen(f"{deployed.url}/", timeout=10) as answer:
+        assert answer.read().startswith(b"<h1>")
+
+
+@pytest.mark.server
+def test_stops(deployed: ExampleServer) -> None:
+    """The last test of each server: clients that stay do not hold it up."""
+    waiting = RunningClient(*python_example("basic", "client"), deployed.url)
+    assert waiting.first_line() == "connection established"
+    try:
+        assert deployed.stop(signal.SIGTERM) < 2
+        assert deployed.crashes() == ""
+    finally:
+        waiting.stop()
