@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from .base import Broker, BrokerError
+from .peer import peer_python
 from .shared import PORTS, ROOT, VARIABLES, shared_brokers, stop_abandoned
 
 
@@ -56,4 +57,10 @@ def main(arguments: list[str] | None = None) -> int:
             except BrokerError as error:
                 failed = True
                 print(f"{broker.name}: {error}", file=sys.stderr)
+    if options.action == "up" and not options.names:
+        try:
+            print(f"{'python-socketio':15} in {peer_python(create=True)}, for mixed clusters")
+        except BrokerError as error:
+            failed = True
+            print(f"python-socketio: {error}", file=sys.stderr)
     return 1 if failed else 0
