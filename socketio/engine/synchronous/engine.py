@@ -126,8 +126,11 @@ class Engine(BaseEngine):
         Raises:
             HTTPError: It did.
         """
+        # In the table already: a connect handler may send, after the handshake as it were.
+        self.sessions[session.sid] = session
         refusal = self.consumer.session_opened(session)
         if refusal is not None:
+            self.sessions.pop(session.sid, None)
             raise HTTPError(BAD_REQUEST, refusal, 401)
         self.admit(session)
 

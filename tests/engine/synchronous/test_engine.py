@@ -1,0 +1,245 @@
+"""The threaded engine by itself: plain Engine.IO for applications."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from socketio.engine import Engine
+from socketio.engine.session import Reason
+from socketio.protocol.engine import MESSAGE, Packet
+
+from .conftest import DEADLINE, Log, Poller, Serve
+
+
+def test_handlers_of_a_client(serve: Serve, echo: Engine, log: Log) -> None:
+    client = Poller(serve(echo))
+    log.wait_for("connect", client.sid)
+    assert client.post("4hello").text == "ok"
+    assert client.get().text == "4hello"
+    assert client.post("1").text == "ok"
+    log.wait_for("disconnect", client.sid, "client disconnect")
+    assert client.sid not in echo.sockets
+
+
+def test_there_are_three_events(echo: Engine) -> None:
+    with pytest.raises(ValueError, match="no event 'open'"):
+        echo.on("open")
+    with pytest.raises(TypeError, match="did you mean 'ping_interval'"):
+        Engine(ping_intervall=1)
+
+
+@pytest.mark.parametrize(
+    ("wish", "body"), [("false", "Unauthorized"), ("error", "Unauthorized"), ("data", {"code": 7})]
+)
+def test_a_connect_handler_refuses(serve: Serve, log: Log, wish: str, body: Any) -> None:
+    engine = Engine()
+
+    @engine.on("connect")
+    def connect(sid: str, environ: dict[str, Any]) -> Any:
+        if wish == "error":
+            raise RuntimeError("a bug")
+        return False if wish == "false" else {"code": 7}
+
+    engine.on("disconnect", lambda sid, reason: log.add("disconnect"))
+    answer = serve(engine).request("GET", "/engine.io/?EIO=4&transport=polling")
+    assert answer.status == 401
+    assert answer.json["message"] == body
+    assert engine.sockets == {}
+    assert log.items == []
+
+
+def test_messages_of_a_client_are_handled_in_order(serve: Serve, log: Log) -> None:
+    engine = Engine()
+    engine.on("message", lambda sid, data: log.add(int(data)))
+    client = Poller(serve(engine))
+    for start in range(0, 1000, 100):
+        client.post("\x1e".join(f"4{number}" for number in range(start, start + 100)))
+    assert log.wait_for_count(1000) == [(number,) for number in range(1000)]
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+def test_handlers_of_a_client_overlap_unless_told_otherwise(
+    serve: Serve, log: Log, overlap: bool
+) -> None:
+    engine = Engine(async_handlers=overlap)
+
+    @engine.on("message")
+    def message(sid: str, data: str) -> None:
+        log.add("begins", data)
+        if data == "slow":
+            engine.sleep(0.1)
+        log.add("ends", data)
+
+    Poller(serve(engine)).post("4slow\x1e4quick")
+    items = log.wait_for_count(4)
+    middle = [("begins", "quick"), ("ends", "quick")]
+    if overlap:
+        assert items == [("begins", "slow"), *middle, ("ends", "slow")]
+    else:
+        assert items == [("begins", "slow"), ("ends", "slow"), *middle]
+
+
+def test_a_broken_handler_harms_nobody(
+    serve: Serve, log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = Engine()
+
+    @engine.on("message")
+    def message(sid: str, data: str) -> None:
+        if data == "bad":
+            raise RuntimeError("a bug")
+        log.add(data)
+
+    Poller(serve(engine)).post("4bad\x1e4good")
+    log.wait_for("good")
+    assert "message handler failed" in caplog.text
+
+
+def test_sending(serve: Serve, echo: Engine) -> None:
+    client = Poller(serve(echo))
+    echo.send(client.sid, "text")
+    echo.send(client.sid, b"\0\1")
+    echo.send_packet(client.sid, Packet(MESSAGE, "packet"))
+    echo.send("nobody", "lost")
+    assert client.get().text == "4text\x1ebAAE=\x1e4packet"
+    assert echo.transport(client.sid) == "polling"
+    with pytest.raises(KeyError, match="Session not found"):
+        echo.transport("nobody")
+
+
+def test_sessions_of_the_application(serve: Serve, echo: Engine) -> None:
+    sid = Poller(serve(echo)).sid
+    echo.save_session(sid, {"name": "a"})
+    with echo.session(sid) as data:
+        data["more"] = 1
+    assert echo.get_session(sid) == {"name": "a", "more": 1}
+    other = Poller(serve(echo)).sid
+    assert echo.get_session(other) == {}
+    with pytest.raises(KeyError):
+        echo.get_session("nobody")
+
+
+def test_disconnect_one_and_all(serve: Serve, echo: Engine, log: Log) -> None:
+    server = serve(echo)
+    clients = [Poller(server) for _ in range(3)]
+    echo.disconnect(clients[0].sid)
+    log.wait_for("disconnect", clients[0].sid, "server disconnect")
+    assert set(echo.sockets) == {clients[1].sid, clients[2].sid}
+    echo.disconnect("nobody")
+    echo.disconnect()
+    assert echo.sockets == {}
+    for client in clients:
+        log.wait_for("disconnect", client.sid, "server disconnect")
+        assert client.get().text == "1"
+        assert client.get().status == 400
+
+
+def test_the_disconnect_handler_runs_once_whoever_ends_the_session(
+    serve: Serve, echo: Engine, log: Log
+) -> None:
+    server = serve(echo)
+    for _ in range(20):
+        session = echo.session_of(Poller(server).sid)
+        barrier = threading.Barrier(4)
+
+        def end(session: Any = session, barrier: threading.Barrier = barrier) -> None:
+            barrier.wait(DEADLINE)
+            session.end(Reason.SERVER_DISCONNECT)
+
+        threads = [threading.Thread(target=end) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(DEADLINE)
+        log.wait_for("disconnect", session.sid, "server disconnect")
+    assert echo.runtime.wait_idle(DEADLINE)
+    assert len([item for item in log.items if item[0] == "disconnect"]) == 20
+
+
+def test_a_silent_client_is_pinged_and_dropped(serve: Serve, log: Log) -> None:
+    engine = Engine(ping_interval=0.1, ping_timeout=0.15)
+    engine.on("disconnect", lambda sid, reason: log.add("disconnect", reason))
+    client = Poller(serve(engine))
+    assert client.handshake["pingInterval"] == 100
+    assert client.handshake["pingTimeout"] == 150
+    for _ in range(3):
+        assert client.get().text == "2"
+        assert client.post("3").status == 200
+    assert client.get().text == "2"
+    log.wait_for("disconnect", "ping timeout")
+
+
+def test_many_sessions_come_and_go_at_once(serve: Serve, log: Log) -> None:
+    """Heartbeats of all sessions share tables that all threads use."""
+    engine = Engine(ping_interval=0.02, ping_timeout=5)
+    engine.on("disconnect", lambda sid, reason: log.add(reason))
+    server = serve(engine)
+
+    def live() -> None:
+        for _ in range(8):
+            client = Poller(server)
+            assert client.get().text == "2"
+            client.post("3")
+            client.post("1")
+
+    threads = [threading.Thread(target=live) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert log.wait_for_count(48) == [("client disconnect",)] * 48
+    assert len(engine.heartbeats) == 0
+    assert engine.sockets == {}
+
+
+def test_shutdown(serve: Serve, echo: Engine, log: Log, open_websocket: Callable[..., Any]) -> None:
+    server = serve(echo)
+    poller = Poller(server)
+    waiting = poller.get_beside()
+    websocket = open_websocket(server.websocket_url())
+    websocket.recv()
+    log.wait_for("connect", poller.sid)
+    echo.shutdown()
+    assert waiting().text == "1"
+    assert [*websocket] == []
+    log.wait_for("disconnect", poller.sid, "server disconnect")
+    log.wait_for_count(4)
+    answer = server.request("GET", "/engine.io/?EIO=4&transport=polling")
+    assert answer.status == 503
+
+
+def test_stop_takes_no_longer_than_it_may(
+    serve: Serve, log: Log, open_websocket: Callable[..., Any]
+) -> None:
+    engine = Engine()
+    gate = threading.Event()
+
+    @engine.on("disconnect")
+    def disconnect(sid: str, reason: str) -> None:
+        log.add(reason)
+        gate.wait(DEADLINE)
+
+    server = serve(engine)
+    open_websocket(server.websocket_url()).recv()
+    began = engine.runtime.now()
+    engine.stop(0.3)
+    assert engine.runtime.now() - began < 3
+    log.wait_for("server disconnect")
+    gate.set()
+
+
+def test_what_the_mode_gives(echo: Engine, log: Log) -> None:
+    assert echo.async_mode == "threading"
+    event = echo.create_event()
+    thread = echo.start_background_task(event.set)
+    assert event.wait(DEADLINE)
+    thread.join(DEADLINE)
+    queue = echo.create_queue()
+    queue.put(1)
+    assert queue.get(timeout=1) == 1
+    echo.sleep(0)
+    echo.runtime.close()

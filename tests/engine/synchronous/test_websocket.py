@@ -1,0 +1,546 @@
+"""Websockets on the raw socket of a real server, by a real client and by raw frames."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import trustme
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from socketio.engine import Engine
+from socketio.middleware import WSGIApp
+from socketio.protocol.engine import MESSAGE, Packet
+
+from .conftest import DEADLINE, Log, Poller, Serve, Server
+
+
+class RawWebSocket:
+    """A websocket whose frames are made by hand."""
+
+    def __init__(self, server: Server) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE)
+        self.socket.sendall(
+            b"GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n"
+            b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        self.file = self.socket.makefile("rb")
+        assert self.file.readline().startswith(b"HTTP/1.1 101 ")
+        while self.file.readline() != b"\r\n":
+            pass
+        self.handshake = json.loads(self.receive()[1][1:])
+        self.sid: str = self.handshake["sid"]
+
+    def send(self, first: int, payload: bytes = b"", mask: bool = True) -> None:
+        length = len(payload)
+        head = bytes((first, (0x80 if mask else 0) | min(length, 126)))
+        if length > 125:
+            head += struct.pack("!H", length)
+        self.socket.sendall(head + (b"\0\0\0\0" if mask else b"") + payload)
+
+    def receive(self) -> tuple[int, bytes]:
+        head = self.file.read(2)
+        if not head:
+            return 0, b""
+        length = head[1]
+        if length == 126:
+            length = struct.unpack("!H", self.file.read(2))[0]
+        return head[0], self.file.read(length)
+
+    def close_code(self) -> int:
+        first, payload = self.receive()
+        assert first == 0x88
+        code: int = struct.unpack("!H", payload[:2])[0]
+        return code
+
+    def close(self) -> None:
+        self.file.close()
+        self.socket.close()
+
+
+@pytest.fixture
+def raw() -> Iterator[Callable[[Server], RawWebSocket]]:
+    with contextlib.ExitStack() as stack:
+
+        def open_raw(server: Server) -> RawWebSocket:
+            return stack.enter_context(contextlib.closing(RawWebSocket(server)))
+
+        yield open_raw
+
+
+def open_client(open_websocket: Callable[..., Any], server: Server) -> tuple[Any, str]:
+    websocket = open_websocket(server.websocket_url())
+    return websocket, json.loads(websocket.recv()[1:])["sid"]
+
+
+# -- messages ---------------------------------------------------------------------------------
+
+
+def test_messages_both_ways(
+    serve: Serve, echo: Engine, log: Log, open_websocket: Callable[..., Any]
+) -> None:
+    websocket = open_websocket(serve(echo).websocket_url())
+    handshake = json.loads(websocket.recv()[1:])
+    assert handshake["upgrades"] == []
+    log.wait_for("connect", handshake["sid"])
+    assert echo.transport(handshake["sid"]) == "websocket"
+    for text in ("", "hello", "✓ é 🎉", "x" * 70_000):
+        websocket.send("4" + text)
+        assert websocket.recv() == "4" + text
+    for data in (b"", b"\0\1\2", b"\xa5" * 70_000):
+        websocket.send(data)
+        assert websocket.recv() == data
+    websocket.close()
+    log.wait_for("disconnect", handshake["sid"], "transport close")
+
+
+def test_a_thousand_messages_stay_in_order(
+    serve: Serve, echo: Engine, open_websocket: Callable[..., Any]
+) -> None:
+    websocket, _ = open_client(open_websocket, serve(echo))
+    for number in range(1000):
+        websocket.send(f"4{number}")
+    assert [websocket.recv(DEADLINE) for _ in range(1000)] == [f"4{n}" for n in range(1000)]
+
+
+def test_what_the_connect_handler_sends_comes_after_the_handshake(
+    serve: Serve, open_websocket: Callable[..., Any]
+) -> None:
+    engine = Engine(cookie={"name": "io"})
+    engine.on("connect", lambda sid, environ: engine.send(sid, "first"))
+    websocket = open_websocket(serve(engine).websocket_url())
+    assert websocket.recv()[0] == "0"
+    assert websocket.recv() == "4first"
+    assert "io=" in websocket.response.headers["Set-Cookie"]
+
+
+def test_the_client_closes_with_a_packet(
+    serve: Serve, echo: Engine, log: Log, open_websocket: Callable[..., Any]
+) -> None:
+    websocket, sid = open_client(open_websocket, serve(echo))
+    websocket.send("1")
+    with pytest.raises(ConnectionClosed) as caught:
+        websocket.recv(DEADLINE)
+    assert caught.value.rcvd is not None and caught.value.rcvd.code == 1000
+    log.wait_for("disconnect", sid, "client disconnect")
+
+
+def test_the_server_closes(
+    serve: Serve, echo: Engine, log: Log, open_websocket: Callable[..., Any]
+) -> None:
+    websocket, sid = open_client(open_websocket, serve(echo))
+    echo.send(sid, "last words")
+    echo.disconnect(sid)
+    assert websocket.recv(DEADLINE) == "4last words"
+    with pytest.raises(ConnectionClosed) as caught:
+        websocket.recv(DEADLINE)
+    assert caught.value.rcvd is not None and caught.value.rcvd.code == 1000
+    log.wait_for("disconnect", sid, "server disconnect")
+
+
+def test_pings_and_pongs(serve: Serve, open_websocket: Callable[..., Any], log: Log) -> None:
+    engine = Engine(ping_interval=0.05, ping_timeout=0.1)
+    engine.on("disconnect", lambda sid, reason: log.add(reason))
+    websocket, _ = open_client(open_websocket, serve(engine))
+    for _ in range(3):
+        assert websocket.recv(DEADLINE) == "2"
+        websocket.send("3")
+    log.wait_for("ping timeout")
+
+
+# -- frames -----------------------------------------------------------------------------------
+
+
+def test_a_ping_frame_in_the_middle_of_a_message(
+    serve: Serve, echo: Engine, raw: Callable[..., RawWebSocket]
+) -> None:
+    client = raw(serve(echo))
+    client.send(0x01, b"4hel")
+    client.send(0x89, b"are you there?")
+    assert client.receive() == (0x8A, b"are you there?")
+    client.send(0x8A, b"unasked")
+    client.send(0x00, b"lo ")
+    client.send(0x80, "✓".encode())
+    assert client.receive() == (0x81, "4hello ✓".encode())
+
+
+def test_the_close_handshake(
+    serve: Serve, echo: Engine, log: Log, raw: Callable[..., RawWebSocket]
+) -> None:
+    client = raw(serve(echo))
+    client.send(0x88, struct.pack("!H", 1001) + b"going away")
+    assert client.receive() == (0x88, struct.pack("!H", 1001))
+    assert client.receive() == (0, b"")  # the server closes the connection first
+    log.wait_for("disconnect", client.sid, "transport close")
+
+
+@pytest.mark.parametrize(
+    ("first", "payload", "mask", "code"),
+    [
+        (0x81, b"4not masked", False, 1002),
+        (0xC1, b"4reserved", True, 1002),
+        (0x83, b"unknown", True, 1002),
+        (0x80, b"of nothing", True, 1002),
+        (0x81, b"4\xff", True, 1007),
+        (0x81, b"4" + b"x" * 1000, True, 1009),
+        (0x82, b"x" * 1001, True, 1009),
+    ],
+)
+def test_a_bad_frame_ends_the_session(
+    serve: Serve,
+    echo: Engine,
+    log: Log,
+    raw: Callable[..., RawWebSocket],
+    first: int,
+    payload: bytes,
+    mask: bool,
+    code: int,
+) -> None:
+    echo.config.max_http_buffer_size = 1000
+    client = raw(serve(echo))
+    client.send(0x81, b"4fine")
+    client.send(first, payload, mask)
+    assert client.receive() == (0x81, b"4fine")
+    assert client.close_code() == code
+    assert client.receive() == (0, b"")  # and no HTTP answer after it
+    log.wait_for("disconnect", client.sid, "transport error")
+
+
+@pytest.mark.parametrize("packet", ["9", "bAAE=", "2", "", "0{}"])
+def test_a_bad_packet_ends_the_session(
+    serve: Serve, echo: Engine, log: Log, raw: Callable[..., RawWebSocket], packet: str
+) -> None:
+    client = raw(serve(echo))
+    client.send(0x81, packet.encode())
+    assert client.close_code() == 1000
+    log.wait_for("disconnect", client.sid, "transport error")
+
+
+def test_a_client_that_vanishes(
+    serve: Serve, echo: Engine, log: Log, raw: Callable[..., RawWebSocket]
+) -> None:
+    client = raw(serve(echo))
+    reset = struct.pack("ii", 1, 0)
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+    client.close()
+    log.wait_for("disconnect", client.sid, "transport close")
+    assert echo.sockets == {}
+
+
+def test_a_client_that_never_answers_the_close_frame(
+    serve: Serve, echo: Engine, log: Log, raw: Callable[..., RawWebSocket]
+) -> None:
+    echo.config.close_timeout = 0.1
+    client = raw(serve(echo))
+    echo.disconnect(client.sid)
+    assert client.close_code() == 1000
+    assert client.receive() == (0, b"")
+
+
+# -- slow clients -----------------------------------------------------------------------------
+
+
+def test_a_slow_client_holds_up_nobody_and_gets_everything(
+    serve: Serve, echo: Engine, raw: Callable[..., RawWebSocket]
+) -> None:
+    server = serve(echo)
+    slow, quick = raw(server), raw(server)
+    packets = [Packet(MESSAGE, f"{number}:" + "x" * 60_000) for number in range(200)]
+    began = echo.runtime.now()
+    for packet in packets:
+        for sid in (slow.sid, quick.sid):
+            echo.send_packet(sid, packet)
+    assert echo.runtime.now() - began < 5
+    assert echo.session_of(slow.sid).outbox_size > 1_000_000
+    for packet in packets:
+        assert quick.receive()[1] == f"4{packet.data!s}".encode()
+    for packet in packets:
+        assert slow.receive()[1] == f"4{packet.data!s}".encode()
+    echo.send(slow.sid, "and on")
+    assert slow.receive() == (0x81, b"4and on")
+
+
+def test_many_threads_send_to_a_slow_client(
+    serve: Serve, echo: Engine, raw: Callable[..., RawWebSocket]
+) -> None:
+    client = raw(serve(echo))
+
+    def send(name: int) -> None:
+        for number in range(50):
+            echo.send(client.sid, f"{name} {number} " + "x" * 20_000)
+
+    threads = [threading.Thread(target=send, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    seen: dict[str, list[int]] = {}
+    for _ in range(200):
+        name, number, filler = client.receive()[1].decode().split(" ")
+        assert filler == "x" * 20_000
+        seen.setdefault(name, []).append(int(number))
+    for thread in threads:
+        thread.join(DEADLINE)
+    assert seen == {f"4{name}": list(range(50)) for name in range(4)}
+
+
+def test_a_client_that_reads_nothing_is_dropped(
+    serve: Serve, log: Log, raw: Callable[..., RawWebSocket]
+) -> None:
+    engine = Engine(max_outbox_size=1_000_000, close_timeout=0.1)
+    engine.on("disconnect", lambda sid, reason: log.add(reason))
+    client = raw(serve(engine))
+    for _ in range(400):
+        engine.send(client.sid, "x" * 50_000)
+    log.wait_for("transport error")
+    assert engine.sockets == {}
+
+
+def test_a_close_waits_for_what_was_sent_before(
+    serve: Serve, echo: Engine, raw: Callable[..., RawWebSocket]
+) -> None:
+    client = raw(serve(echo))
+    for number in range(200):
+        echo.send(client.sid, f"{number} " + "x" * 50_000)
+    echo.disconnect(client.sid)
+    for number in range(200):
+        assert client.receive()[1].startswith(b"4%d " % number)
+    assert client.close_code() == 1000
+
+
+# -- upgrade ----------------------------------------------------------------------------------
+
+
+def test_an_upgrade(
+    serve: Serve, echo: Engine, log: Log, open_websocket: Callable[..., Any]
+) -> None:
+    server = serve(echo)
+    client = Poller(server)
+    waiting = client.get_beside()
+    websocket = open_websocket(server.websocket_url(client.sid))
+    websocket.send("2probe")
+    assert websocket.recv(DEADLINE) == "3probe"
+    assert waiting().text == "6"
+    echo.send(client.sid, "queued")
+    websocket.send("5")
+    assert websocket.recv(DEADLINE) == "4queued"
+    websocket.send("4hello")
+    assert websocket.recv(DEADLINE) == "4hello"
+    assert echo.transport(client.sid) == "websocket"
+    answer = client.get()
+    assert answer.status == 400
+    websocket.close()
+    log.wait_for("disconnect", client.sid, "transport close")
+    assert len(log.items) == 2
+
+
+def test_messages_stay_in_order_across_an_upgrade(
+    serve: Serve, echo: Engine, open_websocket: Callable[..., Any]
+) -> None:
+    server = serve(echo)
+    client = Poller(server)
+    sender = threading.Thread(
+        target=lambda: [echo.send(client.sid, f"{number}") for number in range(2000)]
+    )
+    sender.start()
+    received = client.get().text.split("\x1e")
+    websocket = open_websocket(server.websocket_url(client.sid))
+    websocket.send("2probe")
+    assert websocket.recv(DEADLINE) == "3probe"
+    received += [packet for packet in client.get().text.split("\x1e") if packet != "6"]
+    websocket.send("5")
+    while len(received) < 2000:
+        received.append(websocket.recv(DEADLINE))
+    sender.join(DEADLINE)
+    assert received == [f"4{number}" for number in range(2000)]
+
+
+def test_an_upgrade_that_dies_leaves_polling_working(
+    serve: Serve, echo: Engine, open_websocket: Callable[..., Any]
+) -> None:
+    server = serve(echo)
+    client = Poller(server)
+    for last in ("2probe", None):
+        websocket = open_websocket(server.websocket_url(client.sid))
+        if last is not None:
+            websocket.send(last)
+            assert websocket.recv(DEADLINE) == "3probe"
+        websocket.close()
+    deadline = echo.runtime.now() + DEADLINE
+    while echo.session_of(client.sid).upgrading is not None:
+        assert echo.runtime.now() < deadline
+        echo.sleep(0.002)
+    client.post("4hello")
+    assert client.get().text == "4hello"
+
+
+def test_a_second_upgrade_at_once_is_refused(
+    serve: Serve, echo: Engine, open_websocket: Callable[..., Any]
+) -> None:
+    server = serve(echo)
+    client = Poller(server)
+    websocket = open_websocket(server.websocket_url(client.sid))
+    with pytest.raises(InvalidStatus) as caught:
+        open_websocket(server.websocket_url(client.sid))
+    assert caught.value.response.status_code == 400
+    websocket.send("2probe")
+    assert websocket.recv(DEADLINE) == "3probe"
+    websocket.send("5")
+    websocket.send("4hello")
+    assert websocket.recv(DEADLINE) == "4hello"
+    with pytest.raises(InvalidStatus):
+        open_websocket(server.websocket_url(client.sid))
+
+
+@pytest.mark.parametrize("message", ["5", "4hello", "2", b"2probe", "x"])
+def test_anything_but_a_probe_ends_the_upgrade(
+    serve: Serve, echo: Engine, open_websocket: Callable[..., Any], message: str | bytes
+) -> None:
+    server = serve(echo)
+    client = Poller(server)
+    websocket = open_websocket(server.websocket_url(client.sid))
+    websocket.send(message)
+    with pytest.raises(ConnectionClosed) as caught:
+        websocket.recv(DEADLINE)
+    assert caught.value.rcvd is not None and caught.value.rcvd.code == 1002
+    client.post("4hello")
+    assert client.get().text == "4hello"
+
+
+def test_an_upgrade_times_out(
+    serve: Serve, echo: Engine, open_websocket: Callable[..., Any]
+) -> None:
+    echo.config.upgrade_timeout = 0.1
+    server = serve(echo)
+    client = Poller(server)
+    websocket = open_websocket(server.websocket_url(client.sid))
+    websocket.send("2probe")
+    assert websocket.recv(DEADLINE) == "3probe"
+    with pytest.raises(ConnectionClosed) as caught:
+        websocket.recv(DEADLINE)
+    assert caught.value.rcvd is not None and caught.value.rcvd.reason == "upgrade timeout"
+    client.post("4hello")
+    assert client.get().text == "4hello"
+
+
+# -- refusals ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ("&sid=unknown", 400),
+        ("&transport=x", 400),
+    ],
+)
+def test_a_websocket_is_refused_by_http(
+    serve: Serve,
+    echo: Engine,
+    open_websocket: Callable[..., Any],
+    change: str,
+    status: int,
+) -> None:
+    url = serve(echo).websocket_url()
+    url = url.replace("transport=websocket", change[1:]) if "transport" in change else url + change
+    with pytest.raises(InvalidStatus) as caught:
+        open_websocket(url)
+    assert caught.value.response.status_code == status
+    assert json.loads(caught.value.response.body)["message"]
+
+
+def test_a_refusing_connect_handler(serve: Serve, open_websocket: Callable[..., Any]) -> None:
+    engine = Engine()
+    engine.on("connect", lambda sid, environ: False)
+    with pytest.raises(InvalidStatus) as caught:
+        open_websocket(serve(engine).websocket_url())
+    assert caught.value.response.status_code == 401
+    assert engine.sockets == {}
+
+
+def test_another_origin_is_refused(serve: Serve, open_websocket: Callable[..., Any]) -> None:
+    engine = Engine()
+    with pytest.raises(InvalidStatus) as caught:
+        open_websocket(serve(engine).websocket_url(), origin="https://elsewhere.example")
+    assert caught.value.response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-WebSocket-Key": "short"},
+        {"Sec-WebSocket-Version": "8"},
+        {"Connection": "keep-alive"},
+    ],
+)
+def test_no_valid_opening_handshake(serve: Serve, echo: Engine, headers: dict[str, str]) -> None:
+    good = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    path = "/engine.io/?EIO=4&transport=websocket"
+    answer = serve(echo).request("GET", path, headers={**good, **headers})
+    assert answer.status == 400
+    assert "Invalid websocket upgrade" in answer.json["message"]
+    assert echo.sockets == {}
+
+
+def test_a_server_that_gives_no_socket(
+    serve: Serve,
+    echo: Engine,
+    open_websocket: Callable[..., Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = WSGIApp(echo, socketio_path="engine.io")
+
+    def without_socket(environ: dict[str, Any], start_response: Any) -> Any:
+        environ.pop("werkzeug.socket")
+        return app(environ, start_response)
+
+    server = serve(without_socket)
+    client = Poller(server)
+    for _ in range(2):
+        with pytest.raises(InvalidStatus):
+            open_websocket(server.websocket_url(client.sid))
+    said = [record for record in caplog.records if "cannot serve" in record.message]
+    assert len(said) == 1
+    client.post("4hello")
+    assert client.get().text == "4hello"
+    echo.shutdown()
+
+
+# -- TLS --------------------------------------------------------------------------------------
+
+
+def test_websockets_over_tls(
+    serve: Serve, echo: Engine, log: Log, open_websocket: Callable[..., Any]
+) -> None:
+    authority = trustme.CA()
+    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(ours)
+    theirs = ssl.create_default_context()
+    authority.configure_trust(theirs)
+    server = serve(echo, ours)
+    websocket = open_websocket(server.websocket_url(), ssl=theirs)
+    sid = json.loads(websocket.recv()[1:])["sid"]
+    for size in (1, 1000, 100_000, 900_000):
+        websocket.send("4" + "x" * size)
+        assert len(websocket.recv(DEADLINE)) == size + 1
+    for number in range(300):
+        websocket.send(f"4{number}")
+    assert [websocket.recv(DEADLINE) for _ in range(300)] == [f"4{n}" for n in range(300)]
+    for number in range(50):
+        echo.send(sid, f"{number} " + "x" * 100_000)
+    for number in range(50):
+        assert websocket.recv(DEADLINE).startswith(f"4{number} ")
+    echo.disconnect(sid)
+    with pytest.raises(ConnectionClosed):
+        websocket.recv(DEADLINE)
+    log.wait_for("disconnect", sid, "server disconnect")
