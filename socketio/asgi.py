@@ -141,7 +141,7 @@ class ASGIApp:
             await send({"type": f"lifespan.{phase}.complete"})
 
     def _watch_signals(self) -> None:
-        self._restore = _close_on_signal(self.engineio_server)
+        self._restore = close_on_signal(self.engineio_server)
 
     async def _start(self) -> None:
         if self._restore is None:
@@ -208,12 +208,15 @@ async def _call(function: Callable[[], Any]) -> None:
         await result
 
 
-def _close_on_signal(server: Any) -> Callable[[], None]:
+def close_on_signal(server: Any) -> Callable[[], None]:
     """Close all connections as soon as the web server is told to stop.
 
     Web servers wait for requests to end before they say that the application should stop, and a
     poll would keep them waiting until its next ping. Only signals that the web server handles
     itself are watched, and its handler is called as before.
+
+    Args:
+        server: An `AsyncServer` or `AsyncEngine`, in the event loop that runs now.
 
     Returns:
         A function that puts the handlers back.

@@ -16,6 +16,7 @@ from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse
 
 from socketio.abc.mode import AsyncMode, Attachment
+from socketio.asgi import close_on_signal
 from socketio.builtin.asgi import ASGIRequest, ASGIWebSocket
 from socketio.engine.http import (
     BAD_REQUEST,
@@ -101,6 +102,9 @@ class SanicMode(AsyncMode):
 
     name = "sanic"
 
+    def __init__(self) -> None:
+        self._watches_signals = False
+
     def create_runtime(self) -> AsyncioRuntime:
         """Return the asyncio runtime."""
         return AsyncioRuntime()
@@ -118,15 +122,19 @@ class SanicMode(AsyncMode):
             The answer to give to Sanic; None after a websocket.
         """
         translated = SanicRequest(request)
+        transport: Any = request.transport
+        scope = getattr(transport, "scope", None)
+        if scope is not None and not self._watches_signals:
+            # An ASGI server runs the application; it tells of its end when the last poll is over.
+            self._watches_signals = True
+            close_on_signal(engine)
         if (translated.header("upgrade") or "").lower() != "websocket":
             try:
                 return _response(await engine.handle_http(translated))
             except ConnectionResetError as error:
                 engine.logger.debug("no answer: %s", error)
                 return HTTPResponse(status=400)
-        transport: Any = request.transport
-        scope = getattr(transport, "scope", None)
-        if scope is not None:  # an ASGI server runs the application
+        if scope is not None:
             websocket = ASGIWebSocket(engine, scope, transport.receive, transport.send)
             asgi_request = _SanicASGIRequest(scope, transport.receive, transport.send)
             asgi_request.request = request
