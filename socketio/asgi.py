@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import signal
-import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from .builtin.asgi import ASGIRequest, Receive, Scope, Send, send_response
+from .builtin.loop_stop import close_when_stopped
 from .engine.http import Response
 from .static_files import StaticFiles
 
@@ -47,7 +46,8 @@ class ASGIApp:
         self.on_startup = on_startup
         self.on_shutdown = on_shutdown
         self.engineio_path = None if socketio_path is None else f"/{socketio_path.strip('/')}/"
-        self._restore: Callable[[], None] | None = None
+        self._watches = False
+        self._end_watch: Callable[[], None] = lambda: None
         self._files = StaticFiles(self.static_files)
         getattr(socketio_server, "eio", socketio_server).use_mode("asgi")
 
@@ -57,8 +57,8 @@ class ASGIApp:
         if kind == "lifespan":
             await self.lifespan(scope, receive, send)
         elif self._is_ours(scope):
-            if self._restore is None:
-                self._watch_signals()  # a server without lifespan, or a mounted application
+            if not self._watches:
+                self._watch_server()
             await self.engineio_server.handle_request(scope, receive, send)
         elif kind == "http" and await self.serve_static_file(scope, receive, send):
             return
@@ -140,18 +140,21 @@ class ASGIApp:
         else:
             await send({"type": f"lifespan.{phase}.complete"})
 
-    def _watch_signals(self) -> None:
-        self._restore = close_on_signal(self.engineio_server)
+    def _watch_server(self) -> None:
+        """Notice that the web server stops; not all of them tell it by the lifespan in time.
+
+        Done with the first request: before that not every server can be told from another.
+        """
+        self._watches = True
+        engine = getattr(self.engineio_server, "eio", self.engineio_server)
+        self._end_watch = close_when_stopped(engine)
 
     async def _start(self) -> None:
-        if self._restore is None:
-            self._watch_signals()
         if self.on_startup is not None:
             await _call(self.on_startup)
 
     async def _stop(self) -> None:
-        if self._restore is not None:
-            self._restore()
+        self._end_watch()
         await self.engineio_server.shutdown()
         if self.on_shutdown is not None:
             await _call(self.on_shutdown)
@@ -206,40 +209,3 @@ async def _call(function: Callable[[], Any]) -> None:
     result = function()
     if inspect.isawaitable(result):
         await result
-
-
-def close_on_signal(server: Any) -> Callable[[], None]:
-    """Close all connections as soon as the web server is told to stop.
-
-    Web servers wait for requests to end before they say that the application should stop, and a
-    poll would keep them waiting until its next ping. Only signals that the web server handles
-    itself are watched, and its handler is called as before.
-
-    Args:
-        server: An `AsyncServer` or `AsyncEngine`, in the event loop that runs now.
-
-    Returns:
-        A function that puts the handlers back.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return lambda: None
-    engine = getattr(server, "eio", server)
-    loop = asyncio.get_running_loop()
-    previous: dict[signal.Signals, Any] = {}
-
-    def stop(number: int, frame: Any) -> None:
-        loop.call_soon_threadsafe(engine.begin_shutdown)
-        previous[signal.Signals(number)](number, frame)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        handler = signal.getsignal(number)
-        if callable(handler) and handler is not signal.default_int_handler:
-            previous[number] = handler
-            signal.signal(number, stop)
-
-    def restore() -> None:
-        for number, handler in previous.items():
-            if signal.getsignal(number) is stop:
-                signal.signal(number, handler)
-
-    return restore

@@ -16,8 +16,8 @@ from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse
 
 from socketio.abc.mode import AsyncMode, Attachment
-from socketio.asgi import close_on_signal
 from socketio.builtin.asgi import ASGIRequest, ASGIWebSocket
+from socketio.builtin.loop_stop import close_when_stopped
 from socketio.engine.http import (
     BAD_REQUEST,
     BodyTooLarge,
@@ -103,7 +103,7 @@ class SanicMode(AsyncMode):
     name = "sanic"
 
     def __init__(self) -> None:
-        self._watches_signals = False
+        self._watches = False
 
     def create_runtime(self) -> AsyncioRuntime:
         """Return the asyncio runtime."""
@@ -124,10 +124,10 @@ class SanicMode(AsyncMode):
         translated = SanicRequest(request)
         transport: Any = request.transport
         scope = getattr(transport, "scope", None)
-        if scope is not None and not self._watches_signals:
+        if scope is not None and not self._watches:
             # An ASGI server runs the application; it tells of its end when the last poll is over.
-            self._watches_signals = True
-            close_on_signal(engine)
+            self._watches = True
+            close_when_stopped(engine)
         if (translated.header("upgrade") or "").lower() != "websocket":
             try:
                 return _response(await engine.handle_http(translated))

@@ -16,6 +16,7 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from socketio.abc.mode import AsyncMode, Attachment
 from socketio.abc.transport import Receiver
+from socketio.builtin.loop_stop import close_when_stopped
 from socketio.engine.http import (
     BAD_REQUEST,
     BodyTooLarge,
@@ -29,7 +30,6 @@ from socketio.runtimes.asyncio_runtime import AsyncioRuntime
 
 from .environ import address, build_environ
 from .framed_websocket import FramedWebSocket
-from .stopping import StopOnSignal
 
 if TYPE_CHECKING:
     from socketio.engine.asynchronous.engine import AsyncEngine
@@ -265,7 +265,7 @@ class TornadoMode(AsyncMode):
     name = "tornado"
 
     def __init__(self) -> None:
-        self._stop: StopOnSignal | None = None
+        self._watches = False
 
     def create_runtime(self) -> AsyncioRuntime:
         """Return the asyncio runtime."""
@@ -280,9 +280,9 @@ class TornadoMode(AsyncMode):
             engine: The engine that is to serve it.
             handler: Tornado's handler of the request, which takes the answer.
         """
-        if self._stop is None:
-            self._stop = StopOnSignal(handler.server)
-            self._stop.watch()
+        if not self._watches:
+            self._watches = True
+            close_when_stopped(engine, unhandled_signals=True)  # Tornado itself tells nobody
         request = TornadoRequest(handler)
         if (request.header("Upgrade") or "").lower() != "websocket":
             try:

@@ -1,0 +1,253 @@
+"""Every server of the manual with the JavaScript client; what comes out becomes the table.
+
+Each test is a cell of `docs/reference/servers.md` and records its outcome as it ends:
+`python e2e/frameworks/table.py` turns the records into the page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from frameworks.servers import PYTHONPATH, SERVERS, Server
+from rig.kinds import E2E
+from rig.node import NodeClient
+from rig.process import Program
+from rig.wire import EngineSession, Peer
+
+RECORDS = E2E / "artefacts" / "servers"
+MESSAGES = [
+    ["text", 1, None, {"key": ["value"]}],
+    ["Grüße, 世界, 🚀"],
+    [b"\x00\x01\x1e\xff", {"deep": [b"er"]}],
+]
+
+pytestmark = [pytest.mark.server, pytest.mark.heavy]
+
+
+def servers(column: str) -> Any:
+    """Run a test for the servers that can do something."""
+    return pytest.mark.parametrize(
+        "web_server",
+        [
+            pytest.param(server, id=server.name, marks=pytest.mark.xdist_group(server.name))
+            for server in SERVERS
+            if column not in server.cannot
+        ],
+        indirect=True,
+    )
+
+
+class WebServer(Program):
+    """A server program, perhaps with workers."""
+
+    def end(self) -> None:
+        """End it with all of its workers, at once."""
+        if self.process.poll() is None:
+            if os.getpgid(self.process.pid) == self.process.pid:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.kill()
+
+
+class Running:
+    """A server that runs, and what there is to know of it."""
+
+    def __init__(self, kind: Server, program: WebServer) -> None:
+        self.kind = kind
+        self.program = program
+        self.url = program.url
+        self.journal = program.journal
+
+    def record(self, column: str, text: str) -> None:
+        """Note the outcome of a cell."""
+        RECORDS.mkdir(parents=True, exist_ok=True)
+        slug = "".join(c if c.isalnum() else "-" for c in f"{self.kind.name} {column}")
+        version = importlib.metadata.version(self.kind.distribution)
+        entry = {"server": self.kind.name, "column": column, "text": text, "version": version}
+        (RECORDS / f"{slug}.json").write_text(json.dumps(entry))
+
+
+def start(kind: Server, need: Callable[..., Any]) -> WebServer:
+    """Start a server, or skip the test where it is not installed."""
+    for module in (kind.distribution, *kind.modules):
+        try:
+            importlib.metadata.version(module)
+        except importlib.metadata.PackageNotFoundError:
+            need(module, None, f"pip install {module}")
+    environment = {"PYTHONPATH": PYTHONPATH, **kind.environment}
+    program = WebServer(kind.command, environment)
+    program.start()
+    return program
+
+
+@pytest.fixture(scope="module")
+def running(need: Any) -> Iterator[Callable[[Server], WebServer]]:
+    programs: dict[str, WebServer] = {}
+
+    def get(kind: Server) -> WebServer:
+        if kind.name not in programs:
+            for other in programs.values():
+                other.end()
+            programs.clear()
+            programs[kind.name] = start(kind, need)
+        return programs[kind.name]
+
+    yield get
+    for program in programs.values():
+        program.end()
+
+
+@pytest.fixture
+def web_server(request: pytest.FixtureRequest, running: Callable[[Server], WebServer]) -> Running:
+    """A server that the tests of this module share."""
+    return Running(request.param, running(request.param))
+
+
+def reasons(node: NodeClient, web_server: Running, transports: list[str]) -> None:
+    """Check that both sides tell the same story of every end."""
+    facts = node.run("reasons", web_server.url, transports=transports)
+    told = {
+        name: web_server.journal.wait(event="disconnect", sid=facts[name]["sid"])["reason"]
+        for name in ("client", "server", "lastWords", "close", "gone")
+    }
+    assert told["client"] == "client disconnect"
+    assert told["server"] == told["lastWords"] == told["close"] == "server disconnect"
+    assert told["gone"] in {"transport close", "client disconnect"}, told
+    assert facts["server"]["reason"] == "io server disconnect"
+
+
+def exchange(node: NodeClient, web_server: Running, transports: list[str]) -> None:
+    """Check a client that comes, talks in text and binary, and goes in every way."""
+    facts = node.run("connect", web_server.url, transports=transports)
+    assert (facts["first"], facts["last"]) == (transports[0], transports[-1])
+    assert facts["facts"]["transport"] == transports[-1]
+    assert facts["facts"]["address"] == "127.0.0.1"
+    assert facts["facts"]["path"] == "/socket.io/"
+    facts = node.run(
+        "echo",
+        web_server.url,
+        transports=transports,
+        variant="main",
+        messages=MESSAGES,
+        settle=True,
+    )
+    assert facts["answers"] == MESSAGES
+    reasons(node, web_server, transports)
+
+
+@servers("polling")
+def test_polling(node: NodeClient, web_server: Running) -> None:
+    exchange(node, web_server, ["polling"])
+    web_server.record("polling", "yes")
+
+
+@servers("websocket")
+def test_websocket(node: NodeClient, web_server: Running) -> None:
+    exchange(node, web_server, ["websocket"])
+    web_server.record("websocket", "yes")
+
+
+@servers("upgrade")
+def test_upgrade(node: NodeClient, web_server: Running) -> None:
+    exchange(node, web_server, ["polling", "websocket"])
+    web_server.record("upgrade", "yes")
+
+
+@servers("compression")
+async def test_compression(web_server: Running) -> None:
+    """Answers to polls are compressed; whether websocket messages are is up to the web_server."""
+    async with aiohttp.ClientSession(auto_decompress=False) as http:
+        session = EngineSession(http, web_server.url)
+        await session.open_polling()
+        await session.post("40")
+        assert (await session.poll())[0].startswith("40")
+        await session.post('42["text",5000]')
+        async with http.get(
+            session.url, params=session.query(), headers={"Accept-Encoding": "gzip"}
+        ) as response:
+            assert response.headers["Content-Encoding"] == "gzip"
+            assert len(await response.read()) < 1000
+        if "websocket" in web_server.kind.cannot:
+            web_server.record("compression", "http")
+            return
+        socket = await http.ws_connect(
+            session.url, params={"EIO": "4", "transport": "websocket"}, compress=15
+        )
+        assert bool(socket.compress) == web_server.kind.deflate
+        await socket.close()
+    web_server.record("compression", "http, websocket" if web_server.kind.deflate else "http")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(server, id=server.name, marks=pytest.mark.xdist_group(server.name))
+        for server in SERVERS
+        if "graceful stop" not in server.cannot
+    ],
+)
+async def test_graceful_stop(kind: Server, need: Any) -> None:
+    """SIGTERM closes the clients, runs their disconnect handlers and ends the process soon."""
+    program = await asyncio.to_thread(start, kind, need)
+    try:
+        transports = ["polling"] if "websocket" in kind.cannot else ["polling", "websocket"]
+        async with aiohttp.ClientSession() as http:
+            clients = []
+            for transport in transports:
+                client = await Peer(EngineSession(http, program.url), transport).open()
+                await client.connect()
+                clients.append(client)
+            poll = asyncio.create_task(clients[0].engine.request())
+            closed = asyncio.create_task(clients[1].engine.gone()) if len(clients) > 1 else None
+            await asyncio.sleep(0.05)  # not a wait for anything: the poll is to be there first
+            took = await asyncio.to_thread(program.stop, signal.SIGTERM, 10.0)
+            assert (await poll).status == 200
+            if closed is not None:
+                await closed
+        for client in clients:
+            entries = program.journal.all(event="disconnect", sid=client.sids["/"])
+            assert [entry["reason"] for entry in entries] == ["server disconnect"]
+        assert took < kind.stop_within, f"it took {took:.1f} s"
+        assert not program.crashes(), program.crashes()
+    finally:
+        program.end()
+    Running(kind, program).record("graceful stop", "yes")
+
+
+CANNOT_WEBSOCKET = [server for server in SERVERS if "websocket" in server.cannot]
+
+
+@pytest.mark.parametrize(
+    "web_server",
+    [
+        pytest.param(server, id=server.name, marks=pytest.mark.xdist_group(server.name))
+        for server in CANNOT_WEBSOCKET
+    ],
+    indirect=True,
+)
+async def test_without_websockets(node: NodeClient, web_server: Running) -> None:
+    """A server that cannot do websockets says so, and long-polling goes on."""
+    async with aiohttp.ClientSession() as http:
+        session = EngineSession(http, web_server.url)
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await session.websocket()
+        assert refused.value.status == 400
+    facts = await asyncio.to_thread(node.run, "connect", web_server.url, transports=["polling"])
+    assert facts["last"] == "polling"
+    for column in ("websocket", "upgrade"):
+        web_server.record(column, f"no: {web_server.kind.cannot[column]}")
+
+
+def test_every_installed_server_is_of_this_environment() -> None:
+    """A server from elsewhere would be measured with another version than the table says."""
+    for server in SERVERS:
+        program = Path(server.command[2 if len(server.command) > 2 else 0])
+        assert os.access(program, os.R_OK), server.name

@@ -1,0 +1,133 @@
+"""Closing the clients in time when a web server in an event loop stops.
+
+Called by asyncio modes and wrappers. Web servers let requests end before they tell an application
+that they stop, or tell it nothing; a poll would keep them waiting until its next ping, or be cut
+off. So what announces the stop is watched: the signals, whose handlers are called as soon as the
+clients have been told, and the task in which Hypercorn's workers wait for their end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..engine.asynchronous.engine import AsyncEngine
+
+SECONDS = 0.5
+"""How long the last packets may take to leave."""
+
+FLUSH_SECONDS = 0.05
+"""How long the web server gets to write the answers that it has been given."""
+
+HYPERCORN_TASK = "raise_shutdown"
+"""The coroutine in which Hypercorn waits for its end."""
+
+
+def close_when_stopped(
+    engine: AsyncEngine, *, unhandled_signals: bool = False
+) -> Callable[[], None]:
+    """Close all connections as soon as the web server is told to stop.
+
+    Args:
+        engine: An engine in the event loop that runs now.
+        unhandled_signals: Whether to act on signals as well that nobody handles; the process
+            ends by them afterwards, as it would have.
+
+    Returns:
+        A function that ends the watch.
+    """
+    loop = asyncio.get_running_loop()
+    watch = _watches.get(loop)
+    if watch is None:
+        watch = _watches[loop] = StopWatch(loop)
+    watch.add(engine, unhandled_signals)
+    return lambda: watch.remove(engine)
+
+
+class StopWatch:
+    """What is watched in one event loop.
+
+    Args:
+        loop: The event loop.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._engines: list[AsyncEngine] = []
+        self._handlers: dict[int, Any] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._hypercorn: asyncio.Task[Any] | None = None
+
+    def add(self, engine: AsyncEngine, unhandled_signals: bool) -> None:
+        """Close an engine too when the server stops."""
+        if engine not in self._engines:
+            self._engines.append(engine)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._handle(number, unhandled_signals)
+        if self._hypercorn is None:
+            self._find_hypercorn()
+
+    def remove(self, engine: AsyncEngine) -> None:
+        """Close an engine no more; with the last one the handlers are put back."""
+        if engine in self._engines:
+            self._engines.remove(engine)
+        if not self._engines:
+            self._restore()
+
+    def _handle(self, number: int, unhandled_signals: bool) -> None:
+        handler = signal.getsignal(number)
+        unhandled = handler in (signal.SIG_DFL, signal.default_int_handler)
+        if handler == self._signalled or handler in (signal.SIG_IGN, None):
+            return
+        if unhandled_signals or not unhandled:
+            self._handlers[number] = handler
+            signal.signal(number, self._signalled)
+
+    def _restore(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) == self._signalled:
+                signal.signal(number, handler)
+
+    def _find_hypercorn(self) -> None:
+        for task in asyncio.all_tasks(self._loop):
+            if getattr(task.get_coro(), "__name__", "") == HYPERCORN_TASK:
+                self._hypercorn = task
+                task.add_done_callback(lambda _: self._close(None))
+
+    def _signalled(self, number: int, frame: Any) -> None:
+        self._restore()  # a second signal is not for us
+        self._loop.call_soon_threadsafe(self._close, number)
+
+    def _close(self, number: int | None) -> None:
+        task = self._loop.create_task(self._close_clients(number))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _close_clients(self, number: int | None) -> None:
+        for engine in self._engines:
+            engine.begin_shutdown()
+        with contextlib.suppress(TimeoutError):  # the process was told to end, and does
+            async with asyncio.timeout(SECONDS):
+                await asyncio.gather(*[engine.shutdown() for engine in self._engines])
+        if number is None:
+            return
+        await asyncio.sleep(FLUSH_SECONDS)
+        handler = self._handlers[number]
+        if callable(handler):
+            handler(number, None)
+        else:
+            signal.raise_signal(number)
+
+
+_watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, StopWatch] = (
+    weakref.WeakKeyDictionary()
+)
