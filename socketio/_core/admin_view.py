@@ -11,7 +11,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 CLIENT_ID_LENGTH = 12
 """How much of an engine session's id is shown: the whole of it would let others take it over."""
@@ -94,7 +94,12 @@ def _handshake(environ: dict[str, Any], since: float) -> dict[str, Any]:
         for name, value in environ.items()
         if name.startswith("HTTP_") and isinstance(value, str)
     }
-    query = str(environ.get("QUERY_STRING", ""))
+    # The engine's session id is what a stranger could take the connection over with.
+    query = {
+        name: value
+        for name, value in parse_qsl(str(environ.get("QUERY_STRING", "")), keep_blank_values=True)
+        if name != "sid"
+    }
     path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
     return {
         "address": headers.get("x-forwarded-for") or str(environ.get("REMOTE_ADDR", "")),
@@ -102,14 +107,9 @@ def _handshake(environ: dict[str, Any], since: float) -> dict[str, Any]:
             name: "(not shown)" if name in SECRET_HEADERS else value
             for name, value in headers.items()
         },
-        "query": {
-            # The engine's session id is what a stranger could take the connection over with.
-            name: value
-            for name, value in parse_qsl(query, keep_blank_values=True)
-            if name != "sid"
-        },
+        "query": query,
         "secure": environ.get("wsgi.url_scheme") in ("https", "wss"),
-        "url": f"{path}?{query}" if query else path,
+        "url": f"{path}?{urlencode(query)}" if query else path,
         "issued": round(since * 1000),
         "time": written(since),
         "xdomain": "origin" in headers,

@@ -340,3 +340,56 @@ class TestEnd:
 
 def _owners(sio: socketio.AsyncServer) -> dict[str, Any]:
     return {"server": sio, "engine": sio.eio, "manager": sio.manager}
+
+
+class QueueManager(socketio.AsyncPubSubManager):
+    """A manager whose message queue is a list of queues in this process."""
+
+    def __init__(self, queues: list[asyncio.Queue[Any]]) -> None:
+        super().__init__()
+        self._queues = queues
+        self._queue: asyncio.Queue[Any] = asyncio.Queue()
+        queues.append(self._queue)
+
+    async def _publish(self, data: dict[str, Any]) -> None:
+        for queue in self._queues:
+            queue.put_nowait(data)
+
+    async def _listen(self) -> AsyncIterator[dict[str, Any]]:
+        while True:
+            yield await self._queue.get()
+
+
+class TestCluster:
+    @pytest.fixture
+    async def servers(self) -> AsyncIterator[list[socketio.AsyncServer]]:
+        queues: list[asyncio.Queue[Any]] = []
+        servers = [socketio.AsyncServer(client_manager=QueueManager(queues)) for _ in range(2)]
+        for number, server in enumerate(servers):
+            server.on("ask", lambda sid, *args: "taken")
+            server.instrument(auth=False, server_id=f"{number}", server_stats_interval=0.05)
+        yield servers
+        for server in servers:
+            await server.shutdown()
+
+    async def test_one_admin_ui_sees_and_moves_the_clients_of_all(
+        self, servers: list[socketio.AsyncServer]
+    ) -> None:
+        here, there = servers
+        admin = await open_admin(here)
+        client = AsyncTestClient(there)
+        sid = await client.connect()
+        await until(admin, "server_stats", lambda stats: stats["serverId"] == "1")
+        await client.call("ask", 1)
+        received = await named(admin, "event_received")
+        assert received[:3] == ["/", sid, ["ask", 1]]
+        admin.emit("join", "/", "red", sid, namespace=ADMIN)
+        joined = await until(admin, "room_joined", lambda _, room, *__: room == "red")
+        assert joined[2] == sid
+        admin.emit("emit", "/", "red", "news", 2, namespace=ADMIN)
+        assert await client.receive() == ["news", 2]
+        sent = await until(admin, "event_sent", lambda *args: args[2][0] == "news")
+        assert sent[:3] == ["/", sid, ["news", 2]]
+        admin.emit("_disconnect", "/", False, sid, namespace=ADMIN)
+        gone = await until(admin, "socket_disconnected", lambda _, one, *__: one == sid)
+        assert gone[2] == "server disconnect"
