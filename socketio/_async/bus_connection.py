@@ -249,24 +249,29 @@ class BusConnection:
                 began = self._runtime.now()
                 driver = self._create_driver()
                 driver.timeout = self._settings.timeout
-                error = await self._use(driver)
-                if error is None:
-                    return
-                if self._connections == 0 and (driver.is_permanent(error) or names_no_host(error)):
-                    self._refuse(error)
-                    return
-                # A connection that lasted counts as a new beginning, one that flaps does not.
-                lasted = self._runtime.now() - began > self._settings.reconnect_delay_max
-                failures = 1 if lasted and self._state == "connected" else failures + 1
-                delay = self._delay(failures)
-                self._note_loss(error, delay)
+                try:
+                    error = await self._use(driver)
+                    if error is None:
+                        return
+                    if self._connections == 0 and (
+                        driver.is_permanent(error) or names_no_host(error)
+                    ):
+                        self._refuse(error)
+                        return
+                    # A connection that lasted counts as a new beginning, one that flaps does not.
+                    lasted = self._runtime.now() - began > self._settings.reconnect_delay_max
+                    failures = 1 if lasted and self._state == "connected" else failures + 1
+                    delay = self._delay(failures)
+                    self._note_loss(error, delay)
+                finally:
+                    await self._close_driver(driver)
                 await self._pause(delay)
         finally:
             if self._state != "failed":
                 self._set_state("closed")
 
     async def _use(self, driver: BusDriver) -> Exception | None:
-        """Connect a driver, stay with it until it fails or we close, and drop it.
+        """Connect a driver, and stay with it until it fails or we close.
 
         Returns:
             Why it failed; None if we close.
@@ -290,7 +295,6 @@ class BusConnection:
             if self._driver is not None:
                 self._driver = None
                 self._lost_at = time.monotonic()
-            await self._close_driver(driver)
 
     def _hold(self, driver: BusDriver) -> float:
         """Return until when to hold back what was kept, so that others are there to get it."""
@@ -303,7 +307,10 @@ class BusConnection:
         return self._runtime.now() + settings.reconnect_delay_max + settings.timeout
 
     async def _exchange(self, driver: BusDriver) -> None:
+        # async: begin
         publisher = self._runtime.start_background_task(self._publish_beside, driver)
+        # async: end
+        # sync: self._runtime.start_background_task(self._publish_beside, driver)
         try:
             await self._receive_until_lost(driver)
         finally:
@@ -463,10 +470,23 @@ class BusConnection:
 
     async def _close_driver(self, driver: BusDriver) -> None:
         driver.leaving = self._closing
-        try:
-            await self._limited(driver.close(), "closing")
-        except Exception as error:  # whatever the client library raises; the driver is dropped
+        # async: begin
+        # Some client libraries cannot be interrupted here: do not wait for them, either.
+        closing = asyncio.ensure_future(driver.close())
+        await asyncio.wait([closing], timeout=self._settings.timeout)
+        if not closing.done():
+            closing.cancel()
+            self._logger.debug("%s: closing the connection takes too long", self._name)
+        elif closing.exception() is not None:
+            error = closing.exception()
             self._logger.debug("%s: closing the connection failed: %s", self._name, error)
+        # async: end
+        # sync: try:
+        # sync:     driver.close()
+        # sync: except Exception as error:  # whatever the client library raises
+        # sync:     self._logger.debug(
+        # sync:         "%s: closing the connection failed: %s", self._name, error
+        # sync:     )
 
 
 def names_no_host(error: BaseException | None) -> bool:

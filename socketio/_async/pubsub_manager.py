@@ -421,9 +421,12 @@ class AsyncPubSubManager(AsyncManager):
 
     async def _call_back(self, callback: Any, args: list[Any]) -> None:
         try:
+            # async: begin
             result = callback(*args)
-            if hasattr(result, "__await__"):  # async: only
-                await result  # async: only
+            if hasattr(result, "__await__"):
+                await result
+            # async: end
+            # sync: callback(*args)
         except Exception:  # the application's callback
             self.get_logger().exception("error in a callback")
 

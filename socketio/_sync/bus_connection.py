@@ -244,24 +244,29 @@ class BusConnection:
                 began = self._runtime.now()
                 driver = self._create_driver()
                 driver.timeout = self._settings.timeout
-                error = self._use(driver)
-                if error is None:
-                    return
-                if self._connections == 0 and (driver.is_permanent(error) or names_no_host(error)):
-                    self._refuse(error)
-                    return
-                # A connection that lasted counts as a new beginning, one that flaps does not.
-                lasted = self._runtime.now() - began > self._settings.reconnect_delay_max
-                failures = 1 if lasted and self._state == "connected" else failures + 1
-                delay = self._delay(failures)
-                self._note_loss(error, delay)
+                try:
+                    error = self._use(driver)
+                    if error is None:
+                        return
+                    if self._connections == 0 and (
+                        driver.is_permanent(error) or names_no_host(error)
+                    ):
+                        self._refuse(error)
+                        return
+                    # A connection that lasted counts as a new beginning, one that flaps does not.
+                    lasted = self._runtime.now() - began > self._settings.reconnect_delay_max
+                    failures = 1 if lasted and self._state == "connected" else failures + 1
+                    delay = self._delay(failures)
+                    self._note_loss(error, delay)
+                finally:
+                    self._close_driver(driver)
                 self._pause(delay)
         finally:
             if self._state != "failed":
                 self._set_state("closed")
 
     def _use(self, driver: BusDriver) -> Exception | None:
-        """Connect a driver, stay with it until it fails or we close, and drop it.
+        """Connect a driver, and stay with it until it fails or we close.
 
         Returns:
             Why it failed; None if we close.
@@ -285,7 +290,6 @@ class BusConnection:
             if self._driver is not None:
                 self._driver = None
                 self._lost_at = time.monotonic()
-            self._close_driver(driver)
 
     def _hold(self, driver: BusDriver) -> float:
         """Return until when to hold back what was kept, so that others are there to get it."""
@@ -298,7 +302,7 @@ class BusConnection:
         return self._runtime.now() + settings.reconnect_delay_max + settings.timeout
 
     def _exchange(self, driver: BusDriver) -> None:
-        publisher = self._runtime.start_background_task(self._publish_beside, driver)
+        self._runtime.start_background_task(self._publish_beside, driver)
         try:
             self._receive_until_lost(driver)
         finally:
@@ -449,8 +453,8 @@ class BusConnection:
     def _close_driver(self, driver: BusDriver) -> None:
         driver.leaving = self._closing
         try:
-            self._limited(driver.close(), "closing")
-        except Exception as error:  # whatever the client library raises; the driver is dropped
+            driver.close()
+        except Exception as error:  # whatever the client library raises
             self._logger.debug("%s: closing the connection failed: %s", self._name, error)
 
 

@@ -408,7 +408,7 @@ class PubSubManager(Manager):
 
     def _call_back(self, callback: Any, args: list[Any]) -> None:
         try:
-            result = callback(*args)
+            callback(*args)
         except Exception:  # the application's callback
             self.get_logger().exception("error in a callback")
 
