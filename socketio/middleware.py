@@ -49,7 +49,8 @@ class WSGIApp:
             )
         self.engineio_app = socketio_app
         self.wsgi_app = wsgi_app
-        self.engineio_path = f"/{socketio_path.strip('/')}/"
+        path = socketio_path.strip("/")
+        self.engineio_path = f"/{path}/" if path else "/"
         self.static_files = static_files or {}
         self._files = StaticFiles(self.static_files)
         handle_sigterm(engine)

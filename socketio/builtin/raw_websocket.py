@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -243,6 +244,10 @@ class RawWebSocket(WebSocket):
         seconds = self._engine.config.close_timeout
         self._timer = self._runtime.call_later(seconds, self.finish)
 
+    def abort(self) -> None:
+        """Cut the connection; see `WebSocket.abort`."""
+        self.finish()
+
     def finish(self) -> None:
         """End the connection; `serve` returns."""
         with self._lock:
@@ -363,8 +368,28 @@ class LoopWebSocket(RawWebSocket):
         self._ended.set(None)
 
 
+class SocketReader:
+    """One greenlet's turn of reading a websocket.
+
+    Args:
+        websocket: The websocket.
+    """
+
+    __slots__ = ("_websocket",)
+
+    def __init__(self, websocket: SocketWebSocket) -> None:
+        self._websocket = websocket
+
+    def hand_over(self) -> None:
+        """Let another greenlet read on; harmless when one does already."""
+        self._websocket.hand_over(self)
+
+
 class SocketWebSocket(RawWebSocket):
-    """A websocket that is read by the thread or greenlet of its request.
+    """A websocket that is read by the greenlet of its request.
+
+    That greenlet runs the handlers as well. When one of them waits, another greenlet reads on, and
+    this one ends its handler.
 
     Args:
         engine: The engine that it is for.
@@ -373,33 +398,89 @@ class SocketWebSocket(RawWebSocket):
             mode's greenlets.
         send_now: Writes to the same connection without ever waiting, as `socket.send` of a
             socket that does not block.
+        first_bytes: Called once instead of the first `recv`: what the server has already read.
     """
 
-    __slots__ = ("_now",)
+    __slots__ = ("_ended", "_first_bytes", "_messages", "_now")
+
+    TURN = 0.005
+    """Seconds that one client may keep all others waiting."""
 
     def __init__(
-        self, engine: Engine, request: Request, connection: Any, send_now: Callable[[bytes], int]
+        self,
+        engine: Engine,
+        request: Request,
+        connection: Any,
+        send_now: Callable[[bytes], int],
+        first_bytes: Callable[[int], bytes] | None = None,
     ) -> None:
         super().__init__(engine, request, connection)
         self._now = send_now
+        self._first_bytes = first_bytes
+        self._messages: deque[Any] = deque()
+        self._ended = self._runtime.create_waiter()
 
     def serve(self, transport: Receiver) -> None:
         """Hand every message to the transport; see `WebSocket.serve`."""
         self._receiver = transport
         try:
-            while not self.closed:
-                try:
-                    data = self._socket.recv(CHUNK)
-                except OSError:
-                    data = b""
-                if not data:
-                    break
-                for message in self._parse(data):
-                    self.deliver(message)
+            self._read_on()
+            self._ended.wait()
         finally:
             self.finish()
         if self._error is not None:
             raise self._error
+
+    def hand_over(self, reader: SocketReader) -> None:
+        """Let another greenlet read on; harmless when one does already."""
+        if self._runtime.dispatching.pop(reader, None) is not None:
+            self._runtime.lead(self._read_on)
+
+    def _read_on(self) -> None:
+        """Read until the websocket ends, or another greenlet reads."""
+        runtime = self._runtime
+        messages = self._messages
+        reader = runtime.state.leading = SocketReader(self)
+        still_reads = True
+        turn_ends = 0.0
+        try:
+            while not self.closed:
+                while messages:
+                    now = time.monotonic()
+                    if now > turn_ends:
+                        runtime.primitives.sleep(0)
+                        now = time.monotonic()
+                        turn_ends = now + self.TURN
+                    still_reads = self._dispatch(reader, messages.popleft(), now)
+                    if not still_reads:
+                        return
+                data = self._receive()
+                if not data:
+                    return
+                messages.extend(self._parse(data))
+        finally:
+            runtime.state.leading = None
+            if still_reads:
+                self.finish()
+                self._ended.set(None)
+
+    def _dispatch(self, reader: SocketReader, message: Any, now: float) -> bool:
+        """Deal with one message; return whether this greenlet still reads."""
+        dispatching = self._runtime.dispatching
+        dispatching[reader] = now
+        try:
+            self.deliver(message)
+        except Exception:
+            self._engine.logger.exception("unhandled error in %r", self)
+        return dispatching.pop(reader, None) is not None
+
+    def _receive(self) -> bytes:
+        first, self._first_bytes = self._first_bytes, None
+        try:
+            data: bytes = self._socket.recv(CHUNK) if first is None else first(CHUNK)
+        except (OSError, ValueError):  # ValueError: the server has closed its file
+            return b""
+        return data
 
     def _send_now(self, data: bytes) -> int:
         return self._now(data)

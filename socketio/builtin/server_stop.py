@@ -15,6 +15,7 @@ No other signal is handled, and no handler of anybody else is replaced.
 from __future__ import annotations
 
 import atexit
+import functools
 import logging
 import os
 import signal
@@ -59,7 +60,7 @@ class ServerStop:
         """Find the web server in the call stack of the request that is served now."""
         stops = find_server()
         if stops is not None:
-            self._look(stops)
+            self.watch(stops)
 
     def _look(self, stops: Callable[[], bool]) -> None:
         engine = self._engine()
@@ -69,6 +70,14 @@ class ServerStop:
             self.stop()
         else:
             engine.runtime.call_later(TICK, self._look, stops)
+
+    def watch(self, stops: Callable[[], bool]) -> None:
+        """Stop the engine when a function says that the web server stops.
+
+        Args:
+            stops: Asked every `TICK` seconds; does not wait.
+        """
+        self._look(stops)
 
     def stop(self) -> None:
         """Close all clients and let their disconnect handlers run, within `SECONDS`."""
@@ -82,6 +91,15 @@ class ServerStop:
             return
         engine.stop(SECONDS)
         self._done.set()
+
+
+def stop_in_thread(engine: Engine, then: Callable[[], None]) -> None:
+    """Stop an engine of real threads from a signal handler, and call a function afterwards."""
+    # In a thread: the signal may have interrupted anything in this one, locks held.
+    thread = threading.Thread(target=engine.stop, args=(SECONDS - TICK,), daemon=True)
+    thread.start()
+    thread.join(SECONDS)
+    then()
 
 
 def find_server() -> Callable[[], bool] | None:
@@ -102,28 +120,42 @@ def find_server() -> Callable[[], bool] | None:
     return None
 
 
+_served: weakref.WeakSet[Engine] = weakref.WeakSet()
+"""The engines that are stopped before SIGTERM ends the process."""
+
+
 def handle_sigterm(engine: Engine) -> None:
     """Have an engine stopped before SIGTERM ends the process, unless somebody handles it.
 
     Args:
-        engine: An engine that may be served by threads.
+        engine: An engine that may be served by a WSGI server.
     """
     if threading.current_thread() is not threading.main_thread():
         return  # only there signals can be handled
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+    handler = signal.getsignal(signal.SIGTERM)
+    if handler is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, functools.partial(_end_by_signal, os.getpid()))
+    elif getattr(handler, "func", None) is not _end_by_signal:
         return
-    process = os.getpid()
-    reference = weakref.ref(engine)
+    _served.add(engine)
 
-    def handle(number: int, frame: Any) -> None:
-        engine = reference()
-        served = engine is not None and engine.sessions and engine.async_mode == "threading"
-        if engine is not None and served and os.getpid() == process:
-            # In a thread: the signal may have interrupted anything in this one, locks held.
-            thread = threading.Thread(target=engine.stop, args=(SECONDS - TICK,), daemon=True)
-            thread.start()
-            thread.join(SECONDS)
+
+def _end_by_signal(process: int, number: int, frame: Any) -> None:
+    """Stop all engines, then end by the signal as if nobody had handled it.
+
+    Args:
+        process: The process that the handler was made in; a child has only copies of the sessions.
+        number: The signal.
+        frame: What it interrupted.
+    """
+    engines = [engine for engine in _served if engine.sessions] if os.getpid() == process else []
+
+    def go_on() -> None:
+        if engines:
+            engine = engines.pop()
+            engine.mode.stop_before(engine, go_on)  # type: ignore[attr-defined]  # modes of WSGI have it
+            return
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
 
-    signal.signal(signal.SIGTERM, handle)
+    go_on()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..runtimes.threading_runtime import ThreadingRuntime
 from .raw_websocket import LoopWebSocket
 from .server_stop import ServerStop
-from .wsgi import Environ, StartResponse, WSGIMode, WSGIRequest, find_socket
+from .wsgi import Environ, StartResponse, WSGIMode, WSGIRequest
 
 if TYPE_CHECKING:
     from ..engine.synchronous.engine import Engine
@@ -41,7 +41,7 @@ class ThreadingMode(WSGIMode):
 
     def create_websocket(self, engine: Engine, request: WSGIRequest) -> LoopWebSocket | None:
         """Return the websocket of an opening request, or None where the server gives no socket."""
-        connection = find_socket(request.environ)
+        connection = self.find_socket(request.environ)
         if connection is None:
             return None
         return LoopWebSocket(engine, request, connection)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
-import ssl
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from ..abc.mode import AsyncMode
 from ..engine.http import BAD_REQUEST, BodyTooLarge, HTTPError, Request, Response
 from ..protocol.websocket import WebSocketError
 from .raw_websocket import RawWebSocket
+from .server_stop import stop_in_thread
 
 if TYPE_CHECKING:
     from ..engine.synchronous.engine import Engine
@@ -33,14 +33,26 @@ CHUNK = 65536
 
 
 class WSGIRequest(Request):
-    """A request of a WSGI server."""
+    """A request of a WSGI server.
 
-    __slots__ = ("_runtime",)
+    Args:
+        environ: The server's.
+        runtime: Gives timers, to notice that the client has gone.
+        connection: The client's socket, if the server gives it.
+    """
 
-    def __init__(self, environ: Environ, runtime: ThreadingRuntime | None = None) -> None:
+    __slots__ = ("_connection", "_runtime")
+
+    def __init__(
+        self,
+        environ: Environ,
+        runtime: ThreadingRuntime | None = None,
+        connection: Any = None,
+    ) -> None:
         super().__init__(environ["REQUEST_METHOD"], environ.get("QUERY_STRING", ""))
         self._environ = environ
         self._runtime = runtime
+        self._connection = connection
 
     def header(self, name: str) -> str | None:
         """Return the value of a header (name in lower case), or None."""
@@ -56,8 +68,8 @@ class WSGIRequest(Request):
 
     def watch_disconnect(self, gone: Callable[[], None]) -> Callable[[], None] | None:
         """Call a function when the client goes; see `Request.watch_disconnect`."""
-        connection = find_socket(self.environ)
-        if self._runtime is None or connection is None or isinstance(connection, ssl.SSLSocket):
+        connection = self._connection
+        if self._runtime is None or connection is None or is_tls(connection):
             return None  # of TLS nothing can be looked at without taking it
         return DisconnectWatch(self._runtime, connection, gone).stop
 
@@ -132,6 +144,19 @@ class DisconnectWatch:
 class WSGIMode(AsyncMode):
     """Requests come as `(environ, start_response)`."""
 
+    def find_socket(self, environ: Environ) -> Any:
+        """Return the client's socket, or None where the server keeps it to itself."""
+        return find_socket(environ)
+
+    def stop_before(self, engine: Engine, then: Callable[[], None]) -> None:
+        """Stop an engine from a signal handler, and call a function afterwards.
+
+        Args:
+            engine: The engine.
+            then: Ends the process.
+        """
+        stop_in_thread(engine, then)
+
     @abstractmethod
     def create_websocket(self, engine: Engine, request: WSGIRequest) -> RawWebSocket | None:
         """Return the websocket of an opening request, or None where the server gives no socket.
@@ -144,12 +169,13 @@ class WSGIMode(AsyncMode):
         self, engine: Engine, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Serve one request."""
-        request = WSGIRequest(environ, engine.runtime)
+        connection = self.find_socket(environ)
+        request = WSGIRequest(environ, engine.runtime, connection)
         if (request.header("upgrade") or "").lower() == "websocket":
             return self._handle_websocket(engine, request, start_response)
         response = engine.handle_http(request)
         if response.status == 413 or engine.stopping:
-            stop_reading(environ)
+            stop_reading(connection)
         return send_response(start_response, response, request.method)
 
     def _handle_websocket(
@@ -191,13 +217,17 @@ def is_readable(connection: Any) -> bool:
     return bool(poll.poll(0))
 
 
-def stop_reading(environ: Environ) -> None:
+def is_tls(connection: Any) -> bool:
+    """Tell whether a socket is one of TLS: of threads, gevent or eventlet."""
+    return hasattr(connection, "do_handshake")
+
+
+def stop_reading(connection: Any) -> None:
     """Let the server find the end of the connection when it reads on.
 
     So no thread waits for the rest of a body that was refused, and a server that stops does not
     keep the connection for requests to come. Answers are still written.
     """
-    connection = find_socket(environ)
     if connection is not None:
         with contextlib.suppress(OSError):  # the client is gone
             connection.shutdown(socket.SHUT_RD)

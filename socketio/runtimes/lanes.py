@@ -107,6 +107,7 @@ class Job:
         except SystemExit:
             logger.debug("%r called sys.exit(), which ends no more than itself", self.function)
         finally:
+            self.lane.runtime.unfinished.discard(self)
             self.done = True
             if self.waiters is not None:
                 with self.lane.runtime.join_lock:
@@ -144,6 +145,7 @@ class Series:
     def _start(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Job | None:
         state = self.runtime.state
         job = Job(self, function, args)
+        self.runtime.unfinished.add(job)
         if (
             state.leading is not None
             and state.job is None

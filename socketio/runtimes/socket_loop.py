@@ -51,6 +51,23 @@ class Connection(Protocol):
         """Note that the loop does not know it any more; may be called twice."""
 
 
+class LoopLeader:
+    """One thread's turn of leading a loop.
+
+    Args:
+        loop: The loop.
+    """
+
+    __slots__ = ("_loop",)
+
+    def __init__(self, loop: SocketLoop) -> None:
+        self._loop = loop
+
+    def hand_over(self) -> None:
+        """Let another thread lead; harmless when one does already."""
+        self._loop.hand_over(self)
+
+
 class SocketLoop:
     """Reads and writes sockets that others registered.
 
@@ -73,9 +90,6 @@ class SocketLoop:
         self._start_lock = runtime.primitives.create_lock()
         self._running = False
         self._closed = False
-        self.dispatching: dict[object, float] = {}
-        """The leader while it runs other people's code, with the time since when. Who takes it
-        out of here, itself or somebody who sees it wait, decides who leads on."""
 
     def register(self, connection: Connection, events: int) -> None:
         """Begin to watch a socket, or change for what it is watched.
@@ -112,22 +126,12 @@ class SocketLoop:
         for connection in list(self._connections):
             connection.finish()
 
-    def hand_over(self, leader: object) -> None:
+    def hand_over(self, leader: LoopLeader) -> None:
         """Let another thread lead; harmless when one does already."""
-        if self.dispatching.pop(leader, None) is not None:
+        if self._runtime.dispatching.pop(leader, None) is not None:
             if self._current is not None:
                 self._unread.appendleft(self._current)
             self._runtime.lead(self._lead)
-
-    def look(self, since: float) -> None:
-        """Let another thread lead if the leader has been busy for too long.
-
-        Args:
-            since: The time since when it would be.
-        """
-        for leader, began in list(self.dispatching.items()):
-            if began <= since:
-                self.hand_over(leader)
 
     def _wake(self) -> None:
         try:
@@ -140,7 +144,7 @@ class SocketLoop:
     def _lead(self) -> None:
         """Lead until another thread does, or the loop ends."""
         state = self._runtime.state
-        leader = state.leading = object()
+        leader = state.leading = LoopLeader(self)
         try:
             while True:
                 if self._unread:
@@ -186,7 +190,7 @@ class SocketLoop:
             self._connections.add(connection)
             self._selector.register(connection, events, connection)
 
-    def _serve(self, leader: object, connection: Connection, events: int) -> bool:
+    def _serve(self, leader: LoopLeader, connection: Connection, events: int) -> bool:
         if events & WRITE and connection.write_more():
             self._change(connection, READ)
         if events & READ:
@@ -194,9 +198,9 @@ class SocketLoop:
             return self._deliver(leader, connection)
         return True
 
-    def _deliver(self, leader: object, connection: Connection) -> bool:
+    def _deliver(self, leader: LoopLeader, connection: Connection) -> bool:
         """Deal with the messages that were read; return whether this thread still leads."""
-        dispatching = self.dispatching
+        dispatching = self._runtime.dispatching
         messages = connection.messages
         self._current = connection
         while messages:

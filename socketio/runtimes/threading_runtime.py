@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Protocol
 
 from ..abc.runtime import Runtime, Waiter
 from .lanes import InPlace, Job, Lane, Series
@@ -75,6 +75,13 @@ class ThreadWaiter(Waiter):
         return self._value
 
 
+class Leader(Protocol):
+    """The thread that reads for others, and may run their handlers in place."""
+
+    def hand_over(self) -> None:
+        """Let another thread read on; harmless when one does already."""
+
+
 class ThreadEvent:
     """An event like `threading.Event`.
 
@@ -120,7 +127,7 @@ class _Waiting:
             job.lane.overtake(job)
         if state.leading is not None:
             leader, state.leading = state.leading, None
-            self._runtime.socket_loop.hand_over(leader)
+            leader.hand_over()
         self._worker = state.worker
         if self._worker is not None:
             self._worker.pool.leave()
@@ -151,6 +158,11 @@ class ThreadingRuntime(Runtime):
         """What each thread knows of itself: its worker, its job, whether it leads the loop."""
         self.running: dict[Job, bool] = {}
         """The jobs that have the front of their lane, in the order of their start."""
+        self.unfinished: set[Job] = set()
+        """The jobs that were started and have not ended, whether they wait or not."""
+        self.dispatching: dict[Leader, float] = {}
+        """Who reads while it runs other people's code, with the time since when. Who takes it
+        out of here, itself or somebody who sees it wait, decides who reads on."""
         self.join_lock = primitives.create_lock()
         self._handlers = WorkerPool(self, "socketio-handler", max_running, max_threads)
         # Acks and the loop itself must go on when every handler waits for them.
@@ -224,12 +236,12 @@ class ThreadingRuntime(Runtime):
         return self._socket_loop
 
     def lead(self, function: Callable[[], Any]) -> None:
-        """Run the socket loop in a thread of its own, at once."""
+        """Run a function that leads in a thread of its own, at once."""
         self._core.submit(function, always=True)
         self.watch()
 
     def wait_idle(self, timeout: float) -> bool:
-        """Wait until no handler runs or is due to.
+        """Wait until no handler runs or is due to, the caller's own left aside.
 
         Args:
             timeout: Seconds to wait at most.
@@ -238,7 +250,8 @@ class ThreadingRuntime(Runtime):
             Whether it is so.
         """
         deadline = self.now() + timeout
-        while self._handlers.busy or self.running or self._loop_is_busy():
+        own = {self.state.job}
+        while self.unfinished - own or self.dispatching:
             if self.now() > deadline:
                 return False
             self.sleep(0.005)
@@ -256,9 +269,6 @@ class ThreadingRuntime(Runtime):
         self._core.close()
         if self._socket_loop is not None:
             self._socket_loop.close()
-
-    def _loop_is_busy(self) -> bool:
-        return self._socket_loop is not None and bool(self._socket_loop.dispatching)
 
     # -- noticing who waits ---------------------------------------------------------------
 
@@ -280,9 +290,10 @@ class ThreadingRuntime(Runtime):
                 if job.looks >= LOOKS:
                     job.lane.overtake(job)  # type: ignore[union-attr]  # only lanes put jobs there
         self._looked = now
-        if self._socket_loop is not None:
-            self._socket_loop.look(now - TICK)
-        if self.running or self._loop_is_busy():
+        for leader, began in list(self.dispatching.items()):
+            if began <= now - TICK:
+                leader.hand_over()
+        if self.running or self.dispatching:
             self._quiet_ticks = 0
         else:
             self._quiet_ticks += 1

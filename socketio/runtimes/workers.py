@@ -80,9 +80,9 @@ class WorkerPool:
         return self._threads
 
     @property
-    def busy(self) -> bool:
-        """Whether anything runs or is queued; functions that wait are not counted."""
-        return self._running > 0 or bool(self._queue)
+    def running(self) -> int:
+        """How many functions run; those that wait are not counted."""
+        return self._running
 
     def submit(self, function: Callable[[], Any], always: bool = False) -> None:
         """Run a function as soon as there is a slot.

@@ -608,7 +608,7 @@ def test_the_loop_ends_with_the_last_connection_and_begins_again(
         connection.theirs.send(b"\1")
         log.wait_for(1)
         connection.close()
-        wait_until(lambda: not runtime._core.busy)
+        wait_until(lambda: not runtime._core.running)
     assert log.items == [1, 1, 1]
 
 

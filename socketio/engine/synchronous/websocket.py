@@ -86,6 +86,7 @@ class WebSocketTransport(Transport):
             error = broken
         finally:
             self._closing = True
+            self._cancel_timer()
             session = self.session
             if not self._abandon_upgrade() and session.transport is self:
                 if error is not None:
@@ -223,7 +224,7 @@ class WebSocketTransport(Transport):
     # -- closing --------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Close the websocket when the outbox is empty, or after `close_timeout` seconds."""
+        """Close the websocket when the outbox is empty, or cut it after `close_timeout` seconds."""
         self._cancel_timer()
         with self.session.lock:
             if self._closing:
@@ -231,9 +232,7 @@ class WebSocketTransport(Transport):
             self._closing = True
             if self._blocked:
                 engine = self.session.engine
-                self._timer = engine.runtime.call_later(
-                    engine.config.close_timeout, self._close_websocket
-                )
+                self._timer = engine.runtime.call_later(engine.config.close_timeout, self._abort)
                 return
         self._close_websocket()
 
@@ -241,3 +240,13 @@ class WebSocketTransport(Transport):
         self._cancel_timer()
         self._closing = True
         self._websocket.close(code, reason)
+
+    def _abort(self) -> None:
+        """Cut the connection of a client that does not read, and free what waits for it."""
+        self._timer = None
+        session = self.session
+        with session.lock:
+            if session.transport is self:
+                session.drop_outbox()
+        session.engine.logger.info("%s: cut off, it did not read its last packets", session.sid)
+        self._websocket.abort()

@@ -1,0 +1,63 @@
+"""A program that a test starts and stops: an echo engine under one WSGI server.
+
+Usage: `wsgi_program.py werkzeug|gunicorn|waitress PORT`. It prints a line for each event.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from socketio.engine import Engine
+from socketio.middleware import WSGIApp
+
+engine = Engine()
+
+
+@engine.on("connect")
+def connect(sid: str, environ: dict[str, Any]) -> None:
+    print("connect", sid, flush=True)
+
+
+@engine.on("message")
+def message(sid: str, data: str | bytes) -> None:
+    engine.send(sid, data)
+
+
+@engine.on("disconnect")
+def disconnect(sid: str, reason: str) -> None:
+    engine.sleep(0.05)  # the process must not end in the middle of it
+    print("disconnect", sid, reason, flush=True)
+
+
+app = WSGIApp(engine, socketio_path="engine.io")
+
+
+def main() -> None:
+    server, port = sys.argv[1], int(sys.argv[2])
+    if server == "werkzeug":
+        from werkzeug.serving import make_server
+
+        make_server("127.0.0.1", port, app, threaded=True).serve_forever()
+    elif server == "waitress":
+        import waitress
+
+        waitress.serve(app, listen=f"127.0.0.1:{port}", threads=8)
+    else:
+        from gunicorn.app.base import BaseApplication
+
+        class Application(BaseApplication):  # type: ignore[misc]  # gunicorn is not typed
+            def load_config(self) -> None:
+                self.cfg.set("bind", f"127.0.0.1:{port}")
+                self.cfg.set("worker_class", "gthread")
+                self.cfg.set("threads", 20)
+                self.cfg.set("loglevel", "warning")
+
+            def load(self) -> Any:
+                return app
+
+        Application().run()
+
+
+if __name__ == "__main__":
+    main()
