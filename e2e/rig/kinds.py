@@ -49,6 +49,7 @@ KINDS = (
     python("uvicorn", "uvicorn"),
     python("aiohttp", "aiohttp"),
     python("werkzeug", "werkzeug"),
+    python("gevent", "gevent"),
     ServerKind(name="javascript", command=("node", str(E2E / "js" / "reference_server.mjs"))),
 )
 """Add a server: a program ``servers/serve_NAME.py`` and a line here."""

@@ -91,7 +91,10 @@ class WSGIRequest(Request):
         chunks = []
         size = 0
         while remaining > 0:
-            chunk = body.read(min(remaining, CHUNK))
+            try:
+                chunk = body.read(min(remaining, CHUNK))
+            except OSError as error:
+                raise HTTPError(BAD_REQUEST, "The body breaks off") from error
             if not chunk:
                 break
             chunks.append(chunk)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.util import find_spec
@@ -44,6 +45,40 @@ def socketio_async_modes() -> Iterable[AsyncModeEntry]:
             detect=_installed(package),
             rank=200,
             install=f"socketio-web[{name}]",
+        )
+
+
+def _serves_here(library: str, module: str) -> Callable[[], bool]:
+    """Return a function that tells whether its caller runs in a greenlet of a library."""
+
+    def serves_here() -> bool:
+        # A library that is merely installed never matters.
+        return library in sys.modules and bool(
+            import_module(f"socketio_web.{module}").serves_here()
+        )
+
+    return serves_here
+
+
+_GREEN_MODES: tuple[tuple[str, str, str, str, int], ...] = (
+    ("gevent_uwsgi", "uwsgi", "gevent_uwsgi_mode", "GeventUWSGIMode", 300),
+    ("gevent", "gevent", "gevent_mode", "GeventMode", 310),
+    ("eventlet", "eventlet", "eventlet_mode", "EventletMode", 320),
+)
+"""Name, module that whoever uses it has imported, module and class, rank."""
+
+
+@hookimpl(specname="socketio_async_modes")
+def socketio_green_modes() -> Iterable[AsyncModeEntry]:
+    """Modes of greenlets: chosen where the web server runs its requests in them."""
+    for name, library, module, cls, rank in _GREEN_MODES:
+        yield AsyncModeEntry(
+            name=name,
+            flavour="sync",
+            load=_loader(module, cls),
+            detect=_serves_here(library, module),
+            rank=rank,
+            install=f"socketio-web[{library}]",
         )
 
 

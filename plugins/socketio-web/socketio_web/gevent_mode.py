@@ -1,0 +1,141 @@
+"""The async mode `gevent`: gevent's own server, with or without gevent-websocket, and gunicorn's workers.
+
+Called by `WSGIApp` and by attachments; it knows WSGI and gevent. Nothing has to be monkey patched.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import gevent.event
+import gevent.hub
+import gevent.local
+import gevent.lock
+import gevent.queue
+import gevent.thread
+
+from socketio.builtin.raw_websocket import SocketWebSocket
+from socketio.builtin.wsgi import Environ, WSGIRequest, find_socket
+from socketio.engine.http import Headers, Response
+from socketio.runtimes.primitives import Primitives
+from socketio.runtimes.threading_runtime import ThreadingRuntime
+
+from .green_mode import GreenMode
+
+if TYPE_CHECKING:
+    from socketio.engine.synchronous.engine import Engine
+
+
+class GeventThread(gevent.Greenlet):  # type: ignore[misc]  # gevent has no types in itself
+    """A greenlet with what applications use of `threading.Thread`."""
+
+    daemon = True
+
+    def is_alive(self) -> bool:
+        """Tell whether it has not ended."""
+        return not self.dead
+
+
+def _create_thread(
+    target: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> GeventThread:
+    thread = GeventThread(target, *args, **kwargs)
+    thread.start()
+    return thread
+
+
+def _spawn(function: Callable[[], None], name: str) -> None:
+    gevent.spawn(function)
+
+
+PRIMITIVES = Primitives(
+    spawn=_spawn,
+    create_thread=_create_thread,
+    create_lock=gevent.thread.allocate_lock,
+    create_reentrant_lock=gevent.lock.RLock,
+    create_event=gevent.event.Event,
+    create_queue=gevent.queue.JoinableQueue,
+    sleep=gevent.sleep,
+    local=gevent.local.local,
+)
+"""Greenlets of gevent."""
+
+
+class GeventMode(GreenMode):
+    """Each request runs in a greenlet of gevent."""
+
+    name = "gevent"
+
+    def create_runtime(self) -> ThreadingRuntime:
+        """Return a runtime of greenlets."""
+        return ThreadingRuntime(PRIMITIVES)
+
+    def spawn(self, function: Callable[[], None]) -> object:
+        """Run a function in a greenlet of its own."""
+        return gevent.spawn(function)
+
+    def find_socket(self, environ: Environ) -> Any:
+        """Return the client's socket, or None where the server keeps it to itself."""
+        websocket = environ.get("wsgi.websocket")
+        if websocket is not None:
+            return websocket.handler.socket
+        connection = find_socket(environ)
+        if connection is not None:
+            return connection
+        body = environ["wsgi.input"]
+        # gevent's server gives the socket's file, to requests with a body within another object.
+        file = getattr(body, "rfile", body)
+        return getattr(getattr(file, "raw", None), "_sock", None)
+
+    def find_server(self, environ: Environ) -> Callable[[], bool] | None:
+        """Return a function that tells whether gevent's server stops."""
+        frame = sys._getframe(1)
+        while frame is not None:
+            if frame.f_globals.get("__name__") == "gevent.pywsgi":
+                server: Any = getattr(frame.f_locals.get("self"), "server", None)
+                if hasattr(server, "closed"):
+                    return lambda: bool(server.closed)
+            frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+        return None
+
+    def send_now(self, connection: Any) -> Callable[[bytes], int]:
+        """Return what writes to a socket without waiting."""
+        return functools.partial(connection.send, timeout=0.0)
+
+    def create_websocket(self, engine: Engine, request: WSGIRequest) -> SocketWebSocket | None:
+        """Return the websocket of an opening request, or None where the server gives no socket."""
+        websocket = request.environ.get("wsgi.websocket")
+        if websocket is None:
+            return super().create_websocket(engine, request)
+        connection = websocket.handler.socket
+        opened = OpenedWebSocket(
+            engine, request, connection, self.send_now(connection), websocket.handler.rfile.read1
+        )
+        # All frames are written here; its own close frame would come after the end.
+        websocket.closed = True
+        return opened
+
+
+class OpenedWebSocket(SocketWebSocket):
+    """A websocket whose opening handshake gevent-websocket has answered already."""
+
+    __slots__ = ()
+
+    def accept(self, headers: Headers) -> None:
+        """Begin; no headers can be sent any more."""
+        self._accepted = True
+
+    def refuse(self, response: Response) -> None:
+        """Close it: there is no other way to refuse what is open."""
+        self._accepted = True
+        self.close(1008, response.reason)
+        self.finish()
+
+
+def serves_here() -> bool:
+    """Tell whether the caller runs in a greenlet of gevent."""
+    return isinstance(gevent.getcurrent().parent, gevent.hub.Hub)

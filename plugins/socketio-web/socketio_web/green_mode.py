@@ -1,0 +1,80 @@
+"""What the modes of greenlets share: websockets on the server's socket, and the end of the server.
+
+Called by the modes `gevent` and `eventlet`; it knows WSGI and neither of the two libraries.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from socketio.builtin.raw_websocket import SocketWebSocket
+from socketio.builtin.server_stop import SECONDS, TICK, ServerStop, find_server
+from socketio.builtin.wsgi import Environ, StartResponse, WSGIMode, WSGIRequest, is_tls
+
+if TYPE_CHECKING:
+    from socketio.engine.synchronous.engine import Engine
+
+
+class GreenMode(WSGIMode):
+    """Each request runs in a greenlet of the web server."""
+
+    def __init__(self) -> None:
+        self._server_stop: ServerStop | None = None
+
+    def handle_request(  # type: ignore[override]  # the arguments are the mode's own
+        self, engine: Engine, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Serve one request."""
+        if self._server_stop is None:
+            self._server_stop = ServerStop(engine)
+            stops = self.find_server(environ) or find_server()
+            if stops is not None:
+                self._server_stop.watch(stops)
+        return super().handle_request(engine, environ, start_response)
+
+    @abstractmethod
+    def find_server(self, environ: Environ) -> Callable[[], bool] | None:
+        """Return a function that tells whether the web server stops, if it can be told."""
+
+    @abstractmethod
+    def spawn(self, function: Callable[[], None]) -> object:
+        """Run a function in a greenlet of its own."""
+
+    @abstractmethod
+    def send_now(self, connection: Any) -> Callable[[bytes], int]:
+        """Return what writes to a socket without waiting, and raises BlockingIOError instead."""
+
+    def stop_before(self, engine: Engine, then: Callable[[], None]) -> None:
+        """Stop an engine from a signal handler, and call a function afterwards."""
+
+        def stop() -> None:
+            engine.stop(SECONDS - TICK)
+            then()
+
+        # Not here: a signal handler may run in the loop itself, which cannot wait.
+        self.spawn(stop)
+
+    def create_websocket(self, engine: Engine, request: WSGIRequest) -> SocketWebSocket | None:
+        """Return the websocket of an opening request, or None where the server gives no socket."""
+        environ = request.environ
+        connection = self.find_socket(environ)
+        if connection is None:
+            return None
+        # Of TLS no write is known not to wait: all of them are left to a greenlet.
+        send_now = _send_nothing if is_tls(connection) else self.send_now(connection)
+        buffered = find_buffered(environ)
+        return SocketWebSocket(engine, request, connection, send_now, buffered)
+
+
+def _send_nothing(data: bytes) -> int:
+    return 0
+
+
+def find_buffered(environ: Environ) -> Callable[[int], bytes] | None:
+    """Return what reads once from the server's buffered file, which may hold the first frames."""
+    body = environ["wsgi.input"]
+    file = getattr(body, "rfile", body)
+    read: Callable[[int], bytes] | None = getattr(file, "read1", None)
+    return read if hasattr(file, "raw") else None
