@@ -51,10 +51,13 @@ class Program:
             assert self.process.poll() is None, self.process.communicate()
             time.sleep(0.02)
 
-    def poll(self, path: str) -> tuple[int, str]:
+    def poll(self, transport: str) -> tuple[int, str]:
+        return self.get(f"/engine.io/?EIO=4&transport={transport}")
+
+    def get(self, path: str) -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
         with contextlib.closing(connection):
-            connection.request("GET", f"/engine.io/?EIO=4&transport={path}")
+            connection.request("GET", path)
             response = connection.getresponse()
             return response.status, response.read().decode()
 
@@ -120,27 +123,12 @@ def test_stopping_a_server(
         assert program.process.returncode == -signal.SIGTERM
 
 
-def wait_for_request(program: Program, sid: str) -> None:
-    """Wait until the server holds a poll: a second one is refused, and that ends the session.
-
-    So ask for something else that is only true then: the server's socket has been read.
-    """
+def wait_for_poll(program: Program) -> None:
+    """Wait until the server holds a poll."""
     deadline = time.monotonic() + DEADLINE
-    while not any(line.endswith(" 0") for line in queues(program.port)):
+    while program.get("/polls") != (200, "1"):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    time.sleep(0.1)  # read, and then handled by a thread that shows nothing of itself
-
-
-def queues(port: int) -> list[str]:
-    """Return the bytes not yet read of each connection that the server has accepted."""
-    lines = []
-    with open("/proc/net/tcp") as table:
-        for line in list(table)[1:]:
-            local, state, queue = (line.split()[index] for index in (1, 3, 4))
-            if state == "01" and int(local.split(":")[1], 16) == port:
-                lines.append(f"{local} {int(queue.split(':')[1], 16)}")
-    return lines
 
 
 @pytest.mark.server

@@ -16,7 +16,7 @@ engine = Engine()
 
 @engine.on("connect")
 def connect(sid: str, environ: dict[str, Any]) -> None:
-    print("connect", sid, flush=True)
+    note("connect", sid)
 
 
 @engine.on("message")
@@ -27,10 +27,24 @@ def message(sid: str, data: str | bytes) -> None:
 @engine.on("disconnect")
 def disconnect(sid: str, reason: str) -> None:
     engine.sleep(0.05)  # the process must not end in the middle of it
-    print("disconnect", sid, reason, flush=True)
+    note("disconnect", sid, reason)
 
 
-app = WSGIApp(engine, socketio_path="engine.io")
+def note(*words: str) -> None:
+    # In one piece, since several threads write.
+    sys.stdout.write(" ".join(words) + "\n")
+    sys.stdout.flush()
+
+
+def count_polls(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Answer how many requests wait for a packet."""
+    transports: list[Any] = [session.transport for session in engine.sessions.values()]
+    waiting = [each for each in transports if getattr(each, "_poll", None) is not None]
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(len(waiting)).encode()]
+
+
+app = WSGIApp(engine, count_polls, socketio_path="engine.io")
 
 
 def main() -> None:
