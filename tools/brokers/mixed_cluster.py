@@ -131,6 +131,7 @@ class MixedCluster:
         assert theirs.disconnected.get(timeout=10) == sid
         theirs.do("disconnect", sid=client.sid)
         assert client.disconnected.wait(10)
+        wait_for(lambda: ours.disconnects, "the disconnect handler")
         assert ours.disconnects == [(client.sid, "server disconnect")]
 
     def test_our_external_process_reaches_their_clients(

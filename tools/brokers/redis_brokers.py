@@ -121,7 +121,7 @@ class RedisCluster(Broker):
 
     def __init__(self, directory: Path, port: int | None = None) -> None:
         super().__init__(directory, port)
-        shared = port is not None and port < 32768  # below the ports that systems hand out
+        shared = port is not None and port < 20_000  # below those of private brokers
         others = [self.port + index if shared else free_port() for index in (1, 2)]
         self.ports = [self.port, *others]
         self._nodes = [self._node(each) for each in self.ports]

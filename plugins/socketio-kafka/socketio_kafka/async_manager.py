@@ -103,7 +103,7 @@ class AsyncKafkaDriver(BusDriver):
             "request_timeout_ms": int(self.timeout * 1000),
             **self._login,
         }
-        self._producer = AIOKafkaProducer(**options, enable_idempotence=True)
+        self._producer = AIOKafkaProducer(**options)
         await self._producer.start()
         await self._require_topic(options)
         if not receive:
@@ -177,9 +177,13 @@ class AsyncKafkaDriver(BusDriver):
 
     async def close(self) -> None:
         """Stop both."""
-        for each in (self._consumer, self._producer):
-            if each is not None:
-                await each.stop()
+        both = [each for each in (self._producer, self._consumer) if each is not None]
+        # Each waits for the broker for a while; neither must keep the other from stopping.
+        for outcome in await asyncio.gather(
+            *(each.stop() for each in both), return_exceptions=True
+        ):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     def is_permanent(self, error: BaseException) -> bool:
         """Tell a refusal from a broker that is away."""
