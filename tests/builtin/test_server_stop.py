@@ -105,7 +105,7 @@ def test_stopping_a_server(
             websocket = stack.enter_context(connect(url))
             websockets.append(json.loads(websocket.recv()[1:])["sid"])
         poll.start()
-        wait_for_request(program, sid)
+        wait_for_poll(program)
         took, out, err = program.stop(number)
         poll.join(DEADLINE)
         if websockets:
