@@ -219,7 +219,10 @@ def decode_body(request: Request, body: bytes) -> str:
         raise ProtocolError(f"the body of a request is not UTF-8: {error}") from error
     if "j" not in request.query:
         return text
-    fields = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=4))
+    try:
+        fields = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=4))
+    except ValueError as error:
+        raise ProtocolError(f"a JSONP body is no form with the field d: {error}") from error
     if "d" not in fields:
         raise ProtocolError("a JSONP body without its field d")
     return fields["d"].replace("\\n", "\n").replace("\\\n", "\\n")
