@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ..protocol.engine import Packet
 
 
+MAX_CORKED = 65_536
+"""Bytes that a websocket may hold back to send them together with what follows."""
+
+
 class Receiver(Protocol):
     """What takes the messages of a websocket."""
 
@@ -68,6 +72,16 @@ class WebSocket(ABC):
     @abstractmethod
     def close(self, code: int = 1000, reason: str = "") -> Any:
         """Close the websocket (waits); `serve` then returns. Harmless when it is closed."""
+
+    def abort(self) -> bool:
+        """Cut the connection without sending what waits; never waits.
+
+        For clients that read nothing: `close` would wait for them.
+
+        Returns:
+            False where the connection is out of reach: the web server alone can end it.
+        """
+        return False
 
 
 class Transport(ABC):

@@ -57,10 +57,7 @@ class ASGIRequest(Request):
         scope = self.scope
         headers = self.headers
         root_path = scope.get("root_path", "")
-        path = scope["path"]
-        # Servers differ in whether the path still begins with the mount point.
-        if root_path and path.startswith(root_path):
-            path = path[len(root_path) :] or "/"
+        path = application_path(scope)
         client = scope.get("client") or ("", 0)
         server = scope.get("server") or ("", None)
         scheme = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "http"))
@@ -216,6 +213,25 @@ class ASGIWebSocket(WebSocket):
         if not self._closed:
             self._closed = True
             await self._send_event({"type": "websocket.close", "code": code, "reason": reason})
+
+    def abort(self) -> bool:
+        """Cut the connection, where the server lets it be reached; see `WebSocket.abort`."""
+        # ASGI has no word for it: a close event would wait behind what the client does not read.
+        transport = getattr(getattr(self._send, "__self__", None), "transport", None)
+        if transport is None or not hasattr(transport, "abort"):
+            return False
+        self._closed = True
+        transport.abort()
+        return True
+
+
+def application_path(scope: Scope) -> str:
+    """Return the path below the mount point; servers differ in whether it is in the scope's."""
+    path: str = scope["path"]
+    root = scope.get("root_path", "").rstrip("/")
+    if root and (path == root or path.startswith(f"{root}/")):
+        return path[len(root) :] or "/"
+    return path
 
 
 def encode_headers(headers: Headers) -> list[tuple[bytes, bytes]]:

@@ -244,9 +244,10 @@ class RawWebSocket(WebSocket):
         seconds = self._engine.config.close_timeout
         self._timer = self._runtime.call_later(seconds, self.finish)
 
-    def abort(self) -> None:
+    def abort(self) -> bool:
         """Cut the connection; see `WebSocket.abort`."""
         self.finish()
+        return True
 
     def finish(self) -> None:
         """End the connection; `serve` returns."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from ..abc.transport import Receiver
+from ..abc.transport import MAX_CORKED, Receiver
 from ..protocol.engine import Packet
 from ..protocol.websocket import encode_frame
 from .asgi import ASGIWebSocket, Event, Receive, Scope, Send
@@ -64,7 +64,7 @@ class DirectQueue(asyncio.Queue[Event]):
 class UvicornWebSocket(ASGIWebSocket):
     """A websocket that reads from uvicorn's parser and writes to its connection."""
 
-    __slots__ = ("_corked", "_protocol", "_writes")
+    __slots__ = ("_corked", "_corked_size", "_protocol", "_writes")
 
     def __init__(
         self, engine: AsyncEngine, scope: Scope, receive: Receive, send: Send, protocol: Any
@@ -73,6 +73,7 @@ class UvicornWebSocket(ASGIWebSocket):
         self._protocol = protocol
         self._writes = False
         self._corked: list[bytes] | None = None
+        self._corked_size = 0
 
     def write(self, packet: Packet) -> Any:
         """Send one message; see `WebSocket.write`."""
@@ -91,6 +92,11 @@ class UvicornWebSocket(ASGIWebSocket):
             transport.write(frame)
         else:
             self._corked.append(frame)
+            self._corked_size += len(frame)
+            if self._corked_size > MAX_CORKED:
+                # From here on the transport says whether the client reads.
+                self._uncork()
+                self._corked = []
         if protocol.writable.is_set():
             return None
         return self._engine.runtime.start(protocol.writable.wait)
@@ -120,7 +126,7 @@ class UvicornWebSocket(ASGIWebSocket):
         await super().serve(transport)
 
     def _uncork(self) -> None:
-        frames, self._corked = self._corked, None
+        frames, self._corked, self._corked_size = self._corked, None, 0
         transport = self._protocol.transport
         if frames and not transport.is_closing():
             transport.write(frames[0] if len(frames) == 1 else b"".join(frames))

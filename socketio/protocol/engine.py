@@ -211,6 +211,11 @@ class SessionProtocol:
         self._outbox_size -= packet.size
         return packet
 
+    def drop_outbox(self) -> None:
+        """Give up what waits to be sent."""
+        self.outbox.clear()
+        self._outbox_size = 0
+
     def take_payload(self, max_bytes: int) -> list[Packet]:
         """Take what one poll may carry: at least one packet, and at most about `max_bytes`.
 

@@ -14,7 +14,7 @@ from aiohttp import WSMsgType, web
 from aiohttp.abc import AbstractStreamWriter
 
 from socketio.abc.mode import AsyncMode, Attachment
-from socketio.abc.transport import Receiver, WebSocket
+from socketio.abc.transport import MAX_CORKED, Receiver, WebSocket
 from socketio.engine.http import BodyTooLarge, Headers, Request, Response
 from socketio.exceptions import ProtocolError
 from socketio.protocol.engine import Packet
@@ -142,6 +142,7 @@ class AiohttpWebSocket(WebSocket):
         "_closed",
         "_closing",
         "_corked",
+        "_corked_size",
         "_drain",
         "_engine",
         "_frames",
@@ -158,6 +159,7 @@ class AiohttpWebSocket(WebSocket):
         self._closed = False
         self._closing: asyncio.Future[None] | None = None
         self._corked: list[bytes] | None = None
+        self._corked_size = 0
         self._frames: asyncio.Transport | None = None
         self._drain: AbstractStreamWriter | None = None
 
@@ -199,6 +201,11 @@ class AiohttpWebSocket(WebSocket):
             transport.write(frame)
         else:
             self._corked.append(frame)
+            self._corked_size += len(frame)
+            if self._corked_size > MAX_CORKED:
+                # From here on the transport says whether the client reads.
+                self.uncork()
+                self._corked = []
         if transport.get_write_buffer_size():
             return self._engine.runtime.start(self._wait_for_drain)
         return None
@@ -210,7 +217,7 @@ class AiohttpWebSocket(WebSocket):
 
     def uncork(self) -> None:
         """Write what was kept."""
-        frames, self._corked = self._corked, None
+        frames, self._corked, self._corked_size = self._corked, None, 0
         if frames and self._frames is not None:
             self._frames.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
@@ -266,6 +273,14 @@ class AiohttpWebSocket(WebSocket):
             await self._websocket.close(code=code, message=reason.encode()[:123])
         finally:
             closing.set_result(None)
+
+    def abort(self) -> bool:
+        """Cut the connection; see `WebSocket.abort`."""
+        self._closed = True
+        transport = self._request.transport
+        if transport is not None:
+            transport.abort()
+        return True
 
 
 class Refused(Exception):

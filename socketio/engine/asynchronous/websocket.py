@@ -28,6 +28,9 @@ from .polling import PollingTransport
 if TYPE_CHECKING:
     from .engine import AsyncEngine
 
+CLOSE_GRACE = 1.0
+"""Seconds beyond `close_timeout` that a closing handshake may take before it is cut short."""
+
 NORMAL = 1000
 PROTOCOL_ERROR = 1002
 
@@ -87,6 +90,7 @@ class WebSocketTransport(Transport):
             error = broken
         finally:
             self._closing = True
+            self._cancel_timer()
             session = self.session
             if session.upgrading is self:
                 self._abandon_upgrade()
@@ -195,20 +199,35 @@ class WebSocketTransport(Transport):
     # -- closing --------------------------------------------------------------------------
 
     def close(self) -> None:
-        """Close the websocket when the outbox is empty, or after `close_timeout` seconds."""
+        """Close the websocket when the outbox is empty, or cut it after `close_timeout` seconds."""
         self._cancel_timer()
         if self._closing:
             return
         self._closing = True
         if self._blocked:
             engine = self.session.engine
-            self._timer = engine.runtime.call_later(
-                engine.config.close_timeout, self._close_websocket
-            )
+            self._timer = engine.runtime.call_later(engine.config.close_timeout, self._abort)
         else:
             self._close_websocket()
 
     def _close_websocket(self, code: int = NORMAL, reason: str = "") -> None:
         self._cancel_timer()
         self._closing = True
-        self.session.engine.runtime.start(self._websocket.close, code, reason)
+        engine = self.session.engine
+        closing = engine.runtime.start(self._websocket.close, code, reason)
+        if closing is not None:
+            # A client that reads nothing would keep the close frame waiting for ever.
+            self._timer = engine.runtime.call_later(
+                engine.config.close_timeout + CLOSE_GRACE, self._abort
+            )
+            closing.add_done_callback(lambda _: self._cancel_timer())
+
+    def _abort(self) -> None:
+        """Cut the connection of a client that does not read, and free what waits for it."""
+        self._timer = None
+        session = self.session
+        if session.transport is self:
+            session.drop_outbox()
+        session.engine.logger.info("%s: cut off, it did not read its last packets", session.sid)
+        if not self._websocket.abort():
+            session.engine.runtime.start(self._websocket.close, NORMAL, "")

@@ -249,4 +249,5 @@ class WebSocketTransport(Transport):
             if session.transport is self:
                 session.drop_outbox()
         session.engine.logger.info("%s: cut off, it did not read its last packets", session.sid)
-        self._websocket.abort()
+        if not self._websocket.abort():
+            self._websocket.close(NORMAL, "")

@@ -1,0 +1,159 @@
+"""Clients that do not read, send too much or break off, over real sockets under uvicorn.
+
+What they cost ends with them: nothing of theirs stays in memory, nothing reaches the server's log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+import socketio
+from socketio.protocol.websocket import encode_frame
+
+HANDSHAKE = (
+    b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def uvicorn_server(sio: socketio.AsyncServer) -> AsyncIterator[int]:
+    uvicorn = pytest.importorskip("uvicorn", reason="pip install uvicorn")
+    config = uvicorn.Config(
+        socketio.ASGIApp(sio), host="127.0.0.1", port=0, log_config=None, log_level="warning"
+    )
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server._serve())
+    await until(lambda: server.started)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await asyncio.wait_for(running, 10)
+
+
+@asynccontextmanager
+async def aiohttp_server(sio: socketio.AsyncServer) -> AsyncIterator[int]:
+    web = pytest.importorskip("aiohttp.web", reason="pip install 'socketio-web[aiohttp]'")
+    app = web.Application()
+    sio.attach(app)
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield site._server.sockets[0].getsockname()[1]
+    finally:
+        await runner.cleanup()
+
+
+SERVERS = {"uvicorn": uvicorn_server, "aiohttp": aiohttp_server}
+
+
+@pytest.fixture(params=SERVERS)
+def serve(request: pytest.FixtureRequest) -> Any:
+    return SERVERS[request.param]
+
+
+def masked(message: str) -> bytes:
+    """Return a client's frame, with a mask of zeros."""
+    plain = encode_frame(message)
+    head = 2 if plain[1] < 126 else 4
+    return bytes((plain[0], plain[1] | 0x80)) + plain[2:head] + b"\0\0\0\0" + plain[head:]
+
+
+async def connect_slow(port: int) -> socket.socket:
+    """Join `/` over a websocket whose receive buffer is small, and read nothing more."""
+    loop = asyncio.get_running_loop()
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setblocking(False)
+    await loop.sock_connect(client, ("127.0.0.1", port))
+    for sent, expected in ((HANDSHAKE, b'0{"sid"'), (masked("40"), b'40{"sid"')):
+        await loop.sock_sendall(client, sent)
+        received = b""
+        async with asyncio.timeout(5):
+            while expected not in received:
+                received += await loop.sock_recv(client, 4096)
+    return client
+
+
+async def test_a_client_that_never_reads_is_cut_off_and_its_packets_are_freed(serve: Any) -> None:
+    sio = socketio.AsyncServer(max_outbox_size=1_000_000, close_timeout=0.2)
+    reasons: list[str] = []
+    sio.on("disconnect", lambda sid, reason: reasons.append(reason))
+    async with serve(sio) as port:
+        tasks = len(asyncio.all_tasks())
+        client = await connect_slow(port)
+        (session,) = sio.eio.sessions.values()
+        for _ in range(100):
+            await sio.emit("data", "x" * 100_000)
+        await until(lambda: reasons == ["transport error"])
+        assert session.outbox
+        await until(lambda: not session.outbox)
+        assert session.outbox_size == 0
+        # What served it ends too, though the client keeps its end open.
+        await until(lambda: len(asyncio.all_tasks()) - len(sio.runtime._idle) <= tasks)
+        client.close()
+
+
+async def test_answers_to_one_read_are_bounded_like_all_others(serve: Any) -> None:
+    sio = socketio.AsyncServer(max_outbox_size=2_000_000, close_timeout=0.2)
+    answered = 0
+    reasons: list[str] = []
+    sio.on("disconnect", lambda sid, reason: reasons.append(reason))
+
+    @sio.on("more")
+    async def answer(sid: str) -> None:
+        nonlocal answered
+        answered += tracked[0].ended is None
+        await sio.emit("data", "x" * 100_000, to=sid)
+
+    tracked: list[Any] = []
+    async with serve(sio) as port:
+        client = await connect_slow(port)
+        tracked.extend(sio.eio.sessions.values())
+        await asyncio.get_running_loop().sock_sendall(client, masked('42["more"]') * 1000)
+        await until(lambda: reasons == ["transport error"])
+        # 2 MB may wait, and some more are in the buffers of the connection.
+        assert answered < 200
+        client.close()
+
+
+@pytest.mark.parametrize("body", [b"a&b&c&d=1&e&f&g", b"x=1", b"&&&&&&&&"])
+async def test_a_jsonp_form_that_is_none_is_the_clients_fault(
+    serve: Any, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    sio = socketio.AsyncServer()
+    async with serve(sio) as port:
+        query = "/socket.io/?EIO=4&transport=polling"
+        opened = await request(port, "GET", query)
+        sid = json.loads(opened.partition(b"\r\n\r\n0")[2])["sid"]
+        answer = await request(port, "POST", f"{query}&j=0&sid={sid}", body)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert b'"code": 3' in answer
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def request(port: int, method: str, path: str, body: bytes = b"") -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    return answer
