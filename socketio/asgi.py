@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from .builtin.asgi import ASGIRequest, Receive, Scope, Send, send_response
+from .builtin.asgi import ASGIRequest, Receive, Scope, Send, application_path, send_response
 from .builtin.loop_stop import close_when_stopped
 from .engine.http import Response
 from .static_files import StaticFiles
@@ -45,7 +45,11 @@ class ASGIApp:
         self.static_files = static_files or {}
         self.on_startup = on_startup
         self.on_shutdown = on_shutdown
-        self.engineio_path = None if socketio_path is None else f"/{socketio_path.strip('/')}/"
+        if socketio_path is None:
+            self.engineio_path: str | None = None
+        else:
+            path = socketio_path.strip("/")
+            self.engineio_path = f"/{path}/" if path else "/"
         self._watches = False
         self._end_watch: Callable[[], None] = lambda: None
         self._files = StaticFiles(self.static_files)
@@ -89,7 +93,7 @@ class ASGIApp:
             return False
         request = ASGIRequest(scope, receive, send)
         response = await asyncio.to_thread(
-            self._files.respond, scope["path"], request.method, request.header
+            self._files.respond, application_path(scope), request.method, request.header
         )
         if response is None:
             return False
@@ -125,20 +129,22 @@ class ASGIApp:
         while True:
             event = await receive()
             if event["type"] == "lifespan.startup":
-                await self._run("startup", send, self._start)
+                if not await self._run("startup", send, self._start):
+                    return  # the web server gives up, and sends no shutdown
             elif event["type"] == "lifespan.shutdown":
                 await self._run("shutdown", send, self._stop)
                 return
 
-    async def _run(self, phase: str, send: Send, function: Callable[[], Any]) -> None:
+    async def _run(self, phase: str, send: Send, function: Callable[[], Any]) -> bool:
         try:
             await function()
         except Exception as error:
             logger = self.engineio_server.logger
             logger.exception("%s hook failed", phase)
             await send({"type": f"lifespan.{phase}.failed", "message": str(error)})
-        else:
-            await send({"type": f"lifespan.{phase}.complete"})
+            return False
+        await send({"type": f"lifespan.{phase}.complete"})
+        return True
 
     def _watch_server(self) -> None:
         """Notice that the web server stops; not all of them tell it by the lifespan in time.
@@ -150,11 +156,14 @@ class ASGIApp:
         self._end_watch = close_when_stopped(engine)
 
     async def _start(self) -> None:
+        # An application may start again after it has stopped: test clients do that.
+        getattr(self.engineio_server, "eio", self.engineio_server).stopping = False
         if self.on_startup is not None:
             await _call(self.on_startup)
 
     async def _stop(self) -> None:
         self._end_watch()
+        self._watches = False
         await self.engineio_server.shutdown()
         if self.on_shutdown is not None:
             await _call(self.on_shutdown)
