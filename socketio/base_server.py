@@ -500,9 +500,14 @@ class BaseServer(Consumer):
         client: Client = session.client
         client.namespaces.pop(namespace, None)
         client.pending.pop(namespace, None)
-        client.left.add(namespace)
+        self._note_left(client, namespace)
         self.manager.basic_disconnect(sid, namespace)
         self._forget_if_closed(session)
+
+    def _note_left(self, client: Client, namespace: str) -> None:
+        """Remember a namespace that a client has left: within bounds, as names are its own."""
+        if len(client.left) < 100 and len(namespace) <= 1000:
+            client.left.add(namespace)
 
     def _leave(self, session: Session, namespace: str, reason: str, tell: bool = False) -> Any:
         """Take a client out of a namespace and start its disconnect handler, once.
@@ -524,8 +529,7 @@ class BaseServer(Consumer):
         sid = client.namespaces.pop(namespace, None)
         if sid is None:
             return None
-        if len(client.left) < 100:  # names come from clients: the set is bounded
-            client.left.add(namespace)
+        self._note_left(client, namespace)
         self.manager.pre_disconnect(sid, namespace)
         self.manager.release(session.sid, namespace, sid)
         if tell:

@@ -546,6 +546,14 @@ class AsyncServer(BaseServer):
         except Exception:
             self.logger.exception("connect handler of %s failed, the client is refused", namespace)
             refusal = {"message": "Internal server error"}
+        # async: begin
+        except asyncio.CancelledError:
+            # Its task, or what it waited for: without an answer the client would wait for ever.
+            self.logger.warning(
+                "connect handler of %s was cancelled, the client is refused", namespace
+            )
+            refusal = {"message": "Internal server error"}
+        # async: end
         if refusal is None and (namespace, sid) in self.manager.pending_disconnect:
             if session.closed:
                 await self._connected_too_late(session, namespace, sid)

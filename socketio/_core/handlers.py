@@ -13,6 +13,9 @@ from typing import Any, Final
 
 CATCH_ALL: Final = "*"
 
+MAX_CACHED_NAME: Final = 200
+"""Characters of a namespace and an event for which the choice of a handler is remembered."""
+
 Function = Callable[..., Any]
 
 
@@ -144,7 +147,8 @@ class HandlerTable:
             return self._chosen[namespace, event]
         except KeyError:
             handler = self._choose(namespace, event)
-            if len(self._chosen) < 1000:  # names come from clients: the cache is bounded
+            # Names come from clients: the cache is bounded in entries and in characters.
+            if len(self._chosen) < 1000 and len(namespace) + len(str(event)) <= MAX_CACHED_NAME:
                 self._chosen[namespace, event] = handler
             return handler
 

@@ -702,3 +702,49 @@ class TestDisconnect:
         assert not manager.pending_connect and not manager.pending_disconnect
         assert not sio._sessions and not sio.eio.sessions and not sio.eio.heartbeats
         assert not manager.table._entered and not sio.eio._joining
+
+
+class TestHostileNames:
+    """Names of events and namespaces come from clients: what they leave behind is bounded."""
+
+    async def test_long_event_names_are_not_remembered(self, sio: socketio.AsyncServer) -> None:
+        client = await join(sio)
+        for number in range(20):
+            client.emit(f"{'n' * 1000}{number}")
+        client.emit("short")
+        assert [event for _, event in sio.table._chosen if len(event) > 200] == []
+        assert ("/", "short") in sio.table._chosen
+
+    async def test_refused_namespaces_are_remembered_within_bounds(self) -> None:
+        sio = socketio.AsyncServer(namespaces="*")
+        sio.on("connect", lambda namespace, *args: namespace == "/", namespace="*")
+        client = await join(sio)
+        assert client.session is not None
+        for number in range(150):
+            client.session.receive(f"40/{number},")
+        client.session.receive(f"40/{'n' * 10_000},")
+        left = client.session.client.left
+        assert len(left) <= 100
+        assert max(map(len, left)) <= 1000
+        await sio.shutdown()
+
+    async def test_a_connect_handler_that_is_cancelled_refuses_its_client(
+        self, sio: socketio.AsyncServer
+    ) -> None:
+        waited_for = asyncio.get_running_loop().create_future()
+
+        @sio.on("connect", namespace="/slow")
+        async def connect(sid: str, environ: Any) -> None:
+            await waited_for
+
+        client = await join(sio)
+        assert client.session is not None
+        client.session.receive("40/slow,")
+        waited_for.cancel()
+        await until(lambda: "/slow" not in client.session.client.pending)
+        assert "/slow" not in client.session.client.namespaces
+        assert not client.session.closed
+        session = client.session
+        session.end("transport close")
+        await until(lambda: session.sid not in sio.environ)
+        assert session.sid not in sio._sessions
