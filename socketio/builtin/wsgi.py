@@ -93,7 +93,7 @@ class WSGIRequest(Request):
         while remaining > 0:
             try:
                 chunk = body.read(min(remaining, CHUNK))
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError: a chunk without a size
                 raise HTTPError(BAD_REQUEST, "The body breaks off") from error
             if not chunk:
                 break
@@ -197,6 +197,10 @@ class WSGIMode(AsyncMode):
         engine.handle_websocket(request, websocket)
         if websocket.refusal is not None:
             return send_response(start_response, websocket.refusal, request.method)
+        return self.end_websocket(request.environ, start_response)
+
+    def end_websocket(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Tell the server that there is nothing to answer any more."""
         # What the server writes now goes nowhere: the socket is shut down already. It only
         # wants to be told something, and logs it.
         start_response("101 Switching Protocols", [("Connection", "Upgrade")])

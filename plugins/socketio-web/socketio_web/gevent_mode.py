@@ -1,4 +1,4 @@
-"""The async mode `gevent`: gevent's own server, with or without gevent-websocket, and gunicorn's workers.
+"""The async mode `gevent`: gevent's server, also with gevent-websocket, and gunicorn's workers.
 
 Called by `WSGIApp` and by attachments; it knows WSGI and gevent. Nothing has to be monkey patched.
 """

@@ -9,12 +9,42 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from greenlet import getcurrent
+
 from socketio.builtin.raw_websocket import SocketWebSocket
 from socketio.builtin.server_stop import SECONDS, TICK, ServerStop, find_server
 from socketio.builtin.wsgi import Environ, StartResponse, WSGIMode, WSGIRequest, is_tls
 
 if TYPE_CHECKING:
     from socketio.engine.synchronous.engine import Engine
+
+
+class ReentrantLock:
+    """A lock that its holder may acquire again.
+
+    Args:
+        semaphore: What the others wait for, of the library's kind.
+    """
+
+    __slots__ = ("_count", "_owner", "_semaphore")
+
+    def __init__(self, semaphore: Any) -> None:
+        self._semaphore = semaphore
+        self._owner: object = None
+        self._count = 0
+
+    def __enter__(self) -> None:
+        me = getcurrent()
+        if self._owner is not me:
+            self._semaphore.acquire()
+            self._owner = me
+        self._count += 1
+
+    def __exit__(self, *exception: object) -> None:
+        self._count -= 1
+        if not self._count:
+            self._owner = None
+            self._semaphore.release()
 
 
 class GreenMode(WSGIMode):
