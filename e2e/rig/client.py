@@ -32,6 +32,8 @@ class LoopThread:
         self.run(self._cancel_all())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(5)
+        # Connections of other threads that were accepted in the last moment end here.
+        self.loop.run_until_complete(self._cancel_all())
         self.loop.close()
 
     async def _cancel_all(self) -> None:
@@ -39,6 +41,8 @@ class LoopThread:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(5):
+            await asyncio.sleep(0)  # closed transports report so in the loop's next turns
 
 
 class Record:

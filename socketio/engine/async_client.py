@@ -15,6 +15,7 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 import engineio
 from engineio import base_client as engineio_base
@@ -214,7 +215,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         except ProtocolError as error:
             raise EngineConnectionError(f"Unexpected response from server: {error}") from error
         connection = await self._opened(handshake, "polling")
-        self.base_url += f"&sid={handshake.sid}"
+        self.base_url += f"&sid={quote(handshake.sid, safe='')}"
         for packet in packets:
             self._receive(connection, *packet)
         if "websocket" in handshake.upgrades and "websocket" in self.transports:
@@ -270,7 +271,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
 
     async def _upgrade(self, connection: _Connection, url: str) -> None:
         """Move the session to a websocket, or leave it on polling (Engine.IO 4, "Upgrade")."""
-        url += f"&sid={connection.handshake.sid}"
+        url += f"&sid={quote(connection.handshake.sid, safe='')}"
         self.logger.info("Attempting WebSocket upgrade to %s", url)
         websocket = None
         try:

@@ -16,7 +16,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from http.cookies import SimpleCookie
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import engineio
 from engineio import base_client as engineio_base
@@ -133,6 +133,7 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
         self._headers: dict[str, str] = {}
         self._cookies: dict[str, str] = {}
         self._connection: _Connection | None = None
+        self._last: _Connection | None = None
 
     def connect(
         self,
@@ -212,7 +213,7 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
         except ProtocolError as error:
             raise EngineConnectionError(f"Unexpected response from server: {error}") from error
         connection = self._opened(handshake, "polling")
-        self.base_url += f"&sid={handshake.sid}"
+        self.base_url += f"&sid={quote(handshake.sid, safe='')}"
         for packet in packets:
             self._receive(connection, *packet)
         if "websocket" in handshake.upgrades and "websocket" in self.transports:
@@ -250,7 +251,7 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
     ) -> _Connection:
         connection = _Connection(handshake, transport)
         connection.websocket = websocket
-        self._connection = connection
+        self._connection = self._last = connection
         self.sid = handshake.sid
         self.upgrades = list(handshake.upgrades)
         self.ping_interval = handshake.ping_interval
@@ -281,7 +282,7 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
 
     def _upgrade(self, connection: _Connection, url: str) -> None:
         """Move the session to a websocket, or leave it on polling (Engine.IO 4, "Upgrade")."""
-        url += f"&sid={connection.handshake.sid}"
+        url += f"&sid={quote(connection.handshake.sid, safe='')}"
         self.logger.info("Attempting WebSocket upgrade to %s", url)
         websocket = None
         try:
@@ -342,7 +343,8 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
                 cookies=self._cookies or None,
                 data=None if body is None else body.encode(),
                 timeout=timeout,
-                verify=None if self.ssl_verify else False,
+                # Said explicitly, since requests prefers its environment variables otherwise.
+                verify=getattr(http, "verify", True) if self.ssl_verify else False,
             )
         except _LOST as error:
             self.logger.info("HTTP %s request to %s failed: %s", method, self.base_url, error)
@@ -352,7 +354,8 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
     def _read_polling(self, connection: _Connection) -> None:
         def read() -> None:
             timeout = (self.request_timeout, connection.handshake.silence)
-            while not connection.closed:
+            # After a disconnect of ours has begun there is nothing more to ask for.
+            while not connection.closed and connection.end_reason is None:
                 status, body = self._request("GET", timeout)
                 if status != 200:
                     raise EngineConnectionError(*refusal(status, body))
@@ -385,8 +388,10 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
             # ValueError: a payload that is no UTF-8, or a ProtocolError.
             if not connection.closed:
                 self.logger.warning("Connection lost: %s", _say(error))
-        self._end(connection, self.reason.TRANSPORT_ERROR)
-        self._release(connection)
+        # A poll that ends while we disconnect leaves the end to the thread that disconnects.
+        if connection.end_reason is None or connection.transport == "websocket":
+            self._end(connection, self.reason.TRANSPORT_ERROR)
+            self._release(connection)
 
     def _receive(self, connection: _Connection, packet_type: int, data: str | bytes) -> None:
         if connection.closed:
@@ -538,10 +543,9 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
         return True
 
     def wait(self) -> None:
-        """Wait until the session has ended."""
-        connection = self._connection
-        if connection is not None and connection.reader is not None:
-            connection.reader.join()
+        """Wait until the last session has ended and what it had open is closed."""
+        if self._last is not None and self._last.reader is not None:
+            self.join(self._last.reader)
 
     def join(self, thread: threading.Thread, timeout: float | None = None) -> None:
         """Wait until a thread has ended, unless it is the one that calls.
