@@ -424,10 +424,13 @@ class SocketWebSocket(RawWebSocket):
     def serve(self, transport: Receiver) -> None:
         """Hand every message to the transport; see `WebSocket.serve`."""
         self._receiver = transport
+        own_readers = self._runtime.own_readers
+        own_readers.add(self)
         try:
             self._read_on()
             self._ended.wait()
         finally:
+            own_readers.discard(self)
             self.finish()
         if self._error is not None:
             raise self._error

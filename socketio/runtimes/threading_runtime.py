@@ -75,6 +75,13 @@ class ThreadWaiter(Waiter):
         return self._value
 
 
+class Connection(Protocol):
+    """A websocket that a greenlet of its own reads."""
+
+    def finish(self) -> None:
+        """End it at once."""
+
+
 class Leader(Protocol):
     """The thread that reads for others, and may run their handlers in place."""
 
@@ -163,6 +170,8 @@ class ThreadingRuntime(Runtime):
         self.dispatching: dict[Leader, float] = {}
         """Who reads while it runs other people's code, with the time since when. Who takes it
         out of here, itself or somebody who sees it wait, decides who reads on."""
+        self.own_readers: set[Connection] = set()
+        """The websockets that are not read by the socket loop."""
         self.join_lock = primitives.create_lock()
         self._handlers = WorkerPool(self, "socketio-handler", max_running, max_threads)
         # Acks and the loop itself must go on when every handler waits for them.
@@ -261,6 +270,8 @@ class ThreadingRuntime(Runtime):
         """Drop every websocket, also those whose clients take their time to say goodbye."""
         if self._socket_loop is not None:
             self._socket_loop.finish_all()
+        for connection in list(self.own_readers):
+            connection.finish()
 
     def close(self) -> None:
         """End timers, idle threads and, with the last websocket, the loop; handlers go on."""
