@@ -28,7 +28,7 @@ PACKAGES = -e '.[client,asyncio-client,msgpack,fast]' \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test e2e oldest lint types docs bench brokers brokers-down wheels uwsgi format clean
+.PHONY: help demo test e2e oldest frameworks-oldest servers lint types docs bench brokers brokers-down wheels uwsgi format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,18 @@ oldest: ## run the tests with the oldest dependencies that are promised, in an e
 	$(PYTHON) tools/oldest.py > $(VENV)-oldest/constraints.txt
 	$(VENV)-oldest/bin/python -m pip install -q -c $(VENV)-oldest/constraints.txt $(PACKAGES) -r tools/requirements-test.txt -r tools/requirements-lint.txt
 	$(VENV)-oldest/bin/python -m pytest $(PYTEST_PARALLEL) $(ARGS)
+
+frameworks-oldest: $(VENV)/.installed ## run the attachment tests with the oldest web frameworks that the extras allow
+	@test -e $(VENV)-frameworks/bin/python || $(PYTHON) -m venv $(VENV)-frameworks
+	$(PYTHON) tools/oldest.py > $(VENV)-frameworks/constraints.txt
+	$(VENV)-frameworks/bin/python -m pip install -q -c $(VENV)-frameworks/constraints.txt -e . \
+		-e './plugins/socketio-web[aiohttp,tornado,sanic,starlette,fastapi,quart,litestar,django,flask]'
+	SOCKETIO_E2E_FRAMEWORKS_PYTHON=$(VENV)-frameworks/bin/python \
+		$(PYTEST) $(PYTEST_PARALLEL) e2e/frameworks/test_attachments.py $(ARGS)
+
+servers: $(VENV)/.installed node-packages ## run every web server with the JavaScript client and write docs/reference/servers.md
+	$(PYTEST) $(PYTEST_PARALLEL) -m heavy --timeout 600 e2e/frameworks/test_servers.py $(ARGS)
+	$(PY) e2e/frameworks/table.py
 
 lint: $(VENV)/.installed-lint ## ruff, formatting, generated code up to date
 	$(PY) -m ruff check .
@@ -79,7 +91,7 @@ format: $(VENV)/.installed-lint ## format and fix what ruff can
 	$(PY) -m ruff format .
 
 clean: ## remove the environment, caches and built files
-	rm -rf $(VENV) $(VENV)-oldest .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist docs/_build e2e/node_modules
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-frameworks .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist docs/_build e2e/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- what the targets stand on ---------------------------------------------------------------------

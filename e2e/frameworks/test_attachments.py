@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,6 +20,9 @@ from rig.wire import EngineSession, Peer
 
 HERE = Path(__file__).parent
 PYTHONPATH = f"{HERE / 'applications'}:{HERE.parent / 'servers'}"
+PYTHON = os.environ.get("SOCKETIO_E2E_FRAMEWORKS_PYTHON", sys.executable)
+"""The Python that runs the applications: `make frameworks-oldest` names one of an environment
+with the oldest frameworks that the extras allow."""
 PATHS = ("socket.io", "deep/er/io")
 PREFIX = "mounted"
 STOP_WITHIN = 2.0
@@ -48,12 +52,13 @@ def programs(need: Any) -> Iterator[Callable[[Framework], Program]]:
     def start(framework: Framework, *, shared: bool = True) -> Program:
         if shared and framework.name in running:
             return running[framework.name]
-        try:
-            importlib.metadata.version(framework.distribution)
-        except importlib.metadata.PackageNotFoundError:
-            need(framework.distribution, None, f"pip install {framework.distribution}")
+        if PYTHON == sys.executable:
+            try:
+                importlib.metadata.version(framework.distribution)
+            except importlib.metadata.PackageNotFoundError:
+                need(framework.distribution, None, f"pip install {framework.distribution}")
         script = HERE / "applications" / f"{framework.name}_app.py"
-        program = Program((sys.executable, str(script)), {"PYTHONPATH": PYTHONPATH}).start()
+        program = Program((PYTHON, str(script)), {"PYTHONPATH": PYTHONPATH}).start()
         if shared:
             running[framework.name] = program
         return program
@@ -142,7 +147,8 @@ async def test_environ(
     if transport == "polling":
         async with http.get(f"{url}?{query}", headers=headers) as answer:
             sid = json.loads((await answer.text())[1:])["sid"]
-        await http.post(f"{url}?{query}&sid={sid}", data="40")
+        async with http.post(f"{url}?{query}&sid={sid}", data="40") as answer:
+            assert await answer.text() == "ok"
     else:
         socket = await http.ws_connect(f"{url}?{query}", headers=headers)
         await socket.send_str("40")
