@@ -76,6 +76,7 @@ class _Connection:
         self.websocket: websocket_client.WebSocket | None = None
         self.http: requests.Session | None = None
         self.reader: threading.Thread | None = None
+        self.writer: threading.Thread | None = None
         self.lock = threading.Lock()
         self.writing = threading.Lock()
         self.changed = threading.Condition()
@@ -222,7 +223,7 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
             self._start_websocket(connection)
         else:
             connection.reader = self._start_thread(self._read_polling, connection)
-            self._start_thread(self._write_polling, connection)
+            connection.writer = self._start_thread(self._write_polling, connection)
 
     def _connect_websocket(self) -> None:
         self.logger.info("Attempting WebSocket connection to %s", self.base_url)
@@ -544,8 +545,10 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
 
     def wait(self) -> None:
         """Wait until the last session has ended and what it had open is closed."""
-        if self._last is not None and self._last.reader is not None:
-            self.join(self._last.reader)
+        if self._last is not None:
+            for thread in (self._last.reader, self._last.writer):
+                if thread is not None:
+                    self.join(thread)
 
     def join(self, thread: threading.Thread, timeout: float | None = None) -> None:
         """Wait until a thread has ended, unless it is the one that calls.
