@@ -129,22 +129,20 @@ class ASGIApp:
         while True:
             event = await receive()
             if event["type"] == "lifespan.startup":
-                if not await self._run("startup", send, self._start):
-                    return  # the web server gives up, and sends no shutdown
+                await self._run("startup", send, self._start)
             elif event["type"] == "lifespan.shutdown":
                 await self._run("shutdown", send, self._stop)
                 return
 
-    async def _run(self, phase: str, send: Send, function: Callable[[], Any]) -> bool:
+    async def _run(self, phase: str, send: Send, function: Callable[[], Any]) -> None:
         try:
             await function()
         except Exception as error:
             logger = self.engineio_server.logger
             logger.exception("%s hook failed", phase)
             await send({"type": f"lifespan.{phase}.failed", "message": str(error)})
-            return False
+            raise  # no further event will come; test clients raise it to their test
         await send({"type": f"lifespan.{phase}.complete"})
-        return True
 
     def _watch_server(self) -> None:
         """Notice that the web server stops; not all of them tell it by the lifespan in time.

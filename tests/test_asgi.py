@@ -67,7 +67,8 @@ async def test_a_startup_hook_that_fails_ends_the_lifespan() -> None:
 
     lifespan = Lifespan(socketio.ASGIApp(socketio.AsyncServer(), on_startup=fail))
     assert await lifespan.tell("startup") == "startup.failed"
-    await asyncio.wait_for(lifespan.task, 5)
+    with pytest.raises(RuntimeError, match="no database"):
+        await asyncio.wait_for(lifespan.task, 5)
 
 
 @pytest.mark.parametrize("socketio_path", ["", "/"])
