@@ -12,6 +12,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ..abc.transport import MAX_CORKED, Receiver
+from ..engine.http import Response
 from ..protocol.engine import Packet
 from ..protocol.websocket import encode_frame
 from .asgi import ASGIWebSocket, Event, Receive, Scope, Send
@@ -23,6 +24,7 @@ NEEDED = (
     "close_sent",
     "conn",
     "data_received",
+    "handshake_complete",
     "queue",
     "read_paused",
     "transport",
@@ -74,6 +76,13 @@ class UvicornWebSocket(ASGIWebSocket):
         self._writes = False
         self._corked: list[bytes] | None = None
         self._corked_size = 0
+
+    async def refuse(self, response: Response) -> None:
+        """Refuse the opening handshake; see `ASGIWebSocket.refuse`."""
+        await super().refuse(response)
+        # uvicorn logs an error for whoever answers with `websocket.http.response`: it forgets to
+        # note that the handshake has had its answer.
+        self._protocol.handshake_complete = True
 
     def write(self, packet: Packet) -> Any:
         """Send one message; see `WebSocket.write`."""

@@ -135,6 +135,20 @@ async def test_answers_to_one_read_are_bounded_like_all_others(serve: Any) -> No
         client.close()
 
 
+async def test_a_refused_websocket_is_no_error_of_the_server(
+    serve: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    sio = socketio.AsyncServer()
+    async with serve(sio) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HANDSHAKE.replace(b"EIO=4", b"EIO=4&sid=unknown"))
+        answer = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert b'"code": 1' in answer
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 @pytest.mark.parametrize("body", [b"a&b&c&d=1&e&f&g", b"x=1", b"&&&&&&&&"])
 async def test_a_jsonp_form_that_is_none_is_the_clients_fault(
     serve: Any, body: bytes, caplog: pytest.LogCaptureFixture
