@@ -234,9 +234,11 @@ class BusConnection:
         if pausing is not None:
             pausing.set(None)
         # async: begin
-        if not self._task.done() and self._task is not asyncio.current_task():
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        if self._task is not asyncio.current_task():
+            await asyncio.wait([self._task], timeout=TICK)
+            if not self._task.done():
+                self._task.cancel()
+                await asyncio.wait([self._task], timeout=TICK)
         # async: end
         # sync: self._task.join(TICK if self._state == "connected" else TICK / 2)
 
@@ -473,9 +475,12 @@ class BusConnection:
         # async: begin
         # Some client libraries cannot be interrupted here: do not wait for them, either.
         closing = asyncio.ensure_future(driver.close())
-        await asyncio.wait([closing], timeout=self._settings.timeout)
+        try:
+            await asyncio.wait([closing], timeout=self._settings.timeout)
+        finally:
+            if not closing.done():
+                closing.cancel()
         if not closing.done():
-            closing.cancel()
             self._logger.debug("%s: closing the connection takes too long", self._name)
         elif closing.exception() is not None:
             error = closing.exception()
