@@ -127,7 +127,7 @@ class AioPikaDriver(BusDriver):
         # One level below aio-pika's own publish, which waits for the socket after each message.
         channel = await writer.get_underlay_channel()
         for body in messages:
-            await channel.basic_publish(body, exchange=self._channel, wait=False)
+            await channel.basic_publish(body, exchange=self._channel, wait=False)  # type: ignore[call-arg]  # the abstract channel leaves `wait` out
         # A channel works in order: when this is answered, all before it has been routed.
         await writer.get_exchange(self._channel, ensure=True)
 
@@ -183,7 +183,7 @@ def _reply_text(error: InvalidFrameError) -> str:
     """
     traceback = error.__traceback__
     while traceback is not None:
-        frame = traceback.tb_frame.f_locals.get("frame")
+        frame: Any = traceback.tb_frame.f_locals.get("frame")
         if hasattr(frame, "reply_text"):
             return str(frame.reply_text)
         traceback = traceback.tb_next

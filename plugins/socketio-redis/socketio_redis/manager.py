@@ -98,10 +98,12 @@ class RedisDriver(BusDriver):
             "retry": Retry(NoBackoff(), 0),  # the supervisor tries again
         }
         if self._target.topology != "sentinel":
-            return Redis.from_url(self._url, **options)
+            client: Redis = Redis.from_url(self._url, **options)
+            return client
         sentinel = Sentinel(self._target.hosts, **{**options, **self._target.options})
         self._sentinels = sentinel.sentinels
-        return sentinel.master_for(self._target.service or self._channel)
+        master: Redis = sentinel.master_for(self._target.service or self._channel)
+        return master
 
     def connect(self, receive: bool) -> None:
         """Connect, subscribe, and see that both connections work."""
