@@ -39,7 +39,7 @@ demo: $(VENV)/.installed-demo ## serve the chat example on http://127.0.0.1:5000
 test: $(VENV)/.installed node-packages ## run the tests; what is missing on the machine is skipped with a reason
 	$(PYTEST) $(PYTEST_PARALLEL) $(ARGS)
 
-e2e: $(VENV)/.installed node-packages ## run the long tests too: soak, faults, every server
+e2e: $(VENV)/.installed node-packages e2e/.tools/gunicorn-with-eventlet ## run the long tests too: soak, faults, every server
 	$(PYTEST) $(PYTEST_PARALLEL) -m heavy --timeout 600 $(ARGS)
 
 oldest: ## run the tests with the oldest dependencies that are promised, in an environment of its own
@@ -56,7 +56,7 @@ frameworks-oldest: $(VENV)/.installed ## run the attachment tests with the oldes
 	SOCKETIO_E2E_FRAMEWORKS_PYTHON=$(VENV)-frameworks/bin/python \
 		$(PYTEST) $(PYTEST_PARALLEL) e2e/frameworks/test_attachments.py $(ARGS)
 
-servers: $(VENV)/.installed node-packages ## run every web server with the JavaScript client and write docs/reference/servers.md
+servers: $(VENV)/.installed node-packages e2e/.tools/gunicorn-with-eventlet ## run every web server with the JavaScript client and write docs/reference/servers.md
 	$(PYTEST) $(PYTEST_PARALLEL) -m heavy --timeout 600 e2e/frameworks/test_servers.py $(ARGS)
 	$(PY) e2e/frameworks/table.py
 
@@ -116,6 +116,10 @@ $(VENV)/.installed-docs: tools/requirements-docs.txt $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml $(PLUGINS) $(EXAMPLE_DISTS) tools/requirements-test.txt tools/requirements-lint.txt | $(PY)
 	$(PIP) install -q $(PACKAGES) -r tools/requirements-test.txt -r tools/requirements-lint.txt
 	@touch $@ $(VENV)/.installed-demo $(VENV)/.installed-lint
+
+# The last gunicorn with a worker for eventlet; the environment has a newer one.
+e2e/.tools/gunicorn-with-eventlet:
+	$(PIP) install -q --target $@ 'gunicorn>=22,<26'
 
 # The JavaScript client and server of the tests. Without npm, or without a registry, the tests that
 # need them are skipped and say so.

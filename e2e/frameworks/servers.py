@@ -20,7 +20,7 @@ SCRIPTS = Path(sys.executable).parent
 COLUMNS = ("polling", "websocket", "upgrade", "compression", "graceful stop")
 """The columns of the table."""
 
-NO_DEFLATE = "http only: websocket messages are not compressed, as in the reference server"
+SLOW_WORKER = "clients are told at once; gunicorn's worker itself takes some seconds to end"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +42,14 @@ class Server:
     """Columns that cannot be served, with the reason."""
     deflate: bool = False
     """Whether it compresses websocket messages by default."""
+    folder: Path | None = None
+    """Where the distribution is, if it is not the one of this environment."""
+    install: str = ""
+    """What brings the folder."""
     stop_within: float = 2.0
     """Seconds from SIGTERM to the end of the process, with clients connected."""
+    slow_stop: str = ""
+    """Why it takes longer than that of the others."""
 
 
 def launched(*command: str) -> tuple[str, ...]:
@@ -137,5 +143,71 @@ SERVERS: tuple[Server, ...] = (
             "websocket": "waitress gives no application the connection, which a websocket needs",
             "upgrade": "no websocket to upgrade to; clients stay on long-polling",
         },
+    ),
+    Server(
+        name="eventlet",
+        mode="eventlet",
+        command=script("eventlet"),
+        distribution="eventlet",
+    ),
+    Server(
+        name="gunicorn, eventlet",
+        mode="eventlet",
+        command=(
+            *(*LAUNCH, sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:{port}"),
+            *("--log-level", "error", "-k", "eventlet", "-w", "1", "wsgi_main:app"),
+        ),
+        distribution="gunicorn",
+        modules=("eventlet",),
+        folder=E2E / ".tools" / "gunicorn-with-eventlet",
+        install="make e2e/.tools/gunicorn-with-eventlet",
+        stop_within=6.0,
+        slow_stop=SLOW_WORKER,
+    ),
+    Server(
+        name="gevent pywsgi",
+        mode="gevent",
+        command=script("gevent"),
+        distribution="gevent",
+    ),
+    Server(
+        name="gevent pywsgi with gevent-websocket",
+        mode="gevent",
+        command=script("gevent_websocket"),
+        distribution="gevent-websocket",
+        modules=("gevent",),
+    ),
+    Server(
+        name="gunicorn, gevent",
+        mode="gevent",
+        command=launched(
+            *("gunicorn", "-b", "127.0.0.1:{port}", "--log-level", "warning"),
+            *("-k", "gevent", "-w", "1", "wsgi_main:app"),
+        ),
+        distribution="gunicorn",
+        modules=("gevent",),
+    ),
+    Server(
+        name="gunicorn, GeventWebSocketWorker",
+        mode="gevent",
+        command=launched(
+            *("gunicorn", "-b", "127.0.0.1:{port}", "--log-level", "warning"),
+            *("-k", "geventwebsocket.gunicorn.workers.GeventWebSocketWorker"),
+            *("-w", "1", "wsgi_main:app"),
+        ),
+        distribution="gunicorn",
+        modules=("gevent", "gevent-websocket"),
+        stop_within=6.0,
+        slow_stop=SLOW_WORKER,
+    ),
+    Server(
+        name="uWSGI",
+        mode="gevent_uwsgi",
+        command=launched(
+            *("uwsgi", "--http", "127.0.0.1:{port}", "--gevent", "1000", "--http-websockets"),
+            *("--master", "--die-on-term", "--disable-logging", "--module", "wsgi_main:app"),
+        ),
+        distribution="uwsgi",
+        modules=("gevent",),
     ),
 )

@@ -52,7 +52,7 @@ def programs(need: Any) -> Iterator[Callable[[Framework], Program]]:
     def start(framework: Framework, *, shared: bool = True) -> Program:
         if shared and framework.name in running:
             return running[framework.name]
-        if PYTHON == sys.executable:
+        if sys.executable == PYTHON:
             try:
                 importlib.metadata.version(framework.distribution)
             except importlib.metadata.PackageNotFoundError:

@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -70,19 +71,26 @@ class Running:
         """Note the outcome of a cell."""
         RECORDS.mkdir(parents=True, exist_ok=True)
         slug = "".join(c if c.isalnum() else "-" for c in f"{self.kind.name} {column}")
-        version = importlib.metadata.version(self.kind.distribution)
+        where = [str(self.kind.folder)] if self.kind.folder is not None else sys.path
+        [found] = importlib.metadata.distributions(name=self.kind.distribution, path=where)
+        version = found.version
         entry = {"server": self.kind.name, "column": column, "text": text, "version": version}
         (RECORDS / f"{slug}.json").write_text(json.dumps(entry))
 
 
 def start(kind: Server, need: Callable[..., Any]) -> WebServer:
     """Start a server, or skip the test where it is not installed."""
-    for module in (kind.distribution, *kind.modules):
+    own = () if kind.folder is not None else (kind.distribution,)
+    for module in (*own, *kind.modules):
         try:
             importlib.metadata.version(module)
         except importlib.metadata.PackageNotFoundError:
             need(module, None, f"pip install {module}")
-    environment = {"PYTHONPATH": PYTHONPATH, **kind.environment}
+    path = PYTHONPATH
+    if kind.folder is not None:
+        need(kind.name, kind.folder.is_dir(), kind.install)
+        path = f"{kind.folder}:{path}"
+    environment = {"PYTHONPATH": path, **kind.environment}
     program = WebServer(kind.command, environment)
     program.start()
     return program
@@ -219,7 +227,8 @@ async def test_graceful_stop(kind: Server, need: Any) -> None:
         assert not program.crashes(), program.crashes()
     finally:
         program.end()
-    Running(kind, program).record("graceful stop", "yes")
+    text = f"yes: {kind.slow_stop}" if kind.slow_stop else "yes"
+    Running(kind, program).record("graceful stop", text)
 
 
 CANNOT_WEBSOCKET = [server for server in SERVERS if "websocket" in server.cannot]
