@@ -31,7 +31,7 @@ TURNS = 20
 """How many functions of one lane a worker runs before it lets other lanes have a turn."""
 
 SLOW = 0.001
-"""Seconds from which a function is slow: more than a thread switch costs many times over."""
+"""Seconds of waiting from which a function is slow: many times what a thread switch costs."""
 
 STOPPED = 0.05
 """Seconds that are charged for a function that stopped the loop until another thread led it."""
@@ -40,8 +40,9 @@ STOPPED = 0.05
 class InPlace:
     """Decides whether functions run in the thread of the socket loop.
 
-    While one does, the loop stands still. Time lost by slow ones is paid back: for each 50 µs of
-    it, which is what a thread switch costs at worst, one function goes to the pool instead.
+    While one waits there, the loop stands still. That time is paid back: for each 50 µs of it,
+    which is what a thread switch costs at worst, one function goes to the pool instead. Time in
+    which a function computes is no loss, since only one thread computes at a time.
     """
 
     __slots__ = ("_debt",)
@@ -60,14 +61,14 @@ class InPlace:
         return False
 
     def lost(self, seconds: float) -> None:
-        """Note that a function took a long time."""
+        """Note that a function in place has waited for so long."""
         self._debt = min(self._debt + seconds, self.LIMIT)
 
 
 class Job:
     """A function that was started, or will be."""
 
-    __slots__ = ("args", "done", "function", "lane", "looks", "waiters")
+    __slots__ = ("args", "done", "function", "in_place", "lane", "looks", "waiters")
 
     def __init__(
         self, lane: Lane | Series, function: Callable[..., Any], args: tuple[Any, ...]
@@ -76,6 +77,7 @@ class Job:
         self.function = function
         self.args = args
         self.done = False
+        self.in_place = False
         self.looks = 0
         self.waiters: list[Any] | None = None
 
@@ -153,9 +155,14 @@ class Series:
             and self._in_place.allowed()
             and self._front.acquire(False)
         ):
+            job.in_place = True
+            began, cpu = time.monotonic(), time.thread_time()
             if self._run(job):
                 self._pass_front()
-            return None if job.done else job
+            waited = time.monotonic() - began - (time.thread_time() - cpu)
+            if waited > SLOW:
+                self._in_place.lost(waited)
+            return None
         self._jobs.append(job)
         if self._front.acquire(False):
             self._pool.submit(self._run_jobs)
@@ -187,14 +194,10 @@ class Series:
         """
         state = self.runtime.state
         outer, state.job = state.job, job
-        began = time.monotonic()
         try:
             job.run()
         finally:
             state.job = outer
-        took = time.monotonic() - began
-        if took > SLOW:
-            self._in_place.lost(took)
         return True
 
 
@@ -223,5 +226,6 @@ class Lane(Series):
     def overtake(self, job: Job) -> None:
         """Let the next job begin, since this one waits; harmless when it has begun."""
         if self.runtime.running.pop(job, None) is not None:
-            self._in_place.lost(STOPPED)
+            if job.in_place:
+                self._in_place.lost(STOPPED)
             self._pass_front()
