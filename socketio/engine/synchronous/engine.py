@@ -6,6 +6,7 @@ plain Engine.IO as well. It knows sessions and transports, never Socket.IO.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -37,9 +38,19 @@ class Engine(BaseEngine):
     session_class = ThreadedSession
 
     def __init__(self, *args: Any, **options: Any) -> None:
+        # The first requests may come at the same time, and must not choose twice.
+        self._choice_lock = threading.RLock()
         super().__init__(*args, **options)
         self.consumer = HandlerTable(self)
         self._clock_lock: Any = None
+
+    @property
+    def mode(self) -> AsyncMode:
+        """The async mode; it follows from the web server if nothing chose one before."""
+        if self._mode is None:
+            with self._choice_lock:
+                return super().mode
+        return self._mode
 
     def _default_mode(self) -> AsyncMode:
         """Return the first mode, by rank, that works in the thread that asks.
@@ -56,15 +67,19 @@ class Engine(BaseEngine):
     def runtime(self) -> Any:
         """What runs handlers and timers."""
         if self._runtime is None:
-            runtime = self.mode.create_runtime()
-            # Locks must be of the kind that the mode's threads can wait for.
-            self._clock_lock = runtime.create_lock()
-            config = self.config
-            self.heartbeats = ThreadedHeartbeats(
-                self.heartbeats.interval, config.ping_timeout, runtime.create_lock()
-            )
-            self._runtime = runtime
+            with self._choice_lock:
+                if self._runtime is None:
+                    self._runtime = self._create_runtime()
         return self._runtime
+
+    def _create_runtime(self) -> Any:
+        runtime = self.mode.create_runtime()
+        # Locks must be of the kind that the mode's threads can wait for.
+        self._clock_lock = runtime.create_lock()
+        self.heartbeats = ThreadedHeartbeats(
+            self.heartbeats.interval, self.heartbeats.timeout, runtime.create_lock()
+        )
+        return runtime
 
     # -- requests -------------------------------------------------------------------------
 
@@ -126,13 +141,14 @@ class Engine(BaseEngine):
         Raises:
             HTTPError: It did.
         """
-        # In the table already: a connect handler may send, after the handshake as it were.
-        self.sessions[session.sid] = session
         refusal = self.consumer.session_opened(session)
         if refusal is not None:
             self.sessions.pop(session.sid, None)
             raise HTTPError(BAD_REQUEST, refusal, 401)
-        self.admit(session)
+        assert isinstance(session, ThreadedSession)  # this engine makes no others
+        with session.lock:
+            if not session.closed:  # the connect handler may have ended it
+                self.admit(session)
 
     # -- time -----------------------------------------------------------------------------
 

@@ -50,6 +50,8 @@ class HandlerTable(Consumer):
         handler = self._handlers.get("connect")
         if handler is None:
             return None
+        # In the table already: the handler may send, after the handshake as it were.
+        self._engine.sessions[session.sid] = session
         try:
             result = handler(session.sid, session.environ)
         except Exception:

@@ -52,6 +52,50 @@ def test_a_connect_handler_refuses(serve: Serve, log: Log, wish: str, body: Any)
     assert log.items == []
 
 
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_a_connect_handler_may_disconnect_its_client(
+    serve: Serve, log: Log, open_websocket: Callable[..., Any], transport: str
+) -> None:
+    engine = Engine()
+
+    @engine.on("connect")
+    def connect(sid: str, environ: dict[str, Any]) -> None:
+        engine.send(sid, "last words")
+        engine.disconnect(sid)
+
+    engine.on("disconnect", lambda sid, reason: log.add(reason))
+    server = serve(engine)
+    if transport == "polling":
+        assert Poller(server).first == ["4last words", "1"]
+    else:
+        handshake, words = [*open_websocket(server.websocket_url())]
+        assert (handshake[0], words) == ("0", "4last words")
+    assert log.wait_for_count(1) == [("server disconnect",)]
+    assert engine.sockets == {}
+    assert len(engine.heartbeats) == 0
+
+
+def test_the_first_requests_may_come_at_the_same_time() -> None:
+    for _ in range(20):
+        engine = Engine()
+        barrier = threading.Barrier(8)
+        runtimes = Log()
+
+        def ask(
+            engine: Engine = engine, barrier: threading.Barrier = barrier, log: Log = runtimes
+        ) -> None:
+            barrier.wait(DEADLINE)
+            log.add(engine.runtime, engine.mode)
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        assert len(set(runtimes.wait_for_count(8))) == 1
+        for thread in threads:
+            thread.join(DEADLINE)
+        engine.runtime.close()
+
+
 def test_messages_of_a_client_are_handled_in_order(serve: Serve, log: Log) -> None:
     engine = Engine()
     engine.on("message", lambda sid, data: log.add(int(data)))
