@@ -19,15 +19,21 @@ PROGRAMS = {
     "aiohttp": "aiohttp_app",
     "tornado": "tornado_app",
     "sanic": "sanic_app",
+    "eventlet": "eventlet_app",
+    "gevent": "gevent_app",
+    "geventwebsocket": "gevent_websocket_app",
 }
 """Module that must be installed → program that serves by itself."""
 
+GEVENT_WEBSOCKET = "geventwebsocket.gunicorn.workers.GeventWebSocketWorker"
+BIND = ("--bind", "127.0.0.1:{port}")
+
 COMMANDS = {
-    "gunicorn": ("--bind", "127.0.0.1:{port}", "-w", "1", "--threads", "100", "wsgi:app"),
+    "gunicorn": (*BIND, "-w", "1", "--threads", "100", "wsgi:app"),
+    "gunicorn-gevent": (*BIND, "-k", "gevent", "-w", "1", "wsgi:app"),
+    "gunicorn-geventwebsocket": (*BIND, "-k", GEVENT_WEBSOCKET, "-w", "1", "wsgi:app"),
     "uvicorn": ("--host", "127.0.0.1", "--port", "{port}", "asgi:app"),
-    # A worker process of it hears of the end by no signal, and waits 3 s for connections to end;
-    # with no worker it serves in its own process.
-    "hypercorn": ("--workers", "0", "--bind", "127.0.0.1:{port}", "asgi:app"),
+    "hypercorn": ("--bind", "127.0.0.1:{port}", "asgi:app"),
     "daphne": ("-b", "127.0.0.1", "-p", "{port}", "asgi:app"),
 }
 """Web server → arguments with which it serves a module."""
@@ -47,11 +53,13 @@ def deployed(
 ) -> Iterator[ExampleServer]:
     """A server of each kind."""
     name = request.param
-    need(name, importlib.util.find_spec(name), f"pip install {name}")
+    for module in name.split("-"):
+        need(module, importlib.util.find_spec(module), f"pip install {module}")
     if name in PROGRAMS:
         server = ExampleServer(*python_example("deployment", PROGRAMS[name]))
     else:
-        server = ExampleServer(sys.executable, "-m", name, *COMMANDS[name], path=FOLDER)
+        module = name.partition("-")[0]
+        server = ExampleServer(sys.executable, "-m", module, *COMMANDS[name], path=FOLDER)
     server.start()
     yield server
     if server.process.poll() is None:
@@ -76,7 +84,7 @@ def test_upgrades_the_javascript_client(deployed: ExampleServer, node_path: str)
 
 @pytest.mark.server
 def test_the_application_beside_it(deployed: ExampleServer) -> None:
-    if "wsgi:app" in deployed.command:
+    if "wsgi:app" in deployed.command or "event" in deployed.command[1]:
         return  # nothing is beside it
     with urllib.request.urlopen(f"{deployed.url}/", timeout=10) as answer:
         assert answer.read().startswith(b"<h1>")
@@ -88,7 +96,9 @@ def test_stops(deployed: ExampleServer) -> None:
     waiting = RunningClient(*python_example("basic", "client"), deployed.url)
     assert waiting.first_line() == "connection established"
     try:
-        assert deployed.stop(signal.SIGTERM) < 2
+        # gunicorn's greenlet workers look once a second whether they shall end.
+        limit = 2.5 if "-k" in deployed.command else 1
+        assert deployed.stop(signal.SIGTERM) < limit
         assert deployed.crashes() == ""
     finally:
         waiting.stop()
