@@ -49,7 +49,10 @@ class Primitives:
     local: type
     """The base class of objects whose attributes each thread has for itself."""
     socket_loop: bool = False
-    """Whether one thread may wait for all sockets. Greenlets have a loop of their own below."""
+    """Whether one thread may wait for all sockets. Greenlets have a loop of their own below: each
+    reads its own socket, and one that does not run is sure to wait for something."""
+    idle_seconds: float = -1
+    """How long a thread without work is kept; -1 for ever, where it costs less than a clock."""
 
 
 def _spawn(function: Callable[[], None], name: str) -> None:
@@ -74,5 +77,6 @@ THREADS = Primitives(
     sleep=time.sleep,
     local=threading.local,
     socket_loop=True,
+    idle_seconds=10,
 )
 """Real threads."""

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from ..abc.runtime import Runtime, Waiter
-from .lanes import InPlace, Job, Lane, Series
+from .lanes import AlwaysInPlace, InPlace, Job, Lane, Series
 from .primitives import THREADS, Primitives
 from .socket_loop import SocketLoop
 from .timers import ThreadTimer, TimerThread
@@ -176,7 +176,11 @@ class ThreadingRuntime(Runtime):
         self._handlers = WorkerPool(self, "socketio-handler", max_running, max_threads)
         # Acks and the loop itself must go on when every handler waits for them.
         self._core = WorkerPool(self, "socketio-core", max_running, max_threads)
-        self._in_place = InPlace()
+        # While this thread looks, greenlets wait for certain; threads may only be slow.
+        greenlets = not primitives.socket_loop
+        self._looks = 1 if greenlets else LOOKS
+        self._patience = 0.0 if greenlets else TICK
+        self._in_place = AlwaysInPlace() if greenlets else InPlace()
         self._lane = Lane(self, self._core, InPlace())
         self._timers = TimerThread(primitives)
         self._watching = False
@@ -298,11 +302,11 @@ class ThreadingRuntime(Runtime):
         if was_late or not self._late:
             for job in list(self.running):
                 job.looks += 1
-                if job.looks >= LOOKS:
+                if job.looks >= self._looks:
                     job.lane.overtake(job)  # type: ignore[union-attr]  # only lanes put jobs there
         self._looked = now
         for leader, began in list(self.dispatching.items()):
-            if began <= now - TICK:
+            if began <= now - self._patience:
                 leader.hand_over()
         if self.running or self.dispatching:
             self._quiet_ticks = 0

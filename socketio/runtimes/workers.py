@@ -51,7 +51,6 @@ class WorkerPool:
         name: How its threads are called.
         max_running: How many functions run at once, those that wait not counted.
         max_threads: How many threads there are at most, with those that wait.
-        idle_seconds: How long a thread without work is kept.
     """
 
     def __init__(
@@ -60,14 +59,13 @@ class WorkerPool:
         name: str,
         max_running: int,
         max_threads: int,
-        idle_seconds: float = 10,
     ) -> None:
         self.max_running = max_running
         self.max_threads = max_threads
         self._runtime = runtime
         self._primitives = runtime.primitives
         self._name = name
-        self._idle_seconds = idle_seconds
+        self._idle_seconds = self._primitives.idle_seconds
         self._lock = self._primitives.create_lock()
         self._queue: deque[Callable[[], Any]] = deque()
         self._idle: list[Worker] = []
