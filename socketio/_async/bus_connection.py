@@ -467,6 +467,12 @@ class BusConnection:
             if str(error):
                 raise
             raise ConnectionLost(f"{what} took more than {limit:g} s") from error
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Not we are cancelled: a library that cancels tasks of its own lets it through.
+            raise ConnectionLost(f"{what} was given up by the client library") from error
         # async: end
         # sync: return operation
 
@@ -480,7 +486,7 @@ class BusConnection:
         finally:
             if not closing.done():
                 closing.cancel()
-        if not closing.done():
+        if closing.cancelled() or not closing.done():
             self._logger.debug("%s: closing the connection takes too long", self._name)
         elif closing.exception() is not None:
             error = closing.exception()

@@ -41,6 +41,7 @@ def faulty_broker(need: Any) -> Iterator[FaultyBroker]:
 class TestKafkaFaults(Managers, BrokerFaultContract):
     # Kafka is slower to answer than the others, and its client libraries to notice.
     timeout = 3.0
+    library_reconnects = True
     patience = 60.0
 
     @pytest.fixture
