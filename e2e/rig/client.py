@@ -112,6 +112,10 @@ class FlavouredClient:
 
         return call
 
+    def connect(self, *args: Any, **kwargs: Any) -> None:
+        """Connect, with more patience than the default on a machine that is busy testing."""
+        self.__getattr__("connect")(*args, **{"wait_timeout": DEADLINE, **kwargs})
+
     def listen(
         self,
         *events: str,

@@ -58,7 +58,9 @@ class Blocking:
         return self._loop.run(call())
 
     def connect(self, server: EngineServer, **kwargs: Any) -> None:
-        self.do("connect", server.url, **{"transports": ["polling"], **kwargs})
+        self.do(
+            "connect", server.url, **{"transports": ["polling"], "wait_timeout": DEADLINE, **kwargs}
+        )
 
     def wait_for(self, *event: Any) -> None:
         """Wait until an event with these arguments has been handled."""
