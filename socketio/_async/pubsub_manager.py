@@ -141,6 +141,8 @@ class AsyncPubSubManager(AsyncManager):
         Args:
             data: The message; what `json` can express.
         """
+        if not self._has_driver():
+            self.create_driver()  # says what the subclass has to supply
         connection = self._connected()
         if connection.add(bus.to_bytes(data, self.codec)) and self.write_only:
             await connection.flush()
