@@ -126,6 +126,8 @@ class EngineServer:
         return response
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.query.get("sid", self.handshake["sid"]) != self.handshake["sid"]:
+            return web.Response(status=400, text='{"code":1,"message":"Session ID unknown"}')
         if request.method == "POST":
             body = await request.text()
             if self.answer_post is not None:
@@ -141,8 +143,6 @@ class EngineServer:
             return response
         if self.answer_poll is not None:
             return self.answer_poll()
-        if request.query["sid"] != self.handshake["sid"]:
-            return web.Response(status=400, text='{"code":1,"message":"Session ID unknown"}')
         packets = [await self._outbox.get()]
         while not self._outbox.empty():
             packets.append(self._outbox.get_nowait())
