@@ -115,8 +115,8 @@ async def test_paths(serve: Any, path: str) -> None:
     url = await serve(app)
     async with aiohttp.ClientSession() as http:
         query = {"EIO": "4", "transport": "polling"}
-        for end in ("/", "") if path else ("/",):
-            async with http.get(f"{url}/{path}{end}", params=query) as answer:
+        for whole in (f"/{path}/", f"/{path}") if path else ("/",):
+            async with http.get(f"{url}{whole}", params=query) as answer:
                 assert answer.status == 200
                 assert (await answer.text())[0] == "0"
 
