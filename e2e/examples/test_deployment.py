@@ -12,6 +12,8 @@ import pytest
 from rig.example import MANUAL, ExampleServer, RunningClient, python_example, run_client
 from rig.kinds import E2E
 
+pytestmark = [pytest.mark.heavy, pytest.mark.server]  # a web server each, a minute and a half
+
 FOLDER = MANUAL / "deployment"
 
 PROGRAMS = {
@@ -66,14 +68,12 @@ def deployed(
         server.stop()
 
 
-@pytest.mark.server
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
 def test_serves(deployed: ExampleServer, transport: str) -> None:
     lines = run_client(sys.executable, "-c", CALL, deployed.url, transport)
     assert lines == [f"{transport} hello world"]
 
 
-@pytest.mark.server
 @pytest.mark.node
 def test_upgrades_the_javascript_client(deployed: ExampleServer, node_path: str) -> None:
     client = RunningClient(
@@ -82,7 +82,6 @@ def test_upgrades_the_javascript_client(deployed: ExampleServer, node_path: str)
     assert client.finish() == ["polling", "websocket", "hello world"]
 
 
-@pytest.mark.server
 def test_the_application_beside_it(deployed: ExampleServer) -> None:
     if "wsgi:app" in deployed.command or "event" in deployed.command[1]:
         return  # nothing is beside it
@@ -90,7 +89,6 @@ def test_the_application_beside_it(deployed: ExampleServer) -> None:
         assert answer.read().startswith(b"<h1>")
 
 
-@pytest.mark.server
 def test_stops(deployed: ExampleServer) -> None:
     """The last test of each server: clients that stay do not hold it up."""
     waiting = RunningClient(*python_example("basic", "client"), deployed.url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -76,7 +77,10 @@ def test_a_server_with_clients(
         stay(server.url, "/test", transports)
     seconds = server.stop(number)
     # Threads print at once, so one's words may stand between another's.
-    assert "\n".join(server.lines).count("disconnect ") == 3, server.lines
+    said = "\n".join(server.lines)
+    assert said.count("disconnect") == 3, said
+    for sid in re.findall(r"^connect ([\w-]{20})$", said, re.MULTILINE):
+        assert said.count(sid) == 2, said
     assert server.crashes() == "", server.errors
     assert seconds < LIMIT
 
