@@ -1,0 +1,117 @@
+"""The async mode `gevent_uwsgi`: uWSGI with its gevent loop (`--gevent 1000 --http-websockets`).
+
+Called by `WSGIApp` and by attachments; it knows uWSGI and the mode `gevent`. Websockets are read
+and written on the connection itself, so uWSGI's own pings and size limits do not interfere.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import gevent.socket
+
+from socketio.abc.transport import Receiver
+from socketio.builtin.raw_websocket import SocketWebSocket
+from socketio.builtin.server_stop import ServerStop
+from socketio.builtin.wsgi import Environ, StartResponse, WSGIRequest
+from socketio.engine.http import Headers, Response
+
+from . import gevent_mode
+
+try:
+    import uwsgi
+except ImportError as error:
+    raise ImportError(
+        "the async mode 'gevent_uwsgi' works only in a process that uWSGI has started: "
+        "uwsgi --http :5000 --gevent 1000 --http-websockets --master --wsgi-file app.py"
+    ) from error
+
+if TYPE_CHECKING:
+    from socketio.engine.synchronous.engine import Engine
+
+
+class GeventUWSGIMode(gevent_mode.GeventMode):
+    """Each request runs in a greenlet of uWSGI's gevent loop."""
+
+    name = "gevent_uwsgi"
+
+    def handle_request(  # type: ignore[override]  # the arguments are the mode's own
+        self, engine: Engine, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Serve one request."""
+        if self._server_stop is None:
+            self._server_stop = server_stop = ServerStop(engine)
+            call_at_exit(server_stop.stop)
+            # A reload waits for all requests, and websockets would never end by themselves.
+            self._reload_handler = gevent.signal_handler(signal.SIGHUP, server_stop.stop)
+        return super().handle_request(engine, environ, start_response)
+
+    def find_socket(self, environ: Environ) -> Any:
+        """Return None: uWSGI has only the number of a connection, which websockets ask for."""
+        return None
+
+    def find_server(self, environ: Environ) -> Callable[[], bool] | None:
+        """Return None: uWSGI itself calls what is to be done at its end."""
+        return None
+
+    def create_websocket(self, engine: Engine, request: WSGIRequest) -> SocketWebSocket | None:
+        """Return the websocket of an opening request."""
+        # uWSGI closes its own number of the connection, when it sees fit.
+        connection = gevent.socket.socket(fileno=os.dup(uwsgi.connection_fd()))
+        try:
+            return UWSGIWebSocket(engine, request, connection, self.send_now(connection))
+        except BaseException:
+            connection.close()
+            raise
+
+    def end_websocket(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Tell uWSGI that there is nothing to answer any more."""
+        return []
+
+
+class UWSGIWebSocket(SocketWebSocket):
+    """A websocket on a copy of uWSGI's connection, closed when it has been served."""
+
+    __slots__ = ()
+
+    def accept(self, headers: Headers) -> None:
+        """Complete the opening handshake."""
+        try:
+            super().accept(headers)
+        except OSError:
+            self._socket.close()
+            raise
+
+    def refuse(self, response: Response) -> None:
+        """Refuse the opening handshake; the mode sends the answer."""
+        super().refuse(response)
+        if self.refusal is not None:
+            self._socket.close()
+
+    def serve(self, transport: Receiver) -> None:
+        """Hand every message to the transport; see `WebSocket.serve`."""
+        try:
+            super().serve(transport)
+        finally:
+            self._socket.close()
+
+
+def call_at_exit(function: Callable[[], None]) -> None:
+    """Have uWSGI call a function when the worker ends, before what it was to call until now."""
+    before: Callable[[], None] | None = getattr(uwsgi, "atexit", None)
+
+    def at_exit() -> None:
+        function()
+        if before is not None:
+            before()
+
+    uwsgi.atexit = at_exit
+
+
+def serves_here() -> bool:
+    """Tell whether the caller runs in a greenlet of uWSGI's gevent loop."""
+    return gevent_mode.serves_here()
