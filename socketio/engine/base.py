@@ -356,14 +356,17 @@ class BaseEngine:
         self._timer = None
         now = self.runtime.now()
         to_ping, silent = self.heartbeats.due(now)
-        for session in silent:
-            session.end(Reason.PING_TIMEOUT)
-        for session in to_ping:
-            session.send(PING_PACKET)
-        for session in _overdue(self._joining, now):
-            self.logger.info("%s: closed, it joined no namespace in time", session.sid)
-            session.end(Reason.SERVER_DISCONNECT)
-        self._schedule(now)
+        try:
+            for session in silent:
+                session.end(Reason.PING_TIMEOUT)
+            for session in to_ping:
+                session.send(PING_PACKET)
+            for session in _overdue(self._joining, now):
+                self.logger.info("%s: closed, it joined no namespace in time", session.sid)
+                session.end(Reason.SERVER_DISCONNECT)
+        finally:
+            # Whatever a transport of somebody else's raises, the other sessions go on.
+            self._schedule(now)
 
     def begin_shutdown(self) -> None:
         """Take no new sessions and close those there are; `shutdown` waits for the rest."""

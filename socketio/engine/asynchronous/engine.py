@@ -104,9 +104,15 @@ class AsyncEngine(BaseEngine):
             HTTPError: It did.
         """
         self.loop = self.runtime.bind()
-        refusal = await self.consumer.session_opened(session)
-        if refusal is not None:
-            raise HTTPError(BAD_REQUEST, refusal, 401)
+        self.sessions[session.sid] = session  # the connect handler may already send
+        try:
+            refusal = await self.consumer.session_opened(session)
+        except BaseException:
+            self.sessions.pop(session.sid, None)
+            raise
+        if refusal is not None or session.closed:  # the connect handler may have ended it
+            self.sessions.pop(session.sid, None)
+            raise HTTPError(BAD_REQUEST, refusal or "Unauthorized", 401)
         self.admit(session)
 
     # -- plain Engine.IO ------------------------------------------------------------------
