@@ -203,11 +203,19 @@ SERVERS: tuple[Server, ...] = (
     Server(
         name="uWSGI",
         mode="gevent_uwsgi",
-        command=launched(
-            *("uwsgi", "--http", "127.0.0.1:{port}", "--gevent", "1000", "--http-websockets"),
-            *("--master", "--die-on-term", "--disable-logging", "--module", "wsgi_main:app"),
+        command=(
+            # uWSGI writes all its output, the journal too, to standard error.
+            *(*LAUNCH, "sh", "-c", 'exec "$0" "$@" 2>&1', str(SCRIPTS / "uwsgi")),
+            *("--http", "127.0.0.1:{port}", "--gevent", "1000", "--http-websockets", "--master"),
+            # Its router closes each connection without saying so before.
+            *("--add-header", "Connection: close", "--die-on-term", "--disable-logging"),
+            *("--virtualenv", sys.prefix, "--module", "wsgi_main:app"),
         ),
         distribution="uwsgi",
         modules=("gevent",),
+        cannot={
+            "graceful stop": "uWSGI ends its HTTP router at once, which cuts the connections; the "
+            "disconnect handlers run, with the reason of a server that stops"
+        },
     ),
 )
