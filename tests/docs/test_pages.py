@@ -43,7 +43,10 @@ def page_id(page: Path) -> str:
 def test_python_in_a_page_compiles(page: Path) -> None:
     for code in blocks(page, "python"):
         indent = len(code) - len(code.lstrip(" "))
-        dedented = "\n".join(line[indent:] for line in code.splitlines())
+        lines = [line[indent:] for line in code.splitlines()]
+        if lines[0].startswith(">>> "):  # a console: what was typed, without what was answered
+            lines = [line[4:] for line in lines if line.startswith((">>> ", "... "))]
+        dedented = "\n".join(lines)
         # Pages show `await` outside of a function where the surrounding code does not matter.
         compile(dedented, page_id(page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
