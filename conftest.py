@@ -10,6 +10,7 @@ into a failure:
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator
 from typing import Protocol, TypeVar
@@ -82,3 +83,19 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _forbid_skip(report)
     return report
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the garbage collector out while a failure is written down.
+
+    Until CPython 3.12 a collection inside `ast.parse` that runs a finalizer which itself formats a
+    traceback breaks the parser with a SystemError, and with it the whole run.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
