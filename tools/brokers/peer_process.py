@@ -156,11 +156,15 @@ def run_sync(name, url, channel):
     threading.Thread(target=serving.serve_forever, daemon=True).start()
     outside = manager_class(name)(url, channel=channel, write_only=True)
     clients = []
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
 
     def do(command):
         action = command["do"]
         if action == "client":
-            client = socketio.Client()
+            # Not its synchronous client, which takes each message in a thread of its own and so
+            # loses their order; what is under test is the server.
+            client = socketio.AsyncClient()
             index = len(clients)
             client.on("*", lambda event, *args: say(client=index, event=[event, *args]))
 
@@ -169,7 +173,9 @@ def run_sync(name, url, channel):
                 say(client=index, event=["ask", *args])
                 return ("peer", *args)
 
-            client.connect(f"http://127.0.0.1:{serving.server_port}", transports=["polling"])
+            url = f"http://127.0.0.1:{serving.server_port}"
+            connecting = client.connect(url, transports=["polling"])
+            asyncio.run_coroutine_threadsafe(connecting, loop).result(20)
             clients.append(client)
             return client.get_sid()
         if action == "emit":
