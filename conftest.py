@@ -71,8 +71,17 @@ def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Apply `SOCKETIO_REQUIRE=all` to skips at run time."""
-    report = yield
+    """Apply `SOCKETIO_REQUIRE=all` to skips at run time.
+
+    The garbage collector is kept out while a failure is written down: until CPython 3.12 a
+    collection inside `ast.parse` that runs a finalizer which itself formats a traceback breaks
+    the parser with a SystemError, and with it the whole run.
+    """
+    gc.disable()
+    try:
+        report = yield
+    finally:
+        gc.enable()
     _forbid_skip(report)
     return report
 
@@ -83,19 +92,3 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _forbid_skip(report)
     return report
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep the garbage collector out while a failure is written down.
-
-    Until CPython 3.12 a collection inside `ast.parse` that runs a finalizer which itself formats a
-    traceback breaks the parser with a SystemError, and with it the whole run.
-    """
-    gc.disable()
-    try:
-        return (yield)
-    finally:
-        gc.enable()
