@@ -123,7 +123,8 @@ def test_a_client_that_waits(
         )
         assert client.stdout is not None
         assert client.stdout.readline() == "connection established\n"
-        wait_until_in_charge(client.pid, number)
+        # SIGTERM is handled only in `wait()`: then the client waits, and is no longer connecting.
+        wait_until_in_charge(client.pid, signal.SIGTERM)
         began = time.monotonic()
         client.send_signal(number)
         output, errors = client.communicate(timeout=20)
