@@ -48,6 +48,12 @@ class GeventUWSGIMode(gevent_mode.GeventMode):
             call_at_exit(server_stop.stop)
             # A reload waits for all requests, and websockets would never end by themselves.
             self._reload_handler = gevent.signal_handler(signal.SIGHUP, server_stop.stop)
+        if not keeps_alive():
+
+            def start_closing(status: str, headers: Headers, *exc_info: Any) -> Any:
+                return start_response(status, [*headers, ("Connection", "close")], *exc_info)
+
+            return super().handle_request(engine, environ, start_closing)
         return super().handle_request(engine, environ, start_response)
 
     def find_socket(self, environ: Environ) -> Any:
@@ -110,6 +116,15 @@ def call_at_exit(function: Callable[[], None]) -> None:
             before()
 
     uwsgi.atexit = at_exit
+
+
+def keeps_alive() -> bool:
+    """Tell whether uWSGI's HTTP router takes further requests on a connection.
+
+    Otherwise it closes each connection after its answer without a word, and a client that sends
+    its next POST in this moment loses it.
+    """
+    return b"http-keepalive" in uwsgi.opt or "http-keepalive" in uwsgi.opt
 
 
 def serves_here() -> bool:
