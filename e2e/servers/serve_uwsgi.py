@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from listening import listen
+
+PR_SET_PDEATHSIG = 1
+"""The number of prctl's wish for a signal when the parent ends."""
+
+
+def end_with_parent() -> None:
+    """See to it that a test which kills this program leaves no uWSGI behind."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
 
 if __name__ == "__main__":
     listener = listen()
@@ -20,7 +30,12 @@ if __name__ == "__main__":
     ]
     # uWSGI writes all its output to one file: the journal is picked out of it here.
     server = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, pass_fds=[listener.fileno()]
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        pass_fds=[listener.fileno()],
+        preexec_fn=end_with_parent,
     )
     listener.close()
     for number in (signal.SIGINT, signal.SIGTERM):

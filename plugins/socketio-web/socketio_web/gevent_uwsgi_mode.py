@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +57,9 @@ class GeventUWSGIMode(gevent_mode.GeventMode):
             return super().handle_request(engine, environ, start_closing)
         return super().handle_request(engine, environ, start_response)
 
-    def find_socket(self, environ: Environ) -> Any:
-        """Return None: uWSGI has only the number of a connection, which websockets ask for."""
-        return None
+    def find_socket(self, environ: Environ) -> Connection:
+        """Return what can be done with the connection of a request."""
+        return Connection(uwsgi.connection_fd())
 
     def find_server(self, environ: Environ) -> Callable[[], bool] | None:
         """Return None: uWSGI itself calls what is to be done at its end."""
@@ -77,6 +78,33 @@ class GeventUWSGIMode(gevent_mode.GeventMode):
     def end_websocket(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Tell uWSGI that there is nothing to answer any more."""
         return []
+
+
+class Connection:
+    """The connection of a request that uWSGI serves: no socket, only its number.
+
+    Args:
+        number: The number.
+    """
+
+    __slots__ = ("_number",)
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def fileno(self) -> int:
+        """Return the number."""
+        return self._number
+
+    def recv(self, size: int, flags: int) -> bytes:
+        """Read, or only look at, what has arrived; only called when something has."""
+        with socket.socket(fileno=os.dup(self._number)) as copy:
+            return copy.recv(size, flags)
+
+    def shutdown(self, how: int) -> None:
+        """End one direction of the connection, or both."""
+        with socket.socket(fileno=os.dup(self._number)) as copy:
+            copy.shutdown(how)
 
 
 class UWSGIWebSocket(SocketWebSocket):
