@@ -50,6 +50,7 @@ KINDS = (
     python("aiohttp", "aiohttp"),
     python("werkzeug", "werkzeug"),
     python("gevent", "gevent"),
+    python("eventlet", "eventlet"),
     ServerKind(name="javascript", command=("node", str(E2E / "js" / "reference_server.mjs"))),
 )
 """Add a server: a program ``servers/serve_NAME.py`` and a line here."""
