@@ -387,10 +387,11 @@ class SocketReader:
 
 
 class SocketWebSocket(RawWebSocket):
-    """A websocket that is read by the greenlet of its request.
+    """A websocket that is read by a greenlet of its own.
 
     That greenlet runs the handlers as well. When one of them waits, another greenlet reads on, and
-    this one ends its handler.
+    this one ends its handler. The greenlet of the request only waits for the end, so a handler
+    that never ends does not keep the web server from stopping.
 
     Args:
         engine: The engine that it is for.
@@ -427,7 +428,7 @@ class SocketWebSocket(RawWebSocket):
         own_readers = self._runtime.own_readers
         own_readers.add(self)
         try:
-            self._read_on()
+            self._start_reader()
             self._ended.wait()
         finally:
             own_readers.discard(self)
@@ -438,7 +439,12 @@ class SocketWebSocket(RawWebSocket):
     def hand_over(self, reader: SocketReader) -> None:
         """Let another greenlet read on; harmless when one does already."""
         if self._runtime.dispatching.pop(reader, None) is not None:
-            self._runtime.lead(self._read_on)
+            self._start_reader()
+            self._runtime.watch()
+
+    def _start_reader(self) -> None:
+        # In no pool: there a reader would take a slot as long as its client is connected.
+        self._runtime.primitives.spawn(self._read_on, "socketio-reader")
 
     def _read_on(self) -> None:
         """Read until the websocket ends, or another greenlet reads."""

@@ -199,6 +199,21 @@ def test_a_handler_that_waits_holds_up_no_event(
     assert client.receive() == ["waited", True]
 
 
+def test_clients_whose_handlers_have_waited_take_nobodys_place(
+    sio: Any, server: Server, connect: Connect
+) -> None:
+    @sio.on("ask")
+    def ask(sid: str) -> None:
+        sio.emit("answered", sio.call("question", to=sid, timeout=DEADLINE), to=sid)
+
+    for number in range(70):  # more than handlers run at once
+        client = connect()
+        client.emit("ask")
+        packet = client.socket.recv()
+        client.socket.send(f"43{packet[2:].split('[')[0]}[{number}]")
+        assert client.receive() == ["answered", number]
+
+
 def test_more_than_the_socket_takes(sio: Any, server: Server, connect: Connect) -> None:
     @sio.on("many")
     def many(sid: str) -> None:
