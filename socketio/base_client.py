@@ -511,15 +511,17 @@ class BaseClient:
             lost = reason != self.reason.CLIENT_DISCONNECT and self.reconnection
             reconnect = lost and self._move(ClientState.RECONNECTING, ClientState.CONNECTED)
             reconnection = self._plan_reconnection() if reconnect else None
+            # A reconnection that was accepted a moment ago goes on, and tells its end itself.
+            final = self._state is not ClientState.RECONNECTING
             self._disconnecting += len(namespaces)
-            attempt = self._attempt
+            if self._attempt is not None:
+                # Together with the state, or the attempt would take the connection for its own.
+                self._attempt.fail(f"the connection ended before the server had answered: {reason}")
         self.logger.info("Engine.IO connection ended: %s", reason)
-        if attempt is not None:
-            attempt.fail(f"the connection ended before the server had answered: {reason}")
         for namespace in list(self.callbacks):
             self._fail_acks(namespace)
         for namespace in namespaces:
-            self._lane.start(self._run_disconnect, namespace, reason, not reconnect)
+            self._lane.start(self._run_disconnect, namespace, reason, final)
         if reconnection is not None:
             self._start_reconnection(reconnection)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -65,6 +66,30 @@ class Blocking:
     def wait_for(self, *event: Any) -> None:
         """Wait until an event with these arguments has been handled."""
         wait_until(lambda: event in self.events)
+
+
+    def count(self, name: str) -> int:
+        """Return how many events of a name have been handled."""
+        return sum(event[0] == name for event in self.events)
+
+
+def on_connect(
+    client: Blocking,
+) -> Callable[[Callable[[], Iterator[Callable[[], bool]]]], None]:
+    """Register a connect handler that yields the conditions which it waits for."""
+
+    def register(steps: Callable[[], Iterator[Callable[[], bool]]]) -> None:
+        def connect() -> None:
+            for condition in steps():
+                wait_until(condition)
+
+        async def connect_async() -> None:
+            for condition in steps():
+                await asyncio.to_thread(wait_until, condition)
+
+        client.client.on("connect", connect_async if client.flavour == "async" else connect)
+
+    return register
 
 
 Make = Callable[..., Blocking]
@@ -268,6 +293,36 @@ def test_a_payload_of_a_thousand_packets(engine_server: EngineServer, make: Make
     client.wait_for("number", 999)
     numbers = [event[1] for event in client.events if event[0] == "number"]
     assert numbers == list(range(1000))
+
+
+@pytest.mark.parametrize(
+    ("transport", "end", "reason"),
+    [
+        ("polling", "1", "server disconnect"),
+        ("websocket", "1", "server disconnect"),
+        ("websocket", None, "transport error"),
+    ],
+)
+def test_a_reconnection_that_is_lost_at_once_goes_on(
+    engine_server: EngineServer, make: Make, transport: str, end: str | None, reason: str
+) -> None:
+    """Trap 36: lost while the connect handler of a reconnection runs, which is not its end."""
+    client = make(reconnection=True, reconnection_delay=0.01)
+
+    @on_connect(client)
+    def connect() -> Iterator[Callable[[], bool]]:
+        client.events.append(("connect",))
+        if client.count("connect") == 2:
+            engine_server.send(end)
+            yield lambda: client.count("disconnect") == 2
+
+    client.connect(engine_server, transports=[transport])
+    engine_server.send(end)
+    wait_until(lambda: client.count("connect") == 3)
+    engine_server.send('42["still"]')
+    client.wait_for("still")
+    lost = ("disconnect", reason)
+    assert client.events == [("connect",), lost, ("connect",), lost, ("connect",), ("still",)]
 
 
 def test_every_disconnect_is_told_once(engine_server: EngineServer, make: Make) -> None:
