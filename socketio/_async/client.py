@@ -17,7 +17,7 @@ from .. import exceptions
 from .._core.client_state import Attempt, ClientState, Reconnection
 from .._core.termination import Terminated, async_until_terminated
 
-# sync: from .._core.termination import disconnect_at_exit
+# sync: from .._core.termination import disconnect_at_exit, forget_at_exit
 from ..base_client import BaseClient, PendingCall, error_data, values, wire_arguments
 from ..engine.async_client import FLUSH_TIMEOUT, AsyncEngineClient
 from ..protocol import packets
@@ -63,6 +63,9 @@ class AsyncClient(BaseClient):
             on_open=self._engine_opened,
             on_message=self._engine_message,
             on_close=self._engine_closed,
+            # async: begin
+            on_cancel=self._engine_cancelled,
+            # async: end
             **kwargs,
         )
         return AsyncioRuntime(), engine
@@ -122,8 +125,16 @@ class AsyncClient(BaseClient):
                 await self._retry()
                 if self._state is ClientState.DISCONNECTED:
                     raise
+        # async: begin
+        except asyncio.CancelledError:
+            await self._leave()
+            raise
+        # async: end
+        # sync: except KeyboardInterrupt:
+        # sync:     self._leave()
+        # sync:     raise
         finally:
-            if self._state is ClientState.CONNECTING:  # it failed, or was cancelled
+            if self._state is ClientState.CONNECTING:  # it failed
                 await self._close_engine()
                 self._move(ClientState.DISCONNECTED, ClientState.CONNECTING)
             elif self.eio.state == "disconnected":  # disconnect() was called meanwhile
@@ -302,10 +313,23 @@ class AsyncClient(BaseClient):
 
     async def _leave(self) -> None:
         """Disconnect while the process ends: the handlers get half a second."""
+        # sync: forget_at_exit(self)
+        # What an attempt waits for cannot be taken back in threads: it ends with the process.
+        await self._stop_reconnection(final=True, timeout=0)
         try:
             await self._disconnect(FLUSH_TIMEOUT)
+            if self._state is ClientState.DISCONNECTED:  # handlers of a loss may still run
+                await self._wait_for_end(FLUSH_TIMEOUT)
         except TimeoutError:
             self.logger.warning("A disconnect handler did not end in time")
+
+    # async: begin
+    async def _engine_cancelled(self) -> None:
+        """Disconnect while the loop ends, which has cancelled every task."""
+        self._runtime.close()  # what it keeps at hand is cancelled too, of no use to a handler
+        await self._leave()
+
+    # async: end
 
     async def disconnect(self) -> None:
         """Disconnect from all namespaces and end the connection, or a running reconnection.

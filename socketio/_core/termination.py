@@ -33,6 +33,15 @@ def disconnect_at_exit(client: Any) -> None:
     _clients.add(client)
 
 
+def forget_at_exit(client: Any) -> None:
+    """Take back `disconnect_at_exit`, for a client that takes its leave now.
+
+    Args:
+        client: A client of the threaded flavour.
+    """
+    _clients.discard(client)
+
+
 def _disconnect_all() -> None:
     for client in list(_clients):
         client._leave()

@@ -14,7 +14,7 @@ from engineio.exceptions import ConnectionError as EngineConnectionError
 
 from .. import exceptions
 from .._core.client_state import Attempt, ClientState, Reconnection
-from .._core.termination import Terminated, disconnect_at_exit, until_terminated
+from .._core.termination import Terminated, disconnect_at_exit, forget_at_exit, until_terminated
 from ..base_client import BaseClient, PendingCall, error_data, values, wire_arguments
 from ..engine.client import FLUSH_TIMEOUT, EngineClient
 from ..protocol import packets
@@ -115,8 +115,11 @@ class Client(BaseClient):
                 self._retry()
                 if self._state is ClientState.DISCONNECTED:
                     raise
+        except KeyboardInterrupt:
+            self._leave()
+            raise
         finally:
-            if self._state is ClientState.CONNECTING:  # it failed, or was cancelled
+            if self._state is ClientState.CONNECTING:  # it failed
                 self._close_engine()
                 self._move(ClientState.DISCONNECTED, ClientState.CONNECTING)
             elif self.eio.state == "disconnected":  # disconnect() was called meanwhile
@@ -287,8 +290,13 @@ class Client(BaseClient):
 
     def _leave(self) -> None:
         """Disconnect while the process ends: the handlers get half a second."""
+        forget_at_exit(self)
+        # What an attempt waits for cannot be taken back in threads: it ends with the process.
+        self._stop_reconnection(final=True, timeout=0)
         try:
             self._disconnect(FLUSH_TIMEOUT)
+            if self._state is ClientState.DISCONNECTED:  # handlers of a loss may still run
+                self._wait_for_end(FLUSH_TIMEOUT)
         except TimeoutError:
             self.logger.warning("A disconnect handler did not end in time")
 

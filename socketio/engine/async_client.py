@@ -92,6 +92,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         on_open: Called when a session is open and before anything of it is received.
         on_message: Called with each message, in order; it must not wait.
         on_close: Called once for each session that was open, with the reason.
+        on_cancel: Called when a session ends because the event loop does, before it is closed.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         on_open: Callable[[], Awaitable[None]] | None = None,
         on_message: Callable[[str | bytes], None] | None = None,
         on_close: Callable[[str], None] | None = None,
+        on_cancel: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__(
             logger=logger,
@@ -124,6 +126,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         self._on_open = on_open
         self._on_message = on_message
         self._on_close = on_close
+        self._on_cancel = on_cancel
         self._headers: dict[str, str] = {}
         self._connection: _Connection | None = None
         self._last: _Connection | None = None
@@ -183,7 +186,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         return http
 
     async def _abandon(self) -> None:
-        """Undo an attempt to connect, of which no handler has heard."""
+        """Undo an attempt to connect."""
         connection = self._connection
         if connection is None:
             http = self._detach_http()
@@ -191,7 +194,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
             if http is not None:
                 await asyncio.shield(http.close())
         else:
-            self._end(connection, None)
+            self._end(connection, self.reason.CLIENT_DISCONNECT)
             await asyncio.shield(self._release(connection))
 
     async def _release(self, connection: _Connection) -> None:
@@ -368,7 +371,10 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         except asyncio.CancelledError:
             # By `disconnect`, which has closed the session before, or because the loop ends.
             reason = self.reason.CLIENT_DISCONNECT
-            await self._say_goodbye(connection)
+            if not connection.closed:
+                if self._on_cancel is not None:
+                    await self._on_cancel()
+                await self._say_goodbye(connection)
         except (ValueError, EngineConnectionError) as error:
             # ValueError: a payload that is no UTF-8, or a ProtocolError.
             if not connection.closed:
@@ -542,8 +548,8 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
             if connection.reader is not None:
                 connection.reader.cancel()
 
-    def _end(self, connection: _Connection, reason: str | None) -> None:
-        """Mark a session as ended and tell so, once (no one if there is no reason).
+    def _end(self, connection: _Connection, reason: str) -> None:
+        """Mark a session as ended and tell so, once.
 
         The reason of a disconnect that has begun goes before the one it brings about.
         """
@@ -559,7 +565,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
             self.sid = None
         if self in engineio_base.connected_clients:
             engineio_base.connected_clients.remove(self)
-        if self._on_close is not None and reason is not None:
+        if self._on_close is not None:
             self._on_close(connection.end_reason or reason)
 
     def _restart_timer(self, connection: _Connection) -> None:

@@ -182,7 +182,7 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
         return http
 
     def _abandon(self) -> None:
-        """Undo an attempt to connect, of which no handler has heard."""
+        """Undo an attempt to connect."""
         connection = self._connection
         if connection is None:
             http = self._detach_http()
@@ -190,7 +190,7 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
             if http is not None:
                 http.close()
         else:
-            self._end(connection, None)
+            self._end(connection, self.reason.CLIENT_DISCONNECT)
             self._release(connection)
 
     def _release(self, connection: _Connection) -> None:
@@ -568,8 +568,8 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
             self._end(connection, self.reason.TRANSPORT_ERROR)
             self._release(connection)
 
-    def _end(self, connection: _Connection, reason: str | None) -> None:
-        """Mark a session as ended and tell so, once (no one if there is no reason).
+    def _end(self, connection: _Connection, reason: str) -> None:
+        """Mark a session as ended and tell so, once.
 
         The reason of a disconnect that has begun goes before the one it brings about.
         """
@@ -585,7 +585,7 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
             self.sid = None
         if self in engineio_base.connected_clients:
             engineio_base.connected_clients.remove(self)
-        if self._on_close is not None and reason is not None:
+        if self._on_close is not None:
             self._on_close(connection.end_reason or reason)
 
 

@@ -67,7 +67,6 @@ class Blocking:
         """Wait until an event with these arguments has been handled."""
         wait_until(lambda: event in self.events)
 
-
     def count(self, name: str) -> int:
         """Return how many events of a name have been handled."""
         return sum(event[0] == name for event in self.events)
