@@ -40,8 +40,6 @@ class Server:
     environment: Mapping[str, str] = field(default_factory=dict)
     cannot: Mapping[str, str] = field(default_factory=dict)
     """Columns that cannot be served, with the reason."""
-    unreliable: Mapping[str, str] = field(default_factory=dict)
-    """Columns that work most of the time, with what happens otherwise: faults to be mended."""
     deflate: bool = False
     """Whether it compresses websocket messages by default."""
     folder: Path | None = None
@@ -215,10 +213,6 @@ SERVERS: tuple[Server, ...] = (
         ),
         distribution="uwsgi",
         modules=("gevent",),
-        unreliable={
-            "upgrade": "a fault of ours that is not mended yet: about one upgrade in five stalls "
-            "until the ping timeout; let clients use either polling or websocket only"
-        },
         cannot={
             "graceful stop": "uWSGI ends its HTTP router at once, which cuts the connections; the "
             "disconnect handlers run, with the reason of a server that stops"

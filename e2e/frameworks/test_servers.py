@@ -13,6 +13,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ import aiohttp
 import pytest
 from frameworks.servers import PYTHONPATH, SERVERS, Server
 from rig.kinds import E2E
-from rig.node import NodeClient, ScenarioError
+from rig.node import NodeClient
 from rig.process import Program
 from rig.wire import EngineSession, Peer
 
@@ -41,7 +43,7 @@ def servers(column: str) -> Any:
         [
             pytest.param(server, id=server.name, marks=pytest.mark.xdist_group(server.name))
             for server in SERVERS
-            if column not in server.cannot and column not in server.unreliable
+            if column not in server.cannot
         ],
         indirect=True,
     )
@@ -169,27 +171,18 @@ def test_upgrade(node: NodeClient, web_server: Running) -> None:
     web_server.record("upgrade", "yes")
 
 
-@pytest.mark.parametrize(
-    "web_server",
-    [
-        pytest.param(server, id=server.name, marks=pytest.mark.xdist_group(server.name))
-        for server in SERVERS
-        if "upgrade" in server.unreliable
-    ],
-    indirect=True,
-)
-def test_unreliable_upgrade(node: NodeClient, web_server: Running) -> None:
-    """Some upgrades succeed; the table says that not all of them do."""
-    succeeded = 0
-    for _ in range(6):
-        try:
-            facts = node.run("connect", web_server.url, transports=["polling", "websocket"])
-        except ScenarioError:
-            continue
-        assert facts["last"] == "websocket"
-        succeeded += 1
-    assert succeeded
-    web_server.record("upgrade", f"not always: {web_server.kind.unreliable['upgrade']}")
+@servers("websocket")
+async def test_environ_is_the_sessions_own(web_server: Running) -> None:
+    """A session keeps the request that opened it, whatever its server does with requests."""
+    async with AsyncExitStack() as stack:
+        peers = []
+        for transport in ("polling", "websocket"):
+            headers = {"X-Test": transport}
+            http = await stack.enter_async_context(aiohttp.ClientSession(headers=headers))
+            peers.append(await Peer(EngineSession(http, web_server.url), transport).open())
+            await peers[-1].connect()
+        agents = [(await peer.ask("whoami"))[0]["agent"] for peer in peers]
+    assert agents == ["polling", "websocket"]
 
 
 @servers("compression")
@@ -288,6 +281,26 @@ async def test_without_websockets(node: NodeClient, web_server: Running) -> None
     assert facts["last"] == "polling"
     for column in ("websocket", "upgrade"):
         web_server.record(column, f"no: {web_server.kind.cannot[column]}")
+
+
+@pytest.mark.xdist_group("uWSGI")
+async def test_uwsgi_without_its_option(need: Any) -> None:
+    """Where uWSGI's router would keep the frames to itself, the option is named."""
+    [kind] = [server for server in SERVERS if server.name == "uWSGI"]
+    command = tuple(part for part in kind.command if part != "--http-websockets")
+    program = await asyncio.to_thread(start, replace(kind, command=command), need)
+    try:
+        async with aiohttp.ClientSession() as http:
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await EngineSession(http, program.url).websocket()
+        assert refused.value.status == 400
+        await program.seen(
+            event="output",
+            text="a client asked for a websocket, which mode gevent_uwsgi cannot serve here; "
+            "long-polling goes on; start uWSGI with --http-websockets",
+        )
+    finally:
+        program.end()
 
 
 def test_every_installed_server_is_of_this_environment() -> None:

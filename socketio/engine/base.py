@@ -401,14 +401,20 @@ class BaseEngine:
         """
         return self.session_of(sid).transport_name
 
-    def warn_no_websocket(self) -> None:
-        """Say once that this mode cannot serve websockets."""
+    def warn_no_websocket(self, remedy: str = "") -> None:
+        """Say once that this mode cannot serve websockets.
+
+        Args:
+            remedy: What to do about it, where there is something.
+        """
         if not self._said_no_websocket:
             self._said_no_websocket = True
-            self.logger.warning(
+            # An error, because less is not seen unless a logger was asked for.
+            self.logger.error(
                 "a client asked for a websocket, which mode %s cannot serve here; "
-                "long-polling goes on",
+                "long-polling goes on%s",
                 self.async_mode,
+                remedy and f"; {remedy}",
             )
 
 

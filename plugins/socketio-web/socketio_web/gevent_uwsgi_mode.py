@@ -44,6 +44,9 @@ class GeventUWSGIMode(gevent_mode.GeventMode):
         self, engine: Engine, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Serve one request."""
+        # uWSGI takes the same dict for other requests once this one has its answer, and a session
+        # keeps the environ that it was opened with.
+        environ = dict(environ)
         if self._server_stop is None:
             self._server_stop = server_stop = ServerStop(engine)
             call_at_exit(server_stop.stop)
@@ -66,7 +69,10 @@ class GeventUWSGIMode(gevent_mode.GeventMode):
         return None
 
     def create_websocket(self, engine: Engine, request: WSGIRequest) -> SocketWebSocket | None:
-        """Return the websocket of an opening request."""
+        """Return the websocket of an opening request, or None where the router passes none on."""
+        if not passes_websockets(request.environ):
+            engine.warn_no_websocket("start uWSGI with --http-websockets")
+            return None
         # uWSGI closes its own number of the connection, when it sees fit.
         connection = gevent.socket.socket(fileno=os.dup(uwsgi.connection_fd()))
         try:
@@ -146,13 +152,29 @@ def call_at_exit(function: Callable[[], None]) -> None:
     uwsgi.atexit = at_exit
 
 
+def is_set(option: str) -> bool:
+    """Tell whether uWSGI was started with an option, on its command line or in a file."""
+    return option in uwsgi.opt or option.encode() in uwsgi.opt
+
+
+def passes_websockets(environ: Environ) -> bool:
+    """Tell whether what the client of a request sends after its headers arrives here.
+
+    uWSGI's HTTP router throws it away unless an option says otherwise. A router that is a uWSGI
+    of its own has options that are not known here.
+    """
+    if environ.get("UWSGI_ROUTER") != "http" or not (is_set("http") or is_set("https")):
+        return True
+    return is_set("http-websockets") or is_set("http-raw-body")
+
+
 def keeps_alive() -> bool:
     """Tell whether uWSGI's HTTP router takes further requests on a connection.
 
     Otherwise it closes each connection after its answer without a word, and a client that sends
     its next POST in this moment loses it.
     """
-    return b"http-keepalive" in uwsgi.opt or "http-keepalive" in uwsgi.opt
+    return is_set("http-keepalive")
 
 
 def serves_here() -> bool:
