@@ -226,7 +226,7 @@ class ModuleCodec:
         """Return the value of a JSON text; see `JSONCodec.loads`."""
         try:
             return self.module.loads(text)
-        except (ValueError, RecursionError) as error:
+        except Exception as error:  # the module is the user's, and its errors are of any type
             raise _not_json(text, error) from error
 
 

@@ -352,22 +352,39 @@ def reconstruct_binary(data: Any, attachments: list[bytes]) -> Any:
     """Put binary attachments back where their placeholders are.
 
     Args:
-        data: A decoded payload.
+        data: A decoded payload, whose lists and dicts are changed in place.
         attachments: The binary messages, by placeholder number.
+
+    Returns:
+        The payload, or the attachment if it is a placeholder itself.
 
     Raises:
         ProtocolError: A placeholder without a number or with one out of range.
     """
-    if isinstance(data, list):
-        return [reconstruct_binary(item, attachments) for item in data]
-    if isinstance(data, dict):
-        if data.get("_placeholder") is True:
-            number = data.get("num")
-            if type(number) is not int or not 0 <= number < len(attachments):
-                raise ProtocolError(f"illegal attachment number {number!r}")
-            return attachments[number]
-        return {key: reconstruct_binary(item, attachments) for key, item in data.items()}
+    if _is_placeholder(data):
+        return _attachment_for(data, attachments)
+    # Without recursion: peers may nest more deeply than Python's stack allows.
+    containers = [data] if isinstance(data, list | dict) else []
+    while containers:
+        container = containers.pop()
+        items = enumerate(container) if isinstance(container, list) else container.items()
+        for key, item in items:
+            if _is_placeholder(item):
+                container[key] = _attachment_for(item, attachments)
+            elif isinstance(item, list | dict):
+                containers.append(item)
     return data
+
+
+def _is_placeholder(data: Any) -> bool:
+    return isinstance(data, dict) and data.get("_placeholder") is True
+
+
+def _attachment_for(placeholder: dict[str, Any], attachments: list[bytes]) -> bytes:
+    number = placeholder.get("num")
+    if type(number) is not int or not 0 <= number < len(attachments):
+        raise ProtocolError(f"illegal attachment number {number!r}")
+    return attachments[number]
 
 
 class Decoder:

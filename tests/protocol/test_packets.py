@@ -239,6 +239,42 @@ def test_a_placeholder_must_name_an_attachment(number: str) -> None:
         decoder.add(b"data")
 
 
+@pytest.mark.parametrize("packet_class", [Packet, StdlibPacket])
+@pytest.mark.parametrize(("opening", "end"), [("[", "]"), ('{"a":', "}")])
+def test_binary_packets_nested_more_deeply_than_python_recurses(
+    packet_class: type[Packet], opening: str, end: str
+) -> None:
+    """Trap 6: whatever the parser lets through, attachments are put into."""
+    placeholder = '{"_placeholder":true,"num":0}'
+    for depth in (100, 500, 900, 1100, 100_000):
+        decoder = Decoder(packet_class)
+        try:
+            assert decoder.add(f'51-["x",{opening * depth}{placeholder}{end * depth}]') is None
+        except ProtocolError:  # too deep for the parser of this Python
+            assert depth > 500
+            continue
+        packet = decoder.add(b"data")
+        assert packet is not None
+        value = packet.data[1]
+        for _ in range(depth):
+            value = value[0] if opening == "[" else value["a"]
+        assert value == b"data"
+
+
+def test_an_error_of_the_users_json_module_is_the_clients_fault() -> None:
+    """Not every module raises ValueError for what is no JSON."""
+
+    class Strict:
+        dumps = staticmethod(json.dumps)
+
+        @staticmethod
+        def loads(text: str) -> Any:
+            raise LookupError("no such value")
+
+    with pytest.raises(ProtocolError, match="no such value"):
+        Decoder(Packet.with_json(Strict)).add('2["x"]')
+
+
 def test_text_where_an_attachment_is_due_is_an_error() -> None:
     """Trap 5."""
     decoder = Decoder()

@@ -246,7 +246,12 @@ class AiohttpWebSocket(WebSocket):
         while not self._closed:
             if direct is not None and direct.hand_over(transport, self):
                 direct = None  # from here on `receive` returns only what ends the websocket
-            message = await receive()
+            try:
+                message = await receive()
+            except ConnectionError as lost:  # aiohttp answers a ping of a client that has gone
+                self._engine.logger.debug("cannot receive: %s", lost)
+                self._closed = True
+                break
             kind = message.type
             if kind is _TEXT or kind is _BINARY:
                 transport.receive(message.data)
@@ -337,7 +342,7 @@ class AiohttpMode(AsyncMode):
             # The limit itself is allowed, and aiohttp refuses messages that reach its limit.
             max_msg_size=engine.config.max_http_buffer_size + 1,
         )
-        if not websocket.can_prepare(request).ok:
+        if not _can_prepare(websocket, request):
             return web.Response(status=400, text="This is no valid websocket request")
         try:
             await engine.handle_websocket(translated, AiohttpWebSocket(engine, request, websocket))
@@ -346,6 +351,13 @@ class AiohttpMode(AsyncMode):
         if not websocket.prepared:  # the client went before it was accepted
             return web.Response(status=400)
         return websocket
+
+
+def _can_prepare(websocket: web.WebSocketResponse, request: web.Request) -> bool:
+    try:
+        return websocket.can_prepare(request).ok
+    except ValueError:  # aiohttp expects every Sec-WebSocket-Key to be ASCII
+        return False
 
 
 def _response(response: Response) -> web.Response:

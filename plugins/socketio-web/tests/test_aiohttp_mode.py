@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -106,6 +107,56 @@ async def test_no_websocket_request_after_all(serve: Any) -> None:
         headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
         async with http.get(f"{url}/engine.io/", params=query, headers=headers) as answer:
             assert answer.status == 400
+
+
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
+
+
+def opening_handshake(key: bytes) -> bytes:
+    return (
+        b"GET /engine.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\n"
+        b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: " + key + b"\r\n\r\n"
+    )
+
+
+async def test_a_websocket_key_that_is_no_ascii_is_the_client_s_fault(
+    serve: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = web.Application()
+    AsyncEngine().attach(app)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(await serve(app)))
+    async with asyncio.timeout(DEADLINE):
+        writer.write(opening_handshake(b"\xc3\xa4"))
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+        writer.close()
+        await writer.wait_closed()
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_a_ping_of_a_client_that_has_gone_is_no_error(
+    serve: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = web.Application()
+    engine = AsyncEngine()
+    engine.attach(app)
+    reasons: asyncio.Queue[str] = asyncio.Queue()
+
+    def lose_connection(sid: str, data: Any) -> None:
+        engine.sessions[sid].environ["aiohttp.request"].transport.abort()
+
+    engine.on("message", lose_connection)
+    engine.on("disconnect", lambda sid, reason: reasons.put_nowait(reason))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(await serve(app)))
+    async with asyncio.timeout(DEADLINE):
+        writer.write(opening_handshake(b"AAAAAAAAAAAAAAAAAAAAAA=="))
+        await reader.readuntil(b'0{"sid"')
+        text, ping = b"\x81\x82\0\0\0\x004x", b"\x89\x80\0\0\0\0"
+        writer.write(text + ping)
+        assert await reasons.get() == "transport close"
+        writer.close()
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 @pytest.mark.parametrize("path", ["engine.io", "a/b", ""])
