@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 from frameworks.matrix import FRAMEWORKS, Framework
 from rig.process import Program
-from rig.wire import EngineSession, Peer
+from rig.wire import EngineSession, Peer, RawConnection
 
 HERE = Path(__file__).parent
 PYTHONPATH = f"{HERE / 'applications'}:{HERE.parent / 'servers'}"
@@ -188,6 +188,27 @@ async def test_bodies_longer_than_the_framework_allows(
     client = await talk(http, program.url, "socket.io", "polling")
     await client.emit("echo", "x" * 200_000)
     assert await client.event() == ["echo", "x" * 200_000]
+
+
+@frameworks()
+@pytest.mark.parametrize("sid", [None, "unknown"], ids=["session", "unknown"])
+async def test_bodies_that_never_end(
+    program: Program, http: aiohttp.ClientSession, sid: str | None
+) -> None:
+    """Whether they are wanted or not, and whatever the framework does with what was not read."""
+    client = await talk(http, program.url, "deep/er/io", "polling")
+    query = f"EIO=4&transport=polling&sid={sid or client.engine.sid}"
+    connection = await RawConnection.open(program.url)
+    await connection.send(
+        f"POST /deep/er/io/?{query} HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n4"
+    )
+    answer = await connection.answer()
+    await connection.close()
+    assert (answer.status, answer.error["code"]) == ((400, 1) if sid else (408, 3))
+    if sid is None:
+        sid = client.sids["/"]
+        entry = await asyncio.to_thread(program.journal.wait, event="disconnect", sid=sid)
+        assert entry["reason"] == "transport error"
 
 
 @frameworks()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import re
@@ -286,6 +287,69 @@ async def test_a_body_that_breaks_off(peer: Any, server: Program) -> None:
     await connection.send(post_head(client.engine, "Content-Length: 1000") + '42["echo"')
     await connection.close()
     assert await other.ask("ack plain", 1) == [1]
+
+
+async def trickle(connection: RawConnection, data: bytes) -> None:
+    """Send a little, again and again, until the server has enough."""
+    with contextlib.suppress(ConnectionError):
+        while True:
+            await connection.send(data)
+            await asyncio.sleep(0.02)  # not a wait for anything: it is what a slow client does
+
+
+BODIES = {
+    "of a length": ("Content-Length: 90000", b"4"),
+    "in chunks": ("Transfer-Encoding: chunked", b"1\r\n4\r\n"),
+    "of which nothing comes": ("Content-Length: 90000", b""),
+}
+
+
+@pytest.mark.python_only("it waits as long as Node does")
+@pytest.mark.parametrize("case", BODIES)
+async def test_a_body_that_never_ends(peer: Any, server: Program, case: str) -> None:
+    """Trap 56: neither a thread nor a connection is held for longer than `body_timeout`."""
+    header, data = BODIES[case]
+    client: Peer = await peer("polling", "hurried")
+    connection = await RawConnection.open(server.url)
+    await connection.send(post_head(client.engine, header))
+    trickling = asyncio.create_task(trickle(connection, data))
+    answer = await connection.answer()
+    assert answer.status == 408
+    assert answer.error == {
+        "code": 3,
+        "message": "a body that was not complete after 0.4 s; see body_timeout",
+    }
+    trickling.cancel()
+    await connection.close()
+    await ended_with_an_error(client.engine, server, client.sids["/"])
+
+
+@pytest.mark.python_only("it waits as long as Node does")
+async def test_the_connection_of_a_body_that_never_ends(peer: Any, server: Program) -> None:
+    """It ends too, at once or, as aiohttp has it, after ten seconds more."""
+    client: Peer = await peer("polling", "hurried")
+    connection = await RawConnection.open(server.url)
+    await connection.send(post_head(client.engine, "Content-Length: 90000"))
+    trickling = asyncio.create_task(trickle(connection, b"4"))
+    assert (await connection.answer()).status == 408
+    await connection.rest(deadline=20)
+    trickling.cancel()
+    await connection.close()
+
+
+@pytest.mark.python_only("it waits as long as Node does")
+async def test_a_refused_request_whose_body_never_ends(engine: Any, server: Program) -> None:
+    """Trap 56: nobody waits for it for longer than for others."""
+    session: EngineSession = engine("hurried")
+    await session.open_polling()
+    session.sid = "unknown"
+    connection = await RawConnection.open(server.url)
+    await connection.send(post_head(session, "Content-Length: 90000"))
+    trickling = asyncio.create_task(trickle(connection, b"4"))
+    answer = await connection.answer()
+    assert (answer.status, answer.error["code"]) == (400, 1)
+    trickling.cancel()
+    await connection.close()
 
 
 BAD_PAYLOADS = {

@@ -31,6 +31,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "upgrade_timeout": 0.4,
         "connect_timeout": 0.6,
     },
+    "hurried": {"body_timeout": 0.4},
     "msgpack": {"serializer": "msgpack"},
     "always": {"always_connect": True},
     "serial": {"async_handlers": False},

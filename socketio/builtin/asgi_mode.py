@@ -42,4 +42,6 @@ class ASGIMode(AsyncMode):
         except ConnectionResetError as error:
             engine.logger.debug("no answer: %s", error)
             return
+        if response.ends_connection and scope.get("http_version", "1.1").startswith("1"):
+            response.headers.append(("Connection", "close"))
         await send_response(send, response)

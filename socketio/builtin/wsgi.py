@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..abc.mode import AsyncMode
-from ..engine.http import BAD_REQUEST, BodyTooLarge, HTTPError, Request, Response
+from ..engine.http import BAD_REQUEST, BodyTooLarge, BodyTooSlow, HTTPError, Request, Response
+from ..exceptions import ProtocolError
 from ..protocol.websocket import WebSocketError
 from .raw_websocket import RawWebSocket
 from .server_stop import stop_in_thread
@@ -39,20 +40,24 @@ class WSGIRequest(Request):
         environ: The server's.
         runtime: Gives timers, to notice that the client has gone.
         connection: The client's socket, if the server gives it.
+        body_timeout: Seconds that the body may take; needs a runtime.
     """
 
-    __slots__ = ("_connection", "_runtime")
+    __slots__ = ("_body_read", "_body_timeout", "_connection", "_runtime")
 
     def __init__(
         self,
         environ: Environ,
         runtime: ThreadingRuntime | None = None,
         connection: Any = None,
+        body_timeout: float = 0,
     ) -> None:
         super().__init__(environ["REQUEST_METHOD"], environ.get("QUERY_STRING", ""))
         self._environ = environ
         self._runtime = runtime
         self._connection = connection
+        self._body_timeout = body_timeout
+        self._body_read = False
 
     def header(self, name: str) -> str | None:
         """Return the value of a header (name in lower case), or None."""
@@ -75,6 +80,7 @@ class WSGIRequest(Request):
 
     def read_body(self, max_bytes: int) -> bytes:
         """Read the body to its end; see `Request.read_body`."""
+        self._body_read = True
         body = self.environ["wsgi.input"]
         length = self.environ.get("CONTENT_LENGTH") or ""
         if length:
@@ -88,21 +94,71 @@ class WSGIRequest(Request):
             remaining = max_bytes + 1
         else:
             return b""  # nobody says where it would end
+        assert self._runtime is not None  # only requests for static files have none
         chunks = []
         size = 0
-        while remaining > 0:
-            try:
-                chunk = body.read(min(remaining, CHUNK))
-            except (OSError, ValueError) as error:  # ValueError: a chunk without a size
-                raise HTTPError(BAD_REQUEST, "The body breaks off") from error
-            if not chunk:
-                break
-            chunks.append(chunk)
-            size += len(chunk)
-            remaining -= len(chunk)
+        with BodyDeadline(self._runtime, self._connection, self._body_timeout) as deadline:
+            while remaining > 0 and not deadline.expired:
+                try:
+                    chunk = body.read(min(remaining, CHUNK))
+                except (OSError, ValueError) as error:  # ValueError: a chunk without a size
+                    raise HTTPError(BAD_REQUEST, "The body breaks off") from error
+                if not chunk:
+                    break
+                chunks.append(chunk)
+                size += len(chunk)
+                remaining -= len(chunk)
         if size > max_bytes:
             raise BodyTooLarge(f"a body of more than {max_bytes} bytes")
         return b"".join(chunks)
+
+    def skip_body(self, max_bytes: int) -> bool:
+        """Read the body if nobody has: a server would wait for it, or lose the answer.
+
+        Returns:
+            Whether it was read to its end.
+        """
+        announced = self.environ.get("CONTENT_LENGTH") or self.header("transfer-encoding")
+        if self._body_read or announced in (None, "0"):
+            return True
+        try:
+            self.read_body(max_bytes)
+        except (HTTPError, ProtocolError):
+            return False
+        return True
+
+
+class BodyDeadline:
+    """Lets a thread that reads a body find its end when it takes too long.
+
+    A timeout of the socket would not do: it begins anew with every byte. Where the server gives
+    no socket, the thread learns of it when its read returns.
+
+    Args:
+        runtime: Gives the timer.
+        connection: The client's socket, or None.
+        seconds: How long the body may take.
+    """
+
+    def __init__(self, runtime: ThreadingRuntime, connection: Any, seconds: float) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self._timer = runtime.call_later(seconds, self._expire)
+        self.expired = False
+        """Whether the time is over."""
+
+    def _expire(self) -> None:
+        self.expired = True
+        stop_reading(self._connection)
+
+    def __enter__(self) -> BodyDeadline:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._timer.cancel()
+        if self.expired:
+            # Whatever the read has come to: it was ended in the middle.
+            raise BodyTooSlow(self._seconds)
 
 
 class DisconnectWatch:
@@ -173,11 +229,14 @@ class WSGIMode(AsyncMode):
     ) -> Iterable[bytes]:
         """Serve one request."""
         connection = self.find_socket(environ)
-        request = WSGIRequest(environ, engine.runtime, connection)
+        request = WSGIRequest(environ, engine.runtime, connection, engine.config.body_timeout)
         if (request.header("upgrade") or "").lower() == "websocket":
             return self._handle_websocket(engine, request, start_response)
         response = engine.handle_http(request)
-        if response.status == 413 or engine.stopping:
+        complete = not response.ends_connection and request.skip_body(
+            engine.config.max_http_buffer_size
+        )
+        if engine.stopping or not complete:
             stop_reading(connection)
         return send_response(start_response, response, request.method)
 
@@ -235,9 +294,12 @@ def stop_reading(connection: Any) -> None:
     So no thread waits for the rest of a body that was refused, and a server that stops does not
     keep the connection for requests to come. Answers are still written.
     """
-    if connection is not None:
-        with contextlib.suppress(OSError):  # the client is gone
-            connection.shutdown(socket.SHUT_RD)
+    if connection is None:
+        return
+    with contextlib.suppress(OSError, ValueError):  # the client is gone; ValueError: number -1
+        # Of a socket of TLS the method would end the encryption, and the answer be sent in clear.
+        with socket.fromfd(connection.fileno(), connection.family, connection.type) as plain:
+            plain.shutdown(socket.SHUT_RD)
 
 
 def send_response(

@@ -65,6 +65,8 @@ class EngineConfig:
     """Names of the transports to serve; None: all that are known."""
     upgrade_timeout: float = 10
     """Seconds that an upgrade may take before its websocket is closed."""
+    body_timeout: float = 45
+    """Seconds that a client has to send the body of one request."""
     connect_timeout: float = 45
     """Seconds after which a session that has joined no namespace is closed."""
     close_timeout: float = 2
@@ -78,9 +80,15 @@ class EngineConfig:
     def __post_init__(self) -> None:
         if isinstance(self.ping_interval, tuple | list):
             self.ping_interval, self.interval_grace = self.ping_interval
-        for name in ("ping_interval", "ping_timeout", "upgrade_timeout", "connect_timeout"):
-            self._require_number(name, above=0)
-        for name in ("max_http_buffer_size", "max_outbox_size"):
+        for name in (
+            "ping_interval",
+            "ping_timeout",
+            "upgrade_timeout",
+            "body_timeout",
+            "connect_timeout",
+            "max_http_buffer_size",
+            "max_outbox_size",
+        ):
             self._require_number(name, above=0)
         self._require_number("compression_threshold", above=-1)
         self._require_number("close_timeout", above=-1)

@@ -102,11 +102,30 @@ class Request(ABC):
 
         Raises:
             BodyTooLarge: It is longer; no more than that was read.
+            BodyTooSlow: `body_timeout` was over (in threads; coroutines are cancelled).
         """
 
 
-class BodyTooLarge(ProtocolError):
+class BodyRefused(ProtocolError):
+    """A request body that is not read to its end; its connection cannot be used again."""
+
+    status: int
+    """The HTTP status of the answer."""
+
+
+class BodyTooLarge(BodyRefused):
     """A request body has more bytes than `max_http_buffer_size`."""
+
+    status = 413
+
+
+class BodyTooSlow(BodyRefused):
+    """A request body takes longer than `body_timeout`."""
+
+    status = 408
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"a body that was not complete after {seconds} s; see body_timeout")
 
 
 class Response:
@@ -124,6 +143,11 @@ class Response:
         """The status line's text."""
         return STATUS_TEXT.get(self.status, "Unknown")
 
+    @property
+    def ends_connection(self) -> bool:
+        """Whether the request was not read to its end, and so no other can follow it."""
+        return self.status in (BodyTooLarge.status, BodyTooSlow.status)
+
 
 STATUS_TEXT: Final = {
     200: "OK",
@@ -134,6 +158,7 @@ STATUS_TEXT: Final = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    408: "Request Timeout",
     413: "Payload Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
@@ -166,6 +191,12 @@ class HTTPError(Exception):
         """Return the answer: JSON with `code` and `message`."""
         body = json.dumps({"code": self.code, "message": self.message})
         return Response(self.status, [("Content-Type", "application/json")], body.encode())
+
+
+def refusal(error: ProtocolError) -> HTTPError:
+    """Return the answer to a request that broke the protocol."""
+    status = error.status if isinstance(error, BodyRefused) else 400
+    return HTTPError(BAD_REQUEST, str(error), status)
 
 
 def payload_response(request: Request, payload: str) -> Response:

@@ -19,8 +19,13 @@ from listening import listen
 
 import socketio
 
-PATHS = ("socket.io", "deep/er/io")
-"""The endpoints of the main application."""
+BODY_TIMEOUT = 1.0
+"""Seconds that bodies may take at the second endpoint."""
+PATHS: dict[str, dict[str, Any]] = {
+    "socket.io": {},
+    "deep/er/io": {"body_timeout": BODY_TIMEOUT},
+}
+"""The endpoints of the main application, with the options of their servers."""
 PREFIX = "/mounted"
 """Where the second application is mounted."""
 KEYS = ("asgi.scope", "aiohttp.request", "tornado.handler", "sanic.request")
@@ -88,8 +93,9 @@ def _create_synchronous(name: str, **options: Any) -> Any:
 
 def attach_all(app: Any, *, synchronous: bool = False) -> Any:
     """Attach a server at each path, and return what is to be served."""
-    for path in PATHS:
-        served = create_server(path, synchronous=synchronous).attach(app, socketio_path=path)
+    for path, options in PATHS.items():
+        sio = create_server(path, synchronous=synchronous, **options)
+        served = sio.attach(app, socketio_path=path)
         journal(event="attached", path=path, same=served is app)
         app = served
     return app

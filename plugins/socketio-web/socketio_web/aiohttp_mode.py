@@ -362,7 +362,7 @@ def _can_prepare(websocket: web.WebSocketResponse, request: web.Request) -> bool
 
 def _response(response: Response) -> web.Response:
     answer = web.Response(status=response.status, body=response.body, headers=response.headers)
-    if response.status == 413:
+    if response.ends_connection:
         answer.force_close()  # or aiohttp would read on what nobody wants
     return answer
 

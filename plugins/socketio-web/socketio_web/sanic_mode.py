@@ -130,7 +130,10 @@ class SanicMode(AsyncMode):
             close_when_stopped(engine)
         if (translated.header("upgrade") or "").lower() != "websocket":
             try:
-                return _response(await engine.handle_http(translated))
+                response = await engine.handle_http(translated)
+                if response.ends_connection and scope is None:
+                    _read_no_more(request)
+                return _response(response)
             except ConnectionResetError as error:
                 engine.logger.debug("no answer: %s", error)
                 return HTTPResponse(status=400)
@@ -168,6 +171,13 @@ class _SanicWebSocket(TransportWebSocket):
             await super().refuse(response)
         else:
             self.refusal = response
+
+
+def _read_no_more(request: SanicsRequest) -> None:
+    """Keep Sanic's server from waiting for the rest of a body that was refused."""
+    stream: Any = request.stream
+    stream.request_body = None
+    stream.keep_alive = False
 
 
 def _response(response: Response) -> HTTPResponse:

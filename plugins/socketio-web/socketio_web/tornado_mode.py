@@ -208,7 +208,14 @@ class EngineHandler(web.RequestHandler):
             BodyTooLarge: It is longer than `max_http_buffer_size`.
             ConnectionResetError: The client has gone meanwhile.
         """
-        return b"" if self._body is None else await self._body
+        # Shielded, since whoever waits may lose patience, and others wait too.
+        return b"" if self._body is None else await asyncio.shield(self._body)
+
+    async def skip_body(self) -> None:
+        """Let the body end: Tornado closes the connection otherwise, and may lose the answer."""
+        with contextlib.suppress(BodyTooLarge, TimeoutError):
+            async with asyncio.timeout(self.engine.config.body_timeout):
+                await self.body()
 
     async def post(self, *args: Any, **kwargs: Any) -> None:
         """Note that the body is complete."""
@@ -287,9 +294,8 @@ class TornadoMode(AsyncMode):
         if (request.header("Upgrade") or "").lower() != "websocket":
             try:
                 response = await engine.handle_http(request)
-                # A connection that is closed with something unread loses the answer.
-                with contextlib.suppress(BodyTooLarge):
-                    await handler.body()
+                if not response.ends_connection:
+                    await handler.skip_body()
                 handler.answer(response)
             except ConnectionResetError as error:
                 engine.logger.debug("no answer: %s", error)

@@ -18,7 +18,15 @@ from ...protocol.engine import (
     decode_payload,
     encode_payload,
 )
-from ..http import BAD_REQUEST, HTTPError, Request, Response, decode_body, payload_response
+from ..http import (
+    BAD_REQUEST,
+    BodyTooSlow,
+    HTTPError,
+    Request,
+    Response,
+    decode_body,
+    payload_response,
+)
 from ..session import Reason, Session
 
 if TYPE_CHECKING:
@@ -104,8 +112,12 @@ class PollingTransport(Transport):
             session.fail("two POST requests at once")
             raise HTTPError(BAD_REQUEST, "Two POST requests of one session at once")
         self._posting = True
+        config = session.engine.config
         try:
-            body = await request.read_body(session.engine.config.max_http_buffer_size)
+            async with asyncio.timeout(config.body_timeout):
+                body = await request.read_body(config.max_http_buffer_size)
+        except TimeoutError as error:
+            raise BodyTooSlow(config.body_timeout) from error
         finally:
             self._posting = False
         for packet_type, data in decode_payload(decode_body(request, body)):

@@ -18,11 +18,11 @@ from ...protocol.engine import MESSAGE, Packet
 from ..base import BaseEngine
 from ..http import (
     BAD_REQUEST,
-    BodyTooLarge,
     HTTPError,
     Request,
     Response,
     compress,
+    refusal,
     text_response,
 )
 from ..session import Reason, Session
@@ -110,14 +110,10 @@ class Engine(BaseEngine):
             return transport.handle_http(self, request, session)  # type: ignore[no-any-return]  # the seam serves both flavours
         except NotImplementedError as error:
             raise HTTPError(BAD_REQUEST) from error
-        except BodyTooLarge as error:
-            if session is not None:
-                session.fail(error)
-            raise HTTPError(BAD_REQUEST, str(error), 413) from error
         except ProtocolError as error:
             if session is not None:
                 session.fail(error)
-            raise HTTPError(BAD_REQUEST, str(error)) from error
+            raise refusal(error) from error
 
     def handle_websocket(self, request: Request, websocket: WebSocket) -> None:
         """Serve one websocket to its end; never raises for what a client did.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.client
 import json
 import socket
+import ssl
+import time
 from typing import Any
 
 import pytest
+import trustme
 
 from socketio.engine import Engine
 
@@ -157,6 +161,49 @@ def test_a_body_that_is_too_long_is_refused_by_its_announcement(
         # The server's thread does not wait for the rest: the connection is over.
         assert connection.recv(1) == b""
     log.wait_for("disconnect", client.sid, "transport error")
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
+def test_a_body_that_never_ends(serve: Serve, echo: Engine, log: Log, encrypted: bool) -> None:
+    """Of one byte again and again no read of a socket ever times out."""
+    echo.config.body_timeout = 0.3
+    authority = trustme.CA()
+    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(ours)
+    theirs = ssl.create_default_context()
+    authority.configure_trust(theirs)
+    server = serve(echo, ours if encrypted else None)
+    # A connection of TLS breaks where one direction ends: its client gets an alert, no answer.
+    broken = contextlib.suppress(*([ssl.SSLError] if encrypted else []))
+    with broken, contextlib.ExitStack() as stack:
+
+        def connection() -> socket.socket:
+            plain = socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE)
+            opened = theirs.wrap_socket(plain, server_hostname="127.0.0.1") if encrypted else plain
+            return stack.enter_context(opened)
+
+        opening = connection()
+        opening.sendall(b"GET /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n")
+        handshake = http.client.HTTPResponse(opening)
+        handshake.begin()
+        sid = json.loads(handshake.read()[1:])["sid"]
+        posting = connection()
+        path = f"/engine.io/?EIO=4&transport=polling&sid={sid}"
+        posting.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n".encode())
+        posting.settimeout(0.02)
+        deadline = time.monotonic() + DEADLINE
+        received = b""
+        while not received and time.monotonic() < deadline:
+            posting.sendall(b"4")
+            with contextlib.suppress(TimeoutError):
+                received = posting.recv(1)
+        posting.settimeout(DEADLINE)
+        while chunk := posting.recv(4096):
+            received += chunk
+    log.wait_for("disconnect", sid, "transport error")
+    if not encrypted:
+        assert received.startswith((b"HTTP/1.1 408 ", b"HTTP/1.0 408 "))
+        assert b'"code": 3' in received
 
 
 def test_chunked_bodies(serve: Serve, echo: Engine) -> None:
