@@ -6,12 +6,14 @@ import msgpackParser from "socket.io-msgpack-parser";
 
 const write = (entry) => process.stdout.write(`${JSON.stringify(entry)}\n`);
 
+const RECOVERY = { maxDisconnectionDuration: 60_000 };
 const VARIANTS = {
   main: {},
   msgpack: { parser: msgpackParser },
-  recovery: { connectionStateRecovery: { maxDisconnectionDuration: 60_000 } },
+  recovery: { connectionStateRecovery: RECOVERY },
+  "recovery-msgpack": { connectionStateRecovery: RECOVERY, parser: msgpackParser },
   small: { maxHttpBufferSize: 2_000 },
-  silent: { pingInterval: 300, pingTimeout: 300 },
+  restless: { pingInterval: 50, pingTimeout: 20_000 },
 };
 
 function behave(io, variant) {
@@ -33,6 +35,7 @@ function behave(io, variant) {
   });
   const connection = (socket) => {
     write({ event: "connect", variant, nsp: socket.nsp.name, sid: socket.id });
+    socket.conn.on("heartbeat", () => write({ event: "pong", variant, sid: socket.id }));
     socket.on("disconnect", (reason) => write({ event: "disconnect", variant, sid: socket.id, reason }));
     socket.on("echo", (...args) => {
       const answer = typeof args.at(-1) === "function" ? args.pop() : null;

@@ -36,6 +36,7 @@ def way(request: pytest.FixtureRequest) -> dict[str, Any]:
 def test_reconnects_after_the_server_was_restarted(
     own_js: Program, make_client: MakeClient, way: dict[str, Any], crash: bool
 ) -> None:
+    """Trap 36: and the caller's headers stay as they are."""
     client = make_client(reconnection_delay=0.1, reconnection_delay_max=0.2)
     client.listen("connect", "disconnect", "echo", "__disconnect_final")
     headers = {"x-test": "kept"}
@@ -73,6 +74,7 @@ def test_reconnects_after_the_transport_was_lost(js: Program, make_client: MakeC
 def test_the_given_wait_timeout_also_holds_for_reconnections(
     js: Program, make_client: MakeClient
 ) -> None:
+    """Trap 37."""
     client = make_client(reconnection_delay=0.01)
     client.listen("connect", "connect_error")
     client.connect(js.url, auth={"delay": 1300}, wait_timeout=5, transports=["websocket"])
@@ -84,6 +86,7 @@ def test_the_given_wait_timeout_also_holds_for_reconnections(
 def test_gives_up_after_its_attempts_and_works_again_later(
     own_js: Program, make_client: MakeClient
 ) -> None:
+    """Trap 36."""
     client = make_client(
         reconnection_attempts=2, reconnection_delay=0.01, reconnection_delay_max=0.02
     )
@@ -106,6 +109,7 @@ def test_gives_up_after_its_attempts_and_works_again_later(
 
 
 def test_disconnect_ends_a_reconnection(own_js: Program, make_client: MakeClient) -> None:
+    """Trap 36."""
     client = make_client(reconnection_delay=30, reconnection_delay_max=60)
     client.listen("disconnect", "__disconnect_final")
     client.connect(own_js.url)
@@ -139,6 +143,7 @@ def test_shutdown_ends_a_reconnection_in_the_middle_of_an_attempt(
 def test_connect_goes_before_a_running_reconnection(
     own_js: Program, make_client: MakeClient
 ) -> None:
+    """Trap 36: there is one reconnection at most."""
     client = make_client(reconnection_delay=30, reconnection_delay_max=60)
     client.listen("connect", "disconnect", "__disconnect_final")
     client.connect(own_js.url)

@@ -71,6 +71,7 @@ def stay() -> Iterator[Callable[..., None]]:
 def test_a_server_with_clients(
     stay: Callable[..., None], program: str, transports: list[str], number: signal.Signals
 ) -> None:
+    """Trap 29."""
     server = ExampleServer(*python_example("class_namespaces", program))
     server.start()
     for _ in range(3):
@@ -107,7 +108,7 @@ def test_a_server_with_a_task_in_the_background(
 def test_a_client_that_waits(
     request: pytest.FixtureRequest, served_by: str, program: str, number: signal.Signals
 ) -> None:
-    """The client of the first page, and a server that never ends the conversation."""
+    """Trap 40: the client of the first page, and a server that never ends the conversation."""
     if served_by == "javascript":
         node = request.getfixturevalue("node_path")
         server = ExampleServer(node, str(E2E / "examples" / "servers.mjs"), "rooms")

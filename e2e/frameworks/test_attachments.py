@@ -111,6 +111,7 @@ async def test_own_pages_go_on(
 async def test_every_path_is_served(
     program: Program, http: aiohttp.ClientSession, path: str, transport: str
 ) -> None:
+    """Trap 41."""
     await talk(http, program.url, path, transport)
 
 
@@ -127,6 +128,7 @@ async def test_upgrades(program: Program, http: aiohttp.ClientSession) -> None:
 async def test_a_mounted_application(
     program: Program, http: aiohttp.ClientSession, transport: str
 ) -> None:
+    """Trap 41."""
     await talk(http, program.url, f"{PREFIX}/socket.io", transport)
     entry = program.journal.wait(event="connect", server="mounted")
     environ = entry["environ"]
@@ -140,6 +142,7 @@ async def test_a_mounted_application(
 async def test_environ(
     framework: Framework, program: Program, http: aiohttp.ClientSession, transport: str
 ) -> None:
+    """Trap 42."""
     mark = f"{framework.name}-{transport}"
     headers = {"X-Test": mark, "Cookie": "a=1; b=2"}
     url = f"{program.url}/socket.io/"

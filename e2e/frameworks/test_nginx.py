@@ -152,6 +152,7 @@ async def test_every_client_keeps_to_its_worker(nginx: Nginx, from_address: From
 
 
 async def test_the_client_address_and_the_origin(nginx: Nginx, from_address: FromAddress) -> None:
+    """Trap 42."""
     http = from_address("127.0.5.1")
     client = await Peer(EngineSession(http, nginx.sticky), "websocket").open()
     await client.connect()
@@ -166,6 +167,7 @@ async def test_the_client_address_and_the_origin(nginx: Nginx, from_address: Fro
 
 
 async def test_below_a_prefix(nginx: Nginx, from_address: FromAddress) -> None:
+    """Trap 41."""
     session = EngineSession(from_address("127.0.0.1"), nginx.sticky, "app/socket.io")
     client = await Peer(session, "polling").open()
     await client.connect()

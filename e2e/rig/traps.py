@@ -15,7 +15,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs" / "reference" / "traps-tested.md"
-FOLDERS = ("tests", "e2e", "plugins", "examples")
+TESTS = {
+    "tests": "test_*.py",
+    "e2e": "test_*.py",
+    "plugins": "test_*.py",
+    "examples": "test_*.py",
+    "socketio/testing/contracts": "*.py",
+}
+"""The folders with tests, and what their files are called."""
+NUMBERS = re.compile(r"\btraps? (\d+(?:(?:, | and )\d+)*)", re.IGNORECASE)
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 SKIPPED = {"node_modules", "build", "dist"}
 
@@ -77,23 +85,24 @@ TRAPS = {
     55: "No HTTP error page in a websocket",
     56: "An oversized POST is answered at once",
 }
-SERVER_WIRE = frozenset(
-    {*range(1, 8), 9, 11, 12, 13, 14, 16, 17, *range(18, 33), 41, 42, *range(45, 57)}
-)
-"""Traps that a client can spring on a server from outside: each needs a test."""
 
 
 @functools.cache
 def collect() -> dict[int, list[str]]:
     """Return the tests of each trap, as ``path::name``."""
     tests: dict[int, list[str]] = defaultdict(list)
-    for folder in FOLDERS:
-        for path in sorted((ROOT / folder).rglob("test_*.py")):
+    for folder, pattern in TESTS.items():
+        for path in sorted((ROOT / folder).rglob(pattern)):
             if not SKIPPED & set(path.parts):
                 for name, text in _documented(path):
-                    for number in re.findall(r"\btrap (\d+)\b", text, re.IGNORECASE):
-                        tests[int(number)].append(f"{path.relative_to(ROOT)}::{name}")
+                    for number in _numbers(text):
+                        tests[number].append(f"{path.relative_to(ROOT)}::{name}")
     return tests
+
+
+def _numbers(text: str) -> list[int]:
+    """Return the traps that a docstring names: ``Trap 1``, ``traps 2 and 3``."""
+    return [int(number) for found in NUMBERS.findall(text) for number in re.findall(r"\d+", found)]
 
 
 def _documented(path: Path) -> Iterator[tuple[str, str]]:
@@ -109,8 +118,9 @@ def table() -> str:
         "# Traps and their tests",
         "",
         "Where implementations of the protocol go wrong, and which test holds each place. Tests",
-        "under `e2e/` run against every server of `e2e/rig/kinds.py`, and against the official",
-        "JavaScript server wherever the protocol leaves no choice. Written by",
+        "under `e2e/raw` and `e2e/test_js_client.py` run against every server of",
+        "`e2e/rig/kinds.py`, and against the official JavaScript server wherever the protocol leaves",
+        "no choice; those under `socketio/testing/contracts` run with every client manager. Written by",
         "`python e2e/rig/traps.py` from the docstrings of the tests.",
         "",
         "| Trap | What holds | Tests |",

@@ -140,5 +140,6 @@ def test_callbacks_carry_who_answered() -> None:
 
 @pytest.mark.parametrize("raw", [b"\x80\x04\x95", b"\x80\x03}q\x00"])
 def test_pickles_are_named(raw: bytes) -> None:
+    """Trap 8."""
     with pytest.raises(bus.BusMessageError, match=r"5\.14"):
         bus.parse(raw, default_codec)

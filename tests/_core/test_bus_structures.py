@@ -93,6 +93,7 @@ def test_a_single_client_answers_once() -> None:
 
 
 def test_a_room_answers_once_per_client() -> None:
+    """Trap 33."""
     acks = RemoteAcks()
     ack_id = acks.add(callback, "room", "/", 0.0)
     answers = [acks.answer(ack_id, "room", "/", client, 1.0) for client in ("a", "b", "a")]

@@ -14,6 +14,7 @@ def delays(backoff: Backoff, count: int) -> list[float]:
 
 
 def test_delays_double_up_to_the_maximum() -> None:
+    """Trap 36."""
     assert delays(Backoff(1, 5, 0, 0), 6) == [1, 2, 4, 5, 5, 5]
 
 
@@ -22,6 +23,7 @@ def test_a_first_delay_above_the_maximum_is_cut() -> None:
 
 
 def test_jitter_is_a_fraction_of_the_delay() -> None:
+    """Trap 36."""
     for _ in range(50):
         for delay, middle in zip(
             delays(Backoff(1, 100, 0.5, 0), 6), (1, 2, 4, 8, 16, 32), strict=True
@@ -50,6 +52,7 @@ def test_without_a_number_the_attempts_never_end() -> None:
 
 
 def test_every_state_can_be_reached_and_left() -> None:
+    """Trap 36: one state machine."""
     assert set(TRANSITIONS) == set(ClientState)
     assert set().union(*TRANSITIONS.values()) == set(ClientState)
     assert all(TRANSITIONS.values())

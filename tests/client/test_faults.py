@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -285,6 +286,7 @@ def test_a_post_that_fails_ends_the_connection(engine_server: EngineServer, make
 
 
 def test_a_payload_of_a_thousand_packets(engine_server: EngineServer, make: Make) -> None:
+    """Trap 38."""
     client = make()
     client.connect(engine_server)
     packets = "\x1e".join(f'42["number",{number}]' for number in range(1000))
@@ -325,6 +327,7 @@ def test_a_reconnection_that_is_lost_at_once_goes_on(
 
 
 def test_every_disconnect_is_told_once(engine_server: EngineServer, make: Make) -> None:
+    """Trap 28: on the client."""
     client = make()
     client.connect(engine_server, transports=["websocket"], namespaces=["/", "/a"])
     engine_server.send("41", "1", None)
@@ -336,6 +339,7 @@ def test_every_disconnect_is_told_once(engine_server: EngineServer, make: Make) 
 
 
 def test_pending_calls_end_with_the_connection(engine_server: EngineServer, make: Make) -> None:
+    """Trap 39."""
     client = make()
     client.connect(engine_server)
     engine_server.send("6\x1e1")
@@ -372,6 +376,36 @@ def test_a_handler_that_fails_harms_nothing(
     assert "431[]" not in engine_server.received
 
 
+class Noting:
+    """Handlers of the asyncio flavour that are no functions."""
+
+    def __init__(self, events: list[tuple[Any, ...]]) -> None:
+        self.events = events
+        self.partial = functools.partial(self.note, "partial")
+
+    async def note(self, *args: Any) -> None:
+        await asyncio.sleep(0)
+        self.events.append(args)
+
+    async def __call__(self, *args: Any) -> None:
+        await self.note("object", *args)
+
+
+@pytest.mark.parametrize("flavour", ["async"])
+def test_partials_and_callable_objects_are_coroutine_functions(
+    engine_server: EngineServer, make: Make
+) -> None:
+    """Trap 35."""
+    client = make()
+    noting = Noting(client.events)
+    client.client.on("one", noting)
+    client.client.on("two", noting.partial)
+    client.connect(engine_server)
+    engine_server.send('42["one",1]', '42["two",2]')
+    client.wait_for("object", 1)
+    client.wait_for("partial", 2)
+
+
 def test_a_result_that_cannot_be_sent_is_logged(
     engine_server: EngineServer, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -395,6 +429,17 @@ def test_what_json_does_not_have_is_refused(
 
 
 # -- options ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("auth", "packet"), [(None, "40"), ({}, "40{}"), ({"token": 1}, '40{"token":1}')]
+)
+def test_no_auth_and_empty_auth_differ(
+    engine_server: EngineServer, make: Make, auth: Any, packet: str
+) -> None:
+    """Trap 16."""
+    make().connect(engine_server, auth=auth)
+    assert engine_server.received == [packet]
 
 
 def test_every_request_carries_headers_and_cookies(engine_server: EngineServer, make: Make) -> None:

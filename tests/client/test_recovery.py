@@ -21,6 +21,7 @@ def encode(seconds: float) -> str:
 @pytest.mark.parametrize("suffix", ["", ".0", ".1Z"])
 @pytest.mark.parametrize("difference", [0, -86400, 86400])
 def test_offsets_are_recognised(suffix: str, difference: float) -> None:
+    """Trap 15."""
     assert is_offset(encode(NOW + difference) + suffix, NOW)
 
 
@@ -41,4 +42,5 @@ def test_offsets_are_recognised(suffix: str, difference: float) -> None:
     ],
 )
 def test_arguments_are_not_mistaken_for_offsets(value: object) -> None:
+    """Trap 15."""
     assert not is_offset(value, NOW)

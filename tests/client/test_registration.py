@@ -44,6 +44,7 @@ def handler(client: Any, source: str) -> Callable[..., Any]:
 def test_a_misspelt_argument_is_refused_with_a_suggestion(
     make: Make, wrong: str, meant: str
 ) -> None:
+    """Trap 10."""
     with pytest.raises(TypeError, match=f"no argument '{wrong}'; did you mean '{meant}'"):
         make(**{wrong: True})
 
@@ -94,6 +95,7 @@ def test_an_unknown_serializer_is_refused(make: Make) -> None:
 
 
 def test_no_signal_handler_is_installed(make: Make) -> None:
+    """Trap 40."""
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     make(handle_sigint=True)
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
@@ -182,7 +184,7 @@ class _AsyncCallable:
     ids=["function", "partial", "object"],
 )
 def test_the_synchronous_client_refuses_coroutine_functions(function: Any) -> None:
-    """They would be called and never awaited."""
+    """Trap 35: they would be called and never awaited."""
     client = socketio.Client()
     with pytest.raises(TypeError, match=r"socketio\.AsyncClient"):
         client.on("event", function)

@@ -269,6 +269,7 @@ def test_functions_win_over_classes_and_names_over_catch_alls(
 async def test_the_asyncio_client_may_be_used_from_its_own_loop_only(
     socketio_server: Server, loop_thread: LoopThread
 ) -> None:
+    """Trap 34."""
     url, sio = socketio_server
     serve(sio)
     client = socketio.AsyncClient()

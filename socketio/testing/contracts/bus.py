@@ -126,6 +126,7 @@ class BusContract(ManagerContract):
     def test_malformed_messages_are_counted_and_ignored(
         self, nodes: list[Node], raw: Channel
     ) -> None:
+        """Trap 8."""
         client = nodes[1].client()
         for _ in range(2):
             raw.publish(*MALFORMED.values())
@@ -140,6 +141,7 @@ class BusContract(ManagerContract):
         assert nodes[1].manager.health().state == "connected"
 
     def test_pickles_are_not_opened(self, nodes: list[Node], raw: Channel, tmp_path: Path) -> None:
+        """Trap 8."""
         client = nodes[1].client()
         trace = tmp_path / "opened"
         raw.publish(pickle.dumps(Trap(trace)), pickle.dumps(emit_message(), protocol=0))
@@ -176,6 +178,7 @@ class BusContract(ManagerContract):
         assert other.until("last") == [*mine[:2], ["c", 1], ["f", 1]]
 
     def test_a_foreign_callback_is_answered(self, nodes: list[Node], raw: Channel) -> None:
+        """Trap 8: a forged answer is not taken for it."""
         client = nodes[0].client()
         client.answers["ask"] = lambda: "yes"
         answers: list[Any] = []

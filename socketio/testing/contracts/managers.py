@@ -80,6 +80,7 @@ class ManagerContract(ManagerSuite):
 
     @pytest.mark.parametrize("nobody", ["", [], ()], ids=["text", "list", "tuple"])
     def test_an_empty_address_is_nobody(self, nodes: list[Node], nobody: Any) -> None:
+        """Trap 3."""
         clients = [nodes[0].client(), nodes[1].client()]
         nodes[0].emit("x", 1, to=nobody)
         assert nodes[0].fence(clients) == [[], []]
@@ -201,6 +202,7 @@ class ManagerContract(ManagerSuite):
             nodes[0].call("x", to="nobody", timeout=0.2)
 
     def test_call_fails_when_the_client_goes(self, nodes: list[Node]) -> None:
+        """Trap 33."""
         client = nodes[1].client()
         client.leave_at("slow")
         began = time.monotonic()
@@ -209,6 +211,7 @@ class ManagerContract(ManagerSuite):
         assert time.monotonic() - began < 10
 
     def test_a_room_callback_gets_each_answer(self, nodes: list[Node]) -> None:
+        """Trap 33."""
         clients = [nodes[0].client(), nodes[1].client(), nodes[1].client()]
         for client in clients:
             client.answers["who"] = lambda client=client: client.sid
@@ -220,6 +223,7 @@ class ManagerContract(ManagerSuite):
         assert sorted(answers) == sorted(client.sid for client in clients)
 
     def test_a_callback_needs_an_address(self, nodes: list[Node]) -> None:
+        """Trap 33."""
         if self.processes == 1:
             return  # in one process everyone can answer
         with pytest.raises(ValueError, match="room"):
