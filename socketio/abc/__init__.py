@@ -1,7 +1,33 @@
 """The seams between the core and what is plugged into it.
 
 * `Runtime`: what runs handlers, timers and background tasks (asyncio, threads, greenlets)
-* `WebSocket`, `Request`: what an async mode makes of its framework's objects
+* `Request`, `Response`, `WebSocket`: what an async mode makes of its framework's objects
 * `AsyncMode`, `Attachment`: how requests reach the engine, and how it gets into an application
 * `Transport`: how one client's packets travel
+* `BusDriver`: a client manager's connection to its broker
 """
+
+from .driver import BusDriver, MessageRefused
+from .http import BodyTooLarge, BodyTooSlow, Headers, Request, Response
+from .mode import AsyncMode, Attachment
+from .runtime import Runtime, Series, Timer, Waiter
+from .transport import Receiver, Transport, WebSocket
+
+__all__ = [
+    "AsyncMode",
+    "Attachment",
+    "BodyTooLarge",
+    "BodyTooSlow",
+    "BusDriver",
+    "Headers",
+    "MessageRefused",
+    "Receiver",
+    "Request",
+    "Response",
+    "Runtime",
+    "Series",
+    "Timer",
+    "Transport",
+    "Waiter",
+    "WebSocket",
+]

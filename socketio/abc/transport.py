@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from ..engine.base import BaseEngine
-    from ..engine.http import Headers, Request, Response
     from ..engine.session import Session
     from ..protocol.engine import Packet
+    from .http import Headers, Request, Response
 
 
 MAX_CORKED = 65_536

@@ -1,0 +1,143 @@
+"""HTTP requests and answers in neutral terms: what async modes and transports exchange.
+
+Made by async modes from their framework's requests, read by the engine and its transports; they
+know HTTP and nothing of sessions.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from ..exceptions import ProtocolError
+
+Headers = list[tuple[str, str]]
+"""Names and values, in order; a name may be repeated."""
+
+
+class Request(ABC):
+    """One HTTP request, or the request that opens a websocket, in neutral terms.
+
+    An async mode makes one from its framework's request. `environ` is built when somebody
+    asks for it, which is once per session.
+    """
+
+    __slots__ = ("_environ", "_query", "method", "query_string")
+
+    def __init__(self, method: str, query_string: str) -> None:
+        self.method = method
+        self.query_string = query_string
+        self._query: dict[str, str] | None = None
+        self._environ: dict[str, Any] | None = None
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The first value of each query argument."""
+        if self._query is None:
+            query: dict[str, str] = {}
+            for name, value in parse_qsl(self.query_string, keep_blank_values=True):
+                query.setdefault(name, value)
+            self._query = query
+        return self._query
+
+    @property
+    def environ(self) -> dict[str, Any]:
+        """The request as WSGI names it, with the framework's own request object in it."""
+        if self._environ is None:
+            self._environ = self.build_environ()
+        return self._environ
+
+    @abstractmethod
+    def header(self, name: str) -> str | None:
+        """Return the value of a header (name in lower case), or None."""
+
+    @abstractmethod
+    def build_environ(self) -> dict[str, Any]:
+        """Return the WSGI-like description of the request."""
+
+    def watch_disconnect(self, gone: Callable[[], None]) -> Callable[[], None] | None:
+        """Call a function when the client goes before it has its answer.
+
+        Args:
+            gone: The function; called at most once.
+
+        Returns:
+            A function that ends the watch, or None where the server tells nobody.
+        """
+        return None
+
+    @abstractmethod
+    def read_body(self, max_bytes: int) -> Any:
+        """Read the body to its end (a coroutine method in the asyncio flavour).
+
+        Args:
+            max_bytes: How long it may be.
+
+        Returns:
+            The bytes.
+
+        Raises:
+            BodyTooLarge: It is longer; no more than that was read.
+            BodyTooSlow: `body_timeout` was over (in threads; coroutines are cancelled).
+        """
+
+
+class BodyRefused(ProtocolError):
+    """A request body that is not read to its end; its connection cannot be used again."""
+
+    status: int
+    """The HTTP status of the answer."""
+
+
+class BodyTooLarge(BodyRefused):
+    """A request body has more bytes than `max_http_buffer_size`."""
+
+    status = 413
+
+
+class BodyTooSlow(BodyRefused):
+    """A request body takes longer than `body_timeout`."""
+
+    status = 408
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"a body that was not complete after {seconds} s; see body_timeout")
+
+
+class Response:
+    """An HTTP answer."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Headers, body: bytes = b"") -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def reason(self) -> str:
+        """The status line's text."""
+        return STATUS_TEXT.get(self.status, "Unknown")
+
+    @property
+    def ends_connection(self) -> bool:
+        """Whether the request was not read to its end, and so no other can follow it."""
+        return self.status in (BodyTooLarge.status, BodyTooSlow.status)
+
+
+STATUS_TEXT: Final = {
+    200: "OK",
+    204: "No Content",
+    304: "Not Modified",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    413: "Payload Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
