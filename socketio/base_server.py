@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._core.handlers import CATCH_ALL, HandlerTable, check_arity, check_minimum
 from ._core.logs import choose_logger
@@ -34,6 +34,9 @@ from .protocol.packets import (
     Packet,
 )
 
+if TYPE_CHECKING:
+    from .abc.runtime import Pending
+
 SERVER_EVENTS = frozenset(("connect", "disconnect"))
 
 OWN_ARGUMENTS = frozenset(
@@ -57,7 +60,7 @@ class Client:
 
     __slots__ = ("closing", "decoder", "left", "lock", "namespaces", "pending", "start")
 
-    def __init__(self, decoder: Decoder, lock: Any, start: Callable[..., Any]) -> None:
+    def __init__(self, decoder: Decoder, lock: Any, start: Callable[..., Pending | None]) -> None:
         self.decoder = decoder
         self.namespaces: dict[str, str] = {}
         """Client ids by namespace. Whoever pops an entry runs its disconnect handler."""
@@ -407,31 +410,40 @@ class BaseServer(Consumer):
         client: Client = session.client
         arguments = client.decoder.add_plain_event(data)
         if arguments is not None:
-            self._receive_event(session, client, "/", arguments, None)
+            pending = self._receive_event(session, client, "/", arguments, None)
+            if pending is not None:
+                session.hold(pending, len(data))
             return
         packet = client.decoder.add(data)
-        if packet is None:
-            # Attachments are due: of a stranger none is waited for.
-            waiting = client.decoder.waits_for_attachment
-            if waiting is not None and (waiting.namespace or "/") not in client.namespaces:
-                self._refuse_stranger(client, waiting.namespace or "/")
+        if packet is not None:
+            pending = self._receive_packet(session, client, packet)
+            if pending is not None:
+                size = client.decoder.attachment_bytes if packet.attachment_count else len(data)
+                session.hold(pending, size)
             return
+        # Attachments are due: of a stranger none is waited for.
+        waiting = client.decoder.waits_for_attachment
+        if waiting is not None and (waiting.namespace or "/") not in client.namespaces:
+            self._refuse_stranger(client, waiting.namespace or "/")
+
+    def _receive_packet(self, session: Session, client: Client, packet: Packet) -> Pending | None:
+        """Take a packet; return the handler that it has started, if that has not ended."""
         packet_type = packet.packet_type
         namespace = packet.namespace or "/"
         if packet_type in (EVENT, BINARY_EVENT):
-            self._receive_event(session, client, namespace, packet.data, packet.id)
-        elif packet_type in (ACK, BINARY_ACK):
+            return self._receive_event(session, client, namespace, packet.data, packet.id)
+        if packet_type in (ACK, BINARY_ACK):
             sid = client.namespaces.get(namespace)
             if sid is None:
                 self._refuse_stranger(client, namespace)
             elif packet.id is not None:
                 self._receive_ack(sid, packet.id, packet.data)
-        elif packet_type == CONNECT:
-            self._receive_connect(session, client, namespace, packet.data)
-        elif packet_type == DISCONNECT:
-            self._leave(session, namespace, Reason.CLIENT_DISCONNECT)
-        else:
-            raise ProtocolError("a client may not send CONNECT_ERROR")
+            return None
+        if packet_type == CONNECT:
+            return self._receive_connect(session, client, namespace, packet.data)
+        if packet_type == DISCONNECT:
+            return self._leave(session, namespace, Reason.CLIENT_DISCONNECT)
+        raise ProtocolError("a client may not send CONNECT_ERROR")
 
     def _receive_event(
         self,
@@ -440,12 +452,12 @@ class BaseServer(Consumer):
         namespace: str,
         arguments: list[Any],
         ack_id: int | None,
-    ) -> None:
+    ) -> Pending | None:
         sid = client.namespaces.get(namespace)
         if sid is None or self._is_pending(client, namespace):
             self._refuse_stranger(client, namespace)
-        else:
-            client.start(self._run_event, session, namespace, sid, arguments, ack_id)
+            return None
+        return client.start(self._run_event, session, namespace, sid, arguments, ack_id)
 
     def _is_pending(self, client: Client, namespace: str) -> bool:
         """Tell whether a client's connect handler still has to say whether it is accepted."""
@@ -463,19 +475,21 @@ class BaseServer(Consumer):
     def _receive_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
         raise NotImplementedError
 
-    def _receive_connect(self, session: Session, client: Client, namespace: str, auth: Any) -> None:
+    def _receive_connect(
+        self, session: Session, client: Client, namespace: str, auth: Any
+    ) -> Pending | None:
         if not self._serves(namespace):
             self._refuse(session, namespace, {"message": "Invalid namespace"})
-            return
+            return None
         sid = self.manager.pre_connect(session.sid, namespace)
         if sid is None:
             self._refuse(session, namespace, {"message": "Unable to connect"})
-            return
+            return None
         if session.storage:
             session.storage.pop(namespace, None)  # the data of whoever was here before
         client.pending[namespace] = []
         client.namespaces[namespace] = sid
-        client.start(self._run_connect, session, namespace, sid, auth)
+        return client.start(self._run_connect, session, namespace, sid, auth)
 
     def _serves(self, namespace: str) -> bool:
         return namespace in self.table or self.namespaces == "*" or namespace in self.namespaces
@@ -509,7 +523,9 @@ class BaseServer(Consumer):
         if len(client.left) < 100 and len(namespace) <= 1000:
             client.left.add(namespace)
 
-    def _leave(self, session: Session, namespace: str, reason: str, tell: bool = False) -> Any:
+    def _leave(
+        self, session: Session, namespace: str, reason: str, tell: bool = False
+    ) -> Pending | None:
         """Take a client out of a namespace and start its disconnect handler, once.
 
         Args:

@@ -372,8 +372,9 @@ class AsyncServer(BaseServer):
             return
         client: Client = session.client
         connected = namespace in client.namespaces and namespace not in client.pending
-        leaving = self._leave(session, namespace, Reason.SERVER_DISCONNECT, tell=True)
-        if leaving is not None:
+        leaving: Any = self._leave(session, namespace, Reason.SERVER_DISCONNECT, tell=True)
+        # In a series its handler may come after the one that has called this.
+        if leaving is not None and self.async_handlers:
             # async: begin
             await asyncio.shield(leaving)
             # async: end
@@ -505,6 +506,8 @@ class AsyncServer(BaseServer):
         self, session: Session, namespace: str, sid: str, data: list[Any], ack_id: int | None
     ) -> None:
         """Run the handler of an event, and answer with what it returns."""
+        if session.overrun:
+            return
         event = data[0]
         handler = self.table.find(namespace, event)
         try:

@@ -334,8 +334,9 @@ class Server(BaseServer):
             return
         client: Client = session.client
         connected = namespace in client.namespaces and namespace not in client.pending
-        leaving = self._leave(session, namespace, Reason.SERVER_DISCONNECT, tell=True)
-        if leaving is not None:
+        leaving: Any = self._leave(session, namespace, Reason.SERVER_DISCONNECT, tell=True)
+        # In a series its handler may come after the one that has called this.
+        if leaving is not None and self.async_handlers:
             leaving.join()
         if close and connected:
             session.end(Reason.SERVER_DISCONNECT)
@@ -454,6 +455,8 @@ class Server(BaseServer):
         self, session: Session, namespace: str, sid: str, data: list[Any], ack_id: int | None
     ) -> None:
         """Run the handler of an event, and answer with what it returns."""
+        if session.overrun:
+            return
         event = data[0]
         handler = self.table.find(namespace, event)
         try:

@@ -45,6 +45,13 @@ class Waiter(ABC):
         """
 
 
+class Pending(Protocol):
+    """A function that was started and has not ended."""
+
+    def add_done_callback(self, function: Callable[[Any], object], /) -> object:
+        """Call a function, with this object, when it has ended; at once if it has already."""
+
+
 class Series(Protocol):
     """Runs functions of the core for one client, in order."""
 
@@ -63,7 +70,7 @@ class Runtime(ABC):
         the asyncio flavour) deals with its own exceptions; what escapes is reported as a bug.
 
         Returns:
-            None when it has run to its end already, else something that can be joined or awaited.
+            None when it has run to its end already, else a `Pending` that can be joined or awaited.
         """
 
     def create_lane(self) -> Series:
@@ -75,7 +82,10 @@ class Runtime(ABC):
 
     @abstractmethod
     def create_series(self) -> Series:
-        """Return something like `start` that runs its functions one after another."""
+        """Return something like `start` that runs its functions one after another.
+
+        Who is in the series must not wait for what comes after him.
+        """
 
     @abstractmethod
     def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

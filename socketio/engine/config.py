@@ -73,6 +73,9 @@ class EngineConfig:
     """Seconds that `shutdown` waits for the last packets to leave."""
     max_outbox_size: int = 64_000_000
     """Bytes that may wait for one client; one that does not read them is closed."""
+    max_inbox_size: int = 64_000_000
+    """Bytes of one client's messages whose handlers have not ended; each message counts for
+    1,000 bytes more than it has."""
     async_handlers: bool = True
     """Whether the handlers of one client may overlap (plain Engine.IO servers only)."""
     interval_grace: float = field(default=0, init=False)
@@ -88,6 +91,7 @@ class EngineConfig:
             "connect_timeout",
             "max_http_buffer_size",
             "max_outbox_size",
+            "max_inbox_size",
         ):
             self._require_number(name, above=0)
         self._require_number("compression_threshold", above=-1)

@@ -13,8 +13,13 @@ from ..exceptions import ProtocolError
 from ..protocol.engine import MESSAGE, Packet, SessionProtocol, Signal, decode_packet
 
 if TYPE_CHECKING:
+    from ..abc.runtime import Pending
     from ..abc.transport import Transport
     from .base import BaseEngine
+
+
+MESSAGE_COST = 1000
+"""Bytes that a message takes besides its own until its handler has ended."""
 
 
 class Reason:
@@ -48,6 +53,8 @@ class Session(SessionProtocol):
         "ended",
         "engine",
         "environ",
+        "inbox_size",
+        "overrun",
         "storage",
         "transport",
         "upgrading",
@@ -58,6 +65,10 @@ class Session(SessionProtocol):
     """What the layer above keeps of this client."""
     ended: str | None
     """Why the session has ended: one of `Reason`."""
+    inbox_size: int
+    """Bytes of messages whose handlers have not ended, those left aside that ended at once."""
+    overrun: bool
+    """Whether too much waits for handlers; what waits is not to be handled any more."""
 
     def __init__(
         self, engine: BaseEngine, sid: str, transport_name: str, environ: dict[str, Any]
@@ -68,6 +79,8 @@ class Session(SessionProtocol):
         self.client = None
         self.ended: str | None = None
         self.storage: dict[str, Any] | None = None
+        self.inbox_size = 0
+        self.overrun = False
         self.upgrading: Transport | None = None
 
     def send(self, packet: Packet) -> None:
@@ -125,6 +138,30 @@ class Session(SessionProtocol):
             self.engine.pong(self)
         elif signal is Signal.CLOSE:
             self.end(Reason.CLIENT_DISCONNECT)
+
+    def hold(self, pending: Pending, size: int) -> None:
+        """Count a message until its handler has ended.
+
+        Args:
+            pending: The handler, which waits for its turn or for something else.
+            size: The message's, in bytes.
+
+        Raises:
+            ProtocolError: More than `max_inbox_size` bytes are held.
+        """
+        size += MESSAGE_COST
+        limit = self.engine.config.max_inbox_size
+        held = self._count(size)
+        pending.add_done_callback(lambda _: self._count(-size))
+        if held > limit:
+            self.overrun = True
+            raise ProtocolError(
+                f"messages of more than {limit} bytes wait for handlers; see max_inbox_size"
+            )
+
+    def _count(self, size: int) -> int:
+        self.inbox_size += size
+        return self.inbox_size
 
     def fail(self, error: object) -> None:
         """End the session because the client broke the protocol."""

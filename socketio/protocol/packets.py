@@ -429,6 +429,11 @@ class Decoder:
         """The packet whose attachments are still due, or None."""
         return self._packet
 
+    @property
+    def attachment_bytes(self) -> int:
+        """How many bytes the attachments of the last binary packet have."""
+        return 0 if self._max_bytes is None else self._max_bytes - self._bytes_left
+
     def add(self, message: str | bytes) -> Packet | None:
         """Take one message of the peer.
 

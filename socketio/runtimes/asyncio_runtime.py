@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ..abc.runtime import Runtime, Timer, Waiter
+from ..abc.runtime import Pending, Runtime, Timer, Waiter
 
 _copy_context = contextvars.copy_context
 
@@ -135,6 +135,28 @@ def _set_exception(future: asyncio.Future[Any], error: BaseException) -> None:
         future.set_exception(error)
 
 
+class _Turn:
+    """A coroutine function that waits for its turn in a series."""
+
+    __slots__ = ("args", "callbacks", "function")
+
+    def __init__(
+        self, function: Callable[..., Coroutine[Any, Any, Any]], args: tuple[Any, ...]
+    ) -> None:
+        self.function = function
+        self.args = args
+        self.callbacks: list[Callable[[Any], object]] = []
+
+    def add_done_callback(self, function: Callable[[Any], object], /) -> None:
+        """Call a function when this one has ended; see `Pending`."""
+        self.callbacks.append(function)
+
+    def done(self, _: object = None) -> None:
+        """Note that it has ended."""
+        for callback in self.callbacks:
+            callback(self)
+
+
 class AsyncioSeries:
     """Runs coroutine functions one after another; see `Series`."""
 
@@ -143,24 +165,33 @@ class AsyncioSeries:
     def __init__(self, runtime: AsyncioRuntime) -> None:
         self._runtime = runtime
         self._running = False
-        self._waiting: deque[tuple[Callable[..., Coroutine[Any, Any, Any]], tuple[Any, ...]]] = (
-            deque()
-        )
+        self._waiting: deque[_Turn] = deque()
 
-    def start(self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> None:
-        """Run a coroutine function when those before it have ended."""
-        self._waiting.append((function, args))
-        if not self._running:
+    def start(
+        self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any
+    ) -> Pending | None:
+        """Run a coroutine function when those before it have ended; see `Runtime.start`."""
+        if self._running:
+            turn = _Turn(function, args)
+            self._waiting.append(turn)
+            return turn
+        self._running = True
+        task = self._runtime.start(function, *args)
+        if task is None:
             self._go_on()
+        else:
+            task.add_done_callback(self._go_on)
+        return task
 
     def _go_on(self, _: object = None) -> None:
-        self._running = True
         while self._waiting:
-            function, args = self._waiting.popleft()
-            task = self._runtime.start(function, *args)
+            turn = self._waiting.popleft()
+            task = self._runtime.start(turn.function, *turn.args)
             if task is not None:
+                task.add_done_callback(turn.done)
                 task.add_done_callback(self._go_on)
                 return
+            turn.done()
         self._running = False
 
 

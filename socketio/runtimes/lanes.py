@@ -82,7 +82,7 @@ class AlwaysInPlace(InPlace):
 class Job:
     """A function that was started, or will be."""
 
-    __slots__ = ("args", "done", "function", "in_place", "lane", "looks", "waiters")
+    __slots__ = ("args", "callbacks", "done", "function", "in_place", "lane", "looks")
 
     def __init__(
         self, lane: Lane | Series, function: Callable[..., Any], args: tuple[Any, ...]
@@ -93,7 +93,7 @@ class Job:
         self.done = False
         self.in_place = False
         self.looks = 0
-        self.waiters: list[Any] | None = None
+        self.callbacks: list[Callable[[Job], object]] | None = None
 
     def join(self, timeout: float | None = None) -> None:
         """Wait until the function has ended.
@@ -103,16 +103,27 @@ class Job:
         """
         runtime = self.lane.runtime
         waiter = runtime.create_waiter()
-        with runtime.join_lock:
-            if self.waiters is None:
-                self.waiters = []
-            self.waiters.append(waiter)
-        if self.done:
-            return
+        self.add_done_callback(waiter.set)
         try:
             waiter.wait(timeout)
         except TimeoutError:
             return
+
+    def add_done_callback(self, function: Callable[[Job], object], /) -> None:
+        """Call a function that does not wait when this one has ended; see `Pending`."""
+        with self.lane.runtime.join_lock:
+            if self.callbacks is None:
+                self.callbacks = []
+            self.callbacks.append(function)
+        if self.done:
+            self._call_back()
+
+    def _call_back(self) -> None:
+        """Call every function once, whichever thread takes it."""
+        with self.lane.runtime.join_lock:
+            callbacks, self.callbacks = self.callbacks, None
+        for function in callbacks or ():
+            function(self)
 
     def run(self) -> None:
         """Run the function in a context of its own."""
@@ -125,10 +136,8 @@ class Job:
         finally:
             self.lane.runtime.unfinished.discard(self)
             self.done = True
-            if self.waiters is not None:
-                with self.lane.runtime.join_lock:
-                    for waiter in self.waiters:
-                        waiter.set(None)
+            if self.callbacks is not None:
+                self._call_back()
 
 
 class Series:
@@ -150,13 +159,9 @@ class Series:
         # Held by whoever runs the lane's next job, be it a thread or a place in the pool's queue.
         self._front = runtime.primitives.create_lock()
 
-    def start(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Run a function when those before it have ended.
-
-        Returns:
-            None: who is in the series must not wait for what comes after him.
-        """
-        self._start(function, args)
+    def start(self, function: Callable[..., Any], *args: Any) -> Job | None:
+        """Run a function when those before it have ended; see `Runtime.start`."""
+        return self._start(function, args)
 
     def _start(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Job | None:
         state = self.runtime.state
@@ -219,14 +224,6 @@ class Lane(Series):
     """Runs functions in order, each when the one before has ended or waits."""
 
     __slots__ = ()
-
-    def start(self, function: Callable[..., Any], *args: Any) -> Job | None:
-        """Run a function when those before it have ended or wait.
-
-        Returns:
-            None when it has run to its end already, else what can be joined.
-        """
-        return self._start(function, args)
 
     def _run(self, job: Job) -> bool:
         # Whoever takes the job out of this table, its own thread at its end or someone who sees

@@ -135,6 +135,46 @@ async def test_answers_to_one_read_are_bounded_like_all_others(serve: Any) -> No
         client.close()
 
 
+@pytest.mark.parametrize("async_handlers", [True, False], ids=["overlapping", "serial"])
+async def test_messages_that_wait_for_handlers_are_bounded(
+    serve: Any, async_handlers: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether their handlers have begun and wait, or wait for their turn."""
+    sio = socketio.AsyncServer(
+        async_handlers=async_handlers,
+        max_inbox_size=100_000,
+        engineio_logger=logging.getLogger("test.engineio"),
+    )
+    gate = asyncio.Event()
+    begun: list[str] = []
+    reasons: list[str] = []
+    sio.on("disconnect", lambda sid, reason: reasons.append(reason))
+
+    @sio.on("work")
+    async def work(sid: str, data: str) -> None:
+        begun.append(sid)
+        await gate.wait()
+
+    async with serve(sio) as port:
+        hostile, friend = await connect_slow(port), await connect_slow(port)
+        first, second = sio.eio.sessions.values()
+        message = masked(f'42["work","{"x" * 1000}"]')
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(friend, message * 40)
+        await loop.sock_sendall(hostile, message * 1000)
+        await until(lambda: first.ended == "transport error")
+        await until(lambda: second.inbox_size > 70_000)
+        assert "see max_inbox_size" in caplog.text
+        assert len(begun) < 100 if async_handlers else len(begun) == 2
+        gate.set()
+        await until(lambda: reasons == ["transport error"])
+        await until(lambda: first.inbox_size == second.inbox_size == 0)
+        # The one who kept within the bounds has all his events handled, the other one has not.
+        assert len(begun) == len(set(begun)) + 39 + (49 if async_handlers else 0)
+        hostile.close()
+        friend.close()
+
+
 async def test_a_refused_websocket_is_no_error_of_the_server(
     serve: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

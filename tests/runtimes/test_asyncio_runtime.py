@@ -188,19 +188,28 @@ async def test_a_series_runs_one_after_another(runtime: AsyncioRuntime) -> None:
     series = runtime.create_series()
     done = asyncio.Event()
 
+    def ended(name: str) -> None:
+        log.append(f"ended {name}")
+        if name == "d":
+            done.set()
+
     async def work(name: str, wait: bool) -> None:
         log.append(f"start {name}")
         if wait:
             await asyncio.sleep(0)
         log.append(f"end {name}")
-        if name == "d":
-            done.set()
 
     for name, wait in (("a", False), ("b", True), ("c", False), ("d", True)):
-        series.start(work, name, wait)
+        pending = series.start(work, name, wait)
+        assert (pending is None) == (name == "a")
+        if pending is not None:
+            pending.add_done_callback(lambda _, name=name: ended(name))
     async with asyncio.timeout(5):
         await done.wait()
-    assert log == [f"{step} {name}" for name in "abcd" for step in ("start", "end")]
+    order = [f"{step} {name}" for name in "abcd" for step in ("start", "end")]
+    assert [entry for entry in log if "ended" not in entry] == order
+    assert log.count("ended b") == log.count("ended c") == log.count("ended d") == 1
+    assert all(log.index(f"end {name}") < log.index(f"ended {name}") for name in "bcd")
 
 
 async def test_step_raises_and_suspends(runtime: AsyncioRuntime) -> None:

@@ -186,9 +186,20 @@ def test_functions_of_a_series_do_not_overlap(runtime: ThreadingRuntime) -> None
         log.add(("ends", number))
 
     for number in range(3):
-        assert series.start(slow, number) is None
-    expected = [(what, number) for number in range(3) for what in ("begins", "ends")]
-    assert log.wait_for(6) == expected
+        started = series.start(slow, number)
+        assert started is not None
+        started.add_done_callback(lambda _, number=number: log.add(("ended", number)))
+    expected = [(what, number) for number in range(3) for what in ("begins", "ends", "ended")]
+    assert log.wait_for(9) == expected
+
+
+def test_a_callback_of_what_has_ended_is_called_at_once(runtime: ThreadingRuntime) -> None:
+    log = Log()
+    job = runtime.create_series().start(log.add, "ran")
+    assert job is not None
+    job.join(DEADLINE)
+    job.add_done_callback(log.add)
+    assert log.items == ["ran", job]
 
 
 # -- the pool ---------------------------------------------------------------------------------

@@ -65,19 +65,21 @@ class HandlerTable(Consumer):
     def message(self, session: Session, data: str | bytes) -> None:
         """Start the message handler."""
         starter = session.client or self._engine.runtime
-        starter.start(self._call, "message", session.sid, data)
+        pending = starter.start(self._call, "message", session, data)
+        if pending is not None:
+            session.hold(pending, len(data))
 
     def session_closed(self, session: Session, reason: str) -> None:
         """Start the disconnect handler."""
         starter = session.client or self._engine.runtime
-        starter.start(self._call, "disconnect", session.sid, reason)
+        starter.start(self._call, "disconnect", session, reason)
 
-    async def _call(self, event: str, *args: Any) -> None:
+    async def _call(self, event: str, session: Session, argument: Any) -> None:
         handler = self._handlers.get(event)
-        if handler is None:
+        if handler is None or (session.overrun and event == "message"):
             return
         try:
-            result = handler(*args)
+            result = handler(session.sid, argument)
             if inspect.isawaitable(result):
                 await result
         except Exception:

@@ -63,17 +63,19 @@ class HandlerTable(Consumer):
 
     def message(self, session: Session, data: str | bytes) -> None:
         """Start the message handler."""
-        session.client.start(self._call, "message", session.sid, data)
+        pending = session.client.start(self._call, "message", session, data)
+        if pending is not None:
+            session.hold(pending, len(data))
 
     def session_closed(self, session: Session, reason: str) -> None:
         """Start the disconnect handler."""
-        session.client.start(self._call, "disconnect", session.sid, reason)
+        session.client.start(self._call, "disconnect", session, reason)
 
-    def _call(self, event: str, *args: Any) -> None:
+    def _call(self, event: str, session: Session, argument: Any) -> None:
         handler = self._handlers.get(event)
-        if handler is None:
+        if handler is None or (session.overrun and event == "message"):
             return
         try:
-            handler(*args)
+            handler(session.sid, argument)
         except Exception:
             self._engine.logger.exception("%s handler failed", event)

@@ -33,6 +33,10 @@ class ThreadedSession(Session):
         with self.lock:
             super().send_all(packets)
 
+    def _count(self, size: int) -> int:
+        with self.lock:
+            return super()._count(size)
+
     def close(self) -> bool:
         """End the session; True for the one thread that was first."""
         with self.lock:

@@ -7,6 +7,7 @@ import http.client
 import json
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,6 +43,14 @@ class Log:
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.items) >= count, DEADLINE), self.items
             return list(self.items)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what no event tells of."""
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 class Answer:

@@ -210,7 +210,10 @@ def test_chunked_bodies(serve: Serve, echo: Engine) -> None:
     client = Poller(serve(echo))
     answer = client.post(iter([b"4hel", b"lo\x1e", b"4you"]), encode_chunked=True)
     assert answer.status == 200
-    assert client.get().text == "4hello\x1e4you"
+    received: list[str] = []
+    while len(received) < 2:  # the handlers may take longer than the answer to the POST
+        received += client.get().text.split("\x1e")
+    assert received == ["4hello", "4you"]
 
 
 def test_a_chunked_body_that_is_too_long(serve: Serve, echo: Engine, log: Log) -> None:

@@ -20,7 +20,7 @@ from socketio.engine import Engine
 from socketio.middleware import WSGIApp
 from socketio.protocol.engine import MESSAGE, Packet
 
-from .conftest import DEADLINE, Log, Poller, Serve, Server
+from .conftest import DEADLINE, Log, Poller, Serve, Server, until
 
 
 class RawWebSocket:
@@ -516,6 +516,42 @@ def test_a_server_that_gives_no_socket(
     client.post("4hello")
     assert client.get().text == "4hello"
     echo.shutdown()
+
+
+@pytest.mark.parametrize("async_handlers", [True, False], ids=["overlapping", "serial"])
+def test_messages_that_wait_for_handlers_are_bounded(
+    serve: Serve, log: Log, open_websocket: Callable[..., Any], async_handlers: bool
+) -> None:
+    engine = Engine(async_handlers=async_handlers, max_inbox_size=100_000)
+    gate = threading.Event()
+
+    @engine.on("message")
+    def message(sid: str, data: str | bytes) -> None:
+        log.add("message", sid)
+        gate.wait(DEADLINE)
+
+    engine.on("disconnect", lambda sid, reason: log.add("disconnect", sid, reason))
+    server = serve(engine)
+    hostile, friend = (open_websocket(server.websocket_url()) for _ in range(2))
+    first, second = (json.loads(websocket.recv()[1:])["sid"] for websocket in (hostile, friend))
+    session, held = engine.sockets[first], engine.sockets[second]
+    for _ in range(40):
+        friend.send("4" + "x" * 1000)
+    with contextlib.suppress(ConnectionClosed):
+        for _ in range(1000):
+            hostile.send("4" + "x" * 1000)
+    with pytest.raises(ConnectionClosed):
+        hostile.recv(DEADLINE)
+    assert session.ended == "transport error"
+    assert session.inbox_size < 105_000
+    gate.set()
+    log.wait_for("disconnect", first, "transport error")
+    until(lambda: session.inbox_size == held.inbox_size == 0)
+    # The one who kept within the bounds has all his messages handled, the other one has not.
+    assert log.items.count(("message", second)) == 40
+    assert log.items.count(("message", first)) < 100
+    if not async_handlers:
+        assert log.items.count(("message", first)) == 1
 
 
 # -- TLS --------------------------------------------------------------------------------------
