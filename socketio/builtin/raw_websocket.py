@@ -455,29 +455,31 @@ class SocketWebSocket(RawWebSocket):
         turn_ends = 0.0
         try:
             while not self.closed:
-                while messages:
-                    now = time.monotonic()
-                    if now > turn_ends:
-                        runtime.primitives.sleep(0)
-                        now = time.monotonic()
-                        turn_ends = now + self.TURN
-                    still_reads = self._dispatch(reader, messages.popleft(), now)
+                if time.monotonic() > turn_ends:
+                    runtime.primitives.sleep(0)
+                    turn_ends = time.monotonic() + self.TURN
+                if messages:
+                    still_reads = self._dispatch(reader, messages.popleft())
                     if not still_reads:
                         return
+                    continue
                 data = self._receive()
                 if not data:
                     return
                 messages.extend(self._parse(data))
+                # If that was after a wait, all others have had their turn.
+                if time.monotonic() > turn_ends:
+                    turn_ends = time.monotonic() + self.TURN
         finally:
             runtime.state.leading = None
             if still_reads:
                 self.finish()
                 self._ended.set(None)
 
-    def _dispatch(self, reader: SocketReader, message: Any, now: float) -> bool:
+    def _dispatch(self, reader: SocketReader, message: Any) -> bool:
         """Deal with one message; return whether this greenlet still reads."""
         dispatching = self._runtime.dispatching
-        dispatching[reader] = now
+        dispatching[reader] = time.monotonic()
         try:
             self.deliver(message)
         except Exception:

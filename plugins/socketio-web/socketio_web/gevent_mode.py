@@ -52,6 +52,19 @@ def _spawn(function: Callable[[], None], name: str) -> None:
     gevent.spawn(function)
 
 
+HIGHEST = 2
+"""The priority of what runs in each round of gevent's loop, whatever else there is."""
+
+
+def _sleep(seconds: float = 0) -> None:
+    if seconds > 0:
+        gevent.sleep(seconds)
+    else:
+        # `gevent.sleep(0)` waits only for greenlets that can run already: some that take turns
+        # by it keep the loop from looking at any socket.
+        gevent.idle(HIGHEST)
+
+
 PRIMITIVES = Primitives(
     spawn=_spawn,
     create_thread=_create_thread,
@@ -59,7 +72,7 @@ PRIMITIVES = Primitives(
     create_reentrant_lock=gevent.lock.RLock,
     create_event=gevent.event.Event,
     create_queue=gevent.queue.JoinableQueue,
-    sleep=gevent.sleep,
+    sleep=_sleep,
     local=gevent.local.local,
 )
 """Greenlets of gevent."""
@@ -113,7 +126,7 @@ class GeventMode(GreenMode):
             return super().create_websocket(engine, request)
         connection = websocket.handler.socket
         opened = OpenedWebSocket(
-            engine, request, connection, self.send_now(connection), websocket.handler.rfile.read1
+            engine, request, connection, self.sender(connection), websocket.handler.rfile.read1
         )
         # All frames are written here; its own close frame would come after the end.
         websocket.closed = True

@@ -74,7 +74,12 @@ class GreenMode(WSGIMode):
 
     @abstractmethod
     def send_now(self, connection: Any) -> Callable[[bytes], int]:
-        """Return what writes to a socket without waiting, and raises BlockingIOError instead."""
+        """Return what writes to a plain socket, and raises BlockingIOError instead of waiting."""
+
+    def sender(self, connection: Any) -> Callable[[bytes], int]:
+        """Return what writes to a plain or a TLS socket without waiting."""
+        # Of TLS no write is known not to wait: all of them are left to a greenlet.
+        return _send_nothing if is_tls(connection) else self.send_now(connection)
 
     def stop_before(self, engine: Engine, then: Callable[[], None]) -> None:
         """Stop an engine from a signal handler, and call a function afterwards."""
@@ -92,10 +97,8 @@ class GreenMode(WSGIMode):
         connection = self.find_socket(environ)
         if connection is None:
             return None
-        # Of TLS no write is known not to wait: all of them are left to a greenlet.
-        send_now = _send_nothing if is_tls(connection) else self.send_now(connection)
         buffered = find_buffered(environ)
-        return SocketWebSocket(engine, request, connection, send_now, buffered)
+        return SocketWebSocket(engine, request, connection, self.sender(connection), buffered)
 
 
 def _send_nothing(data: bytes) -> int:

@@ -225,6 +225,63 @@ def test_more_than_the_socket_takes(sio: Any, server: Server, connect: Connect) 
     assert [client.receive()[1] for _ in range(200)] == list(range(200))
 
 
+class Flood:
+    """Events of one client that keep the server busy."""
+
+    EVENTS = 200
+    SECONDS = 0.006
+
+    def __init__(self, sio: Any) -> None:
+        self.handled = 0
+        self.begun = threading.Event()
+        sio.on("work", self.work)
+
+    def work(self, sid: str) -> None:
+        ends = time.monotonic() + self.SECONDS
+        while time.monotonic() < ends:
+            pass
+        self.handled += 1
+        self.begun.set()
+
+    def begin(self, client: Client) -> None:
+        for _ in range(self.EVENTS):
+            client.emit("work")
+        assert self.begun.wait(DEADLINE)
+
+
+def test_a_busy_client_keeps_no_other_waiting(sio: Any, server: Server, connect: Connect) -> None:
+    flood = Flood(sio)
+    sio.on("ask", lambda sid: flood.handled)
+    other = connect()
+    flood.begin(connect())
+    before = flood.handled
+    other.socket.send('427["ask"]')
+    answer = other.socket.recv()
+    assert answer.startswith("437[")
+    # One at a time, not all of those that the busy client has sent.
+    assert int(answer[4:-1]) - before < 20
+
+
+def test_a_busy_client_does_not_keep_the_server_from_stopping(
+    sio: Any, server: Server, connect: Connect
+) -> None:
+    flood = Flood(sio)
+    reasons: list[str] = []
+    sio.on("disconnect", lambda sid, reason: reasons.append(reason))
+    done = threading.Event()
+
+    @sio.on("stop")
+    def stop(sid: str) -> None:
+        sio.start_background_task(lambda: (sio.eio.stop(1.0), done.set()))
+
+    other = connect()
+    flood.begin(connect())
+    other.emit("stop")
+    assert done.wait(DEADLINE)
+    assert reasons == ["server disconnect"] * 2
+    assert flood.handled < flood.EVENTS
+
+
 def test_handlers_run_when_the_server_stops(sio: Any, server: Server, connect: Connect) -> None:
     reasons: list[str] = []
     sio.on("disconnect", lambda sid, reason: reasons.append(reason))
