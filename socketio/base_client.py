@@ -340,9 +340,9 @@ class BaseClient:
             return
         namespace = packet.namespace or "/"
         packet_type = packet.packet_type
-        if packet_type in (packets.EVENT, packets.BINARY_EVENT):
+        if packet_type in packets.EVENTS:
             self._receive_event(namespace, packet.id, packet.data)
-        elif packet_type in (packets.ACK, packets.BINARY_ACK):
+        elif packet_type in packets.ACKS:
             self._receive_ack(namespace, packet.id, packet.data)
         elif packet_type == packets.CONNECT:
             self._receive_connect(namespace, packet.data)

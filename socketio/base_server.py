@@ -22,13 +22,11 @@ from .plugins.types import Flavour
 from .protocol.engine import MESSAGE
 from .protocol.engine import Packet as EnginePacket
 from .protocol.packets import (
-    ACK,
-    BINARY_ACK,
-    BINARY_EVENT,
+    ACKS,
     CONNECT,
     CONNECT_ERROR,
     DISCONNECT,
-    EVENT,
+    EVENTS,
     RESERVED_EVENTS,
     Decoder,
     Packet,
@@ -430,9 +428,9 @@ class BaseServer(Consumer):
         """Take a packet; return the handler that it has started, if that has not ended."""
         packet_type = packet.packet_type
         namespace = packet.namespace or "/"
-        if packet_type in (EVENT, BINARY_EVENT):
+        if packet_type in EVENTS:
             return self._receive_event(session, client, namespace, packet.data, packet.id)
-        if packet_type in (ACK, BINARY_ACK):
+        if packet_type in ACKS:
             sid = client.namespaces.get(namespace)
             if sid is None:
                 self._refuse_stranger(client, namespace)
@@ -454,7 +452,7 @@ class BaseServer(Consumer):
         ack_id: int | None,
     ) -> Pending | None:
         sid = client.namespaces.get(namespace)
-        if sid is None or self._is_pending(client, namespace):
+        if sid is None or (client.pending and self._is_pending(client, namespace)):
             self._refuse_stranger(client, namespace)
             return None
         return client.start(self._run_event, session, namespace, sid, arguments, ack_id)

@@ -88,11 +88,12 @@ class Session(SessionProtocol):
 
         A client that lets more than `max_outbox_size` bytes pile up is closed.
         """
-        if self.ended is not None:
-            return
-        self.transport.send(packet)
-        if not self.outbox:
-            return
+        if self.ended is None:
+            self.transport.send(packet)
+            if self.outbox:
+                self._check_outbox()
+
+    def _check_outbox(self) -> None:
         if self._outbox_size > self.engine.config.max_outbox_size and len(self.outbox) > 1:
             self.fail(f"the client has not read {self._outbox_size} bytes; see max_outbox_size")
 

@@ -9,9 +9,10 @@ attachments follow as messages of their own (Socket.IO protocol 5, "Packet encod
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import count
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 from ..exceptions import ProtocolError
 from .json_codec import JSONModule, codec_for, default_codec
@@ -23,6 +24,9 @@ ACK: Final = 3
 CONNECT_ERROR: Final = 4
 BINARY_EVENT: Final = 5
 BINARY_ACK: Final = 6
+
+EVENTS: Final = (EVENT, BINARY_EVENT)
+ACKS: Final = (ACK, BINARY_ACK)
 
 packet_names: Final = (
     "CONNECT",
@@ -47,6 +51,11 @@ MAX_ATTACHMENTS: Final = 10
 
 MAX_ID_DIGITS: Final = 15
 """Digits of an ack id: more cannot be held exactly by a JavaScript number."""
+
+# One digit more than allowed is enough to see that there are too many.
+_take_digits: Final = cast(
+    "Callable[[str, int], re.Match[str]]", re.compile(f"[0-9]{{0,{MAX_ID_DIGITS + 1}}}").match
+)
 
 
 class Packet:
@@ -125,13 +134,14 @@ class Packet:
             namespace: The namespace.
             id: The ack id, or None.
         """
-        if namespace == "/" and id is None and cls.encode is Packet.encode:
+        if cls.encode is not Packet.encode:
+            return cls(EVENT, data, namespace, id).encode()
+        attachments: list[bytes] = []
+        text: str = cls.json.dumps(data, attachments)
+        if not attachments and namespace == "/":
             # What nearly every event is: no packet object is needed for it.
-            attachments: list[bytes] = []
-            text: str = cls.json.dumps(data, attachments)
-            if not attachments:
-                return "2" + text
-        return cls(EVENT, data, namespace, id).encode()
+            return "2" + text if id is None else f"2{id}{text}"
+        return cls(EVENT, None, namespace).frame(text, attachments, id)
 
     @classmethod
     def with_json(cls, module: JSONModule | None) -> type[Packet]:
@@ -229,15 +239,13 @@ class Packet:
                 end = len(text)
             self.namespace = text[position:end].partition("?")[0]
             position = end + 1
-        start = position
-        length = len(text)
-        while position < length and text[position] in "0123456789":
-            position += 1
-            if position - start > MAX_ID_DIGITS:
+        digits = _take_digits(text, position).group()
+        if digits:
+            if len(digits) > MAX_ID_DIGITS:
                 raise ProtocolError(f"ack id of more than {MAX_ID_DIGITS} digits")
-        if position > start:
-            self.id = int(text[start:position])
-        data = self.json.loads(text[position:]) if position < length else None
+            self.id = int(digits)
+            position += len(digits)
+        data = self.json.loads(text[position:]) if position < len(text) else None
         self._check(packet_type, data)
         self.data = data
         if packet_type >= BINARY_EVENT:
@@ -248,9 +256,9 @@ class Packet:
 
     def _check(self, packet_type: int, data: Any) -> None:
         """Refuse a payload that its packet type does not allow."""
-        if packet_type in (EVENT, BINARY_EVENT):
+        if packet_type in EVENTS:
             check_event(data)
-        elif packet_type in (ACK, BINARY_ACK):
+        elif packet_type in ACKS:
             if not isinstance(data, list):
                 raise ProtocolError("the payload of an ack is not an array")
             if self.id is None:

@@ -17,7 +17,8 @@ from ..exceptions import ProtocolError
 
 _apply_mask: Callable[[bytes, bytes], bytes] | None
 try:
-    # 60 times as fast for long messages; used where the package happens to be installed.
+    # Three times as fast for short messages, 60 times for long ones; used where the package
+    # happens to be installed.
     from websockets.speedups import apply_mask as _apply_mask
 except ImportError:
     _apply_mask = None
@@ -164,6 +165,15 @@ def encode_control(opcode: int, payload: bytes = b"") -> bytes:
     return bytes((0x80 | opcode, len(payload))) + payload
 
 
+def mask_control(frame: ControlFrame) -> bytes:
+    """Return a control frame as a client sends it, for another parser (RFC 6455, section 5.3)."""
+    payload = frame.payload
+    if frame.opcode == CLOSE and frame.code != NO_STATUS:
+        payload = frame.code.to_bytes(2) + payload
+    # A mask of zeros leaves the payload as it is.
+    return bytes((0x80 | frame.opcode, 0x80 | len(payload), 0, 0, 0, 0)) + payload
+
+
 def encode_close(code: int = NORMAL, reason: str = "") -> bytes:
     """Return a close frame; the reason is cut where it is too long."""
     if code == NO_STATUS:
@@ -182,14 +192,14 @@ def unmask(payload: bytes, mask: bytes) -> bytes:
         payload: The masked bytes, at least one.
         mask: The four bytes of the mask.
     """
+    if _apply_mask is not None:
+        return _apply_mask(payload, mask)
     length = len(payload)
     if length < 1000:
         # One exclusive or of two long integers does in C what a loop would do by bytes.
         key = (mask * (length + 3 >> 2))[:length]
         masked = int.from_bytes(payload, "little") ^ int.from_bytes(key, "little")
         return masked.to_bytes(length, "little")
-    if _apply_mask is not None:
-        return _apply_mask(payload, mask)
     plain = bytearray(length)
     for index in range(4):
         plain[index::4] = payload[index::4].translate(_exclusive_or(mask[index]))
@@ -234,6 +244,18 @@ class FrameParser:
             WebSocketError: The client broke the protocol. What came before the broken frame is
                 in its `received`.
         """
+        length = len(data) - 6
+        if (
+            # One short text in one frame, as nearly every read brings.
+            0 < length < 126
+            and data[0] == 0x81
+            and data[1] == 0x80 | length
+            and not (self._chunks or self._opcode or self.closed or length > self._max_size)
+        ):
+            try:
+                return [unmask(data[6:], data[2:6]).decode()]
+            except UnicodeDecodeError:
+                pass  # what follows says what is wrong
         received: list[Received] = []
         if self._chunks:
             # Joined once, when the frame is complete: a long one arrives in many pieces.

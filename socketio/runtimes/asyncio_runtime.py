@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ..abc.runtime import Pending, Runtime, Timer, Waiter
+from .deadlines import Deadlines
 
 _copy_context = contextvars.copy_context
 
@@ -27,6 +28,7 @@ if sys.version_info < (3, 12):
     _current_task = tasks._current_tasks.get  # type: ignore[attr-defined]  # unknown to typeshed
 
 _NO_LOCK = contextlib.nullcontext()
+_ENDED = (StopIteration, asyncio.CancelledError)
 
 
 class _Carrier(Coroutine[Any, Any, Any]):
@@ -85,13 +87,19 @@ class _Carrier(Coroutine[Any, Any, Any]):
 
 
 class AsyncioWaiter(Waiter):
-    """A future that any thread may complete."""
+    """A future that any thread may complete.
 
-    __slots__ = ("_future", "_loop")
+    Args:
+        loop: The running loop.
+        deadlines: The time limits of that loop's waits.
+    """
 
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._future: asyncio.Future[Any] = self._loop.create_future()
+    __slots__ = ("_deadlines", "_future", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, deadlines: Deadlines) -> None:
+        self._loop = loop
+        self._deadlines = deadlines
+        self._future: asyncio.Future[Any] = loop.create_future()
 
     def set(self, value: Any) -> None:
         """Give the value; later calls change nothing. Safe from any thread."""
@@ -111,11 +119,11 @@ class AsyncioWaiter(Waiter):
         """Return the value; see `Waiter.wait`."""
         if timeout is None:
             return await self._future
-        timer = self._loop.call_later(timeout, _set_exception, self._future, TimeoutError())
+        self._deadlines.add(self._future, timeout)
         try:
             return await self._future
         finally:
-            timer.cancel()
+            self._deadlines.discard(self._future, timeout)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -202,6 +210,7 @@ class AsyncioRuntime(Runtime):
         self._idle: list[_Carrier] = []
         self._background: set[asyncio.Task[Any]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._deadlines: Deadlines
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -214,6 +223,7 @@ class AsyncioRuntime(Runtime):
         if loop is not self._loop:
             # A server that outlives its loop (tests do that) starts anew in the next one.
             self._loop = loop
+            self._deadlines = Deadlines(loop)
             self._idle.clear()
         return loop
 
@@ -236,7 +246,7 @@ class AsyncioRuntime(Runtime):
         _enter_task(loop, task)
         try:
             yielded = context.run(coroutine.send, None)
-        except (StopIteration, asyncio.CancelledError):
+        except _ENDED:
             if not task.cancelling():  # else the next handler would be cancelled by this one
                 self._idle.append(carrier)
             return None
@@ -307,7 +317,10 @@ class AsyncioRuntime(Runtime):
 
     def create_waiter(self) -> AsyncioWaiter:
         """Return a waiter of the running loop."""
-        return AsyncioWaiter()
+        loop = asyncio.get_running_loop()
+        # An application may wait in another loop than the server's.
+        own = loop is self._loop
+        return AsyncioWaiter(loop, self._deadlines if own else Deadlines(loop))
 
     def create_lock(self) -> contextlib.AbstractContextManager[Any]:
         """Return a lock that does nothing: an event loop is one thread."""

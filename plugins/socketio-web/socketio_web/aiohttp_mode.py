@@ -192,27 +192,29 @@ class AiohttpWebSocket(WebSocket):
             return self._engine.runtime.start(self._send, packet.websocket)
         # The same bytes for all recipients, without a coroutine: aiohttp would make each
         # frame anew. Its own frames (pongs, the close) go through the same transport.
-        if transport.is_closing():
-            raise ConnectionResetError("the connection is closed")
         frame: bytes | None = packet.wire
         if frame is None:
             frame = packet.wire = encode_frame(packet.websocket)
-        if self._corked is None:
-            transport.write(frame)
-        else:
+        if self._corked is not None:
             self._corked.append(frame)
             self._corked_size += len(frame)
             if self._corked_size > MAX_CORKED:
-                # From here on the transport says whether the client reads.
                 self.uncork()
-                self._corked = []
+                self.cork()
+            return None
+        if transport.is_closing():
+            raise ConnectionResetError("the connection is closed")
+        transport.write(frame)
         if transport.get_write_buffer_size():
             return self._engine.runtime.start(self._wait_for_drain)
         return None
 
     def cork(self) -> None:
-        """Keep what is written until `uncork`."""
-        if self._frames is not None:
+        """Keep what is written until `uncork`, if the client reads what it is sent."""
+        transport = self._frames
+        if transport is not None and not (
+            transport.get_write_buffer_size() or transport.is_closing()
+        ):
             self._corked = []
 
     def uncork(self) -> None:

@@ -118,7 +118,7 @@ class WebSocketTransport(Transport):
                 session.probe(self.name, session.engine.upgrades(session.transport_name))
                 self._probed = True
                 self._blocked = False
-                self._write(PROBE_ANSWER)
+                self.send(PROBE_ANSWER)
                 if isinstance(session.transport, PollingTransport):
                     session.transport.wake()
             elif packet_type == UPGRADE and self._probed:
@@ -165,10 +165,7 @@ class WebSocketTransport(Transport):
         """Write a packet at once, or behind those that wait already."""
         if self._blocked:  # and only then is the outbox not empty
             self.session.enqueue(packet)
-        else:
-            self._write(packet)
-
-    def _write(self, packet: Packet) -> None:
+            return
         try:
             pending = self._websocket.write(packet)
         except (OSError, RuntimeError) as error:
@@ -192,7 +189,7 @@ class WebSocketTransport(Transport):
         while session.outbox and not self._blocked:
             packet = session.next_packet()
             if packet is not NOOP_PACKET:
-                self._write(packet)
+                self.send(packet)
         if self._closing and not self._blocked:
             self._close_websocket()
 

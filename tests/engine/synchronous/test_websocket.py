@@ -148,7 +148,7 @@ def test_the_server_closes(
 
 
 def test_pings_and_pongs(serve: Serve, open_websocket: Callable[..., Any], log: Log) -> None:
-    engine = Engine(ping_interval=0.05, ping_timeout=0.1)
+    engine = Engine(ping_interval=0.05, ping_timeout=1.5)
     engine.on("disconnect", lambda sid, reason: log.add(reason))
     websocket, _ = open_client(open_websocket, serve(engine))
     for _ in range(3):
