@@ -287,7 +287,7 @@ class BaseEngine:
         self.sessions[session.sid] = session
         if self.config.monitor_clients:
             self.heartbeats.add(session, now)
-            self._schedule(now)
+            self._wake_by(now + self.heartbeats.interval, now)
         self.logger.info("%s: opened on %s", session.sid, session.transport_name)
 
     def open_packet(self, session: Session) -> Packet:
@@ -327,8 +327,8 @@ class BaseEngine:
     def expect_join(self, session: Session) -> None:
         """End a session unless `joined` is called for it within `connect_timeout` seconds."""
         now = self.runtime.now()
-        self._joining[session] = now + self.config.connect_timeout
-        self._schedule(now)
+        deadline = self._joining[session] = now + self.config.connect_timeout
+        self._wake_by(deadline, now)
 
     def joined(self, session: Session) -> None:
         """Note that a session has joined a namespace."""
@@ -340,8 +340,11 @@ class BaseEngine:
         if self._joining:
             joining = next(iter(self._joining.values()))
             deadline = joining if deadline is None else min(deadline, joining)
-        if deadline is None:
-            return
+        if deadline is not None:
+            self._wake_by(deadline, now)
+
+    def _wake_by(self, deadline: float, now: float) -> None:
+        """Have the timer go off at a deadline at the latest."""
         if self._timer is not None:
             if self._timer_due <= deadline:
                 return

@@ -167,6 +167,10 @@ class Engine(BaseEngine):
         with self._clock_lock:
             super()._schedule(now)
 
+    def _wake_by(self, deadline: float, now: float) -> None:
+        with self._clock_lock:
+            super()._wake_by(deadline, now)
+
     # -- plain Engine.IO ------------------------------------------------------------------
 
     def on(self, event: str, handler: Callable[..., Any] | None = None) -> Any:
