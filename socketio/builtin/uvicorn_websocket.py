@@ -12,6 +12,7 @@ generators of `websockets`; control frames are uvicorn's to answer, and its pars
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..abc.transport import MAX_CORKED, Receiver
@@ -80,15 +81,19 @@ class MessageReader:
         protocol: uvicorn's protocol object.
         receiver: Gets the messages.
         max_size: Bytes that a message may have.
+        let_out: Called before uvicorn itself may write: writes what is held back.
     """
 
-    __slots__ = ("_parser", "_pass_on", "_protocol", "_receiver", "error")
+    __slots__ = ("_let_out", "_parser", "_pass_on", "_protocol", "_receiver", "error")
 
     error: BrokenStream | None
     """How the client broke the websocket protocol."""
 
-    def __init__(self, protocol: Any, receiver: Receiver, max_size: int) -> None:
+    def __init__(
+        self, protocol: Any, receiver: Receiver, max_size: int, let_out: Callable[[], None]
+    ) -> None:
         self._protocol = protocol
+        self._let_out = let_out
         self._pass_on = protocol.data_received
         self._receiver = receiver
         self._parser = FrameParser(max_size)
@@ -103,10 +108,12 @@ class MessageReader:
             self.error = error
         for message in received:
             if type(message) is ControlFrame:
+                self._let_out()
                 self._pass_on(mask_control(message))
             else:
                 self._receiver.receive(message)  # type: ignore[arg-type]  # no control frame
         if self.error is not None:
+            self._let_out()
             self._protocol.conn.fail(self.error.code, str(self.error))
             self._protocol.handle_parser_exception()
 
@@ -181,9 +188,8 @@ class UvicornWebSocket(ASGIWebSocket):
             take = protocol.data_received
             if parser_is_idle(protocol):
                 limit = self._engine.config.max_http_buffer_size
-                self._reader = MessageReader(
-                    protocol, transport, min(limit, protocol.config.ws_max_size or limit)
-                )
+                limit = min(limit, protocol.config.ws_max_size or limit)
+                self._reader = MessageReader(protocol, transport, limit, self._uncork)
                 take = self._reader.feed
 
             def data_received(data: bytes) -> None:
