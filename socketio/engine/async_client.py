@@ -50,7 +50,7 @@ try:
     import aiohttp
 except ImportError as error:
     raise ImportError(
-        "the asyncio client needs aiohttp; install it with: pip install socketio[asyncio-client]"
+        "the asyncio client needs aiohttp; install it with: pip install 'socketio[asyncio-client]'"
     ) from error
 
 FLUSH_TIMEOUT: Final = 0.5

@@ -55,7 +55,7 @@ try:
 except ImportError as error:
     raise ImportError(
         f"the client needs requests and websocket-client, and {error.name} is missing; "
-        "install both with: pip install socketio[client]"
+        "install both with: pip install 'socketio[client]'"
     ) from error
 
 FLUSH_TIMEOUT: Final = 0.5

@@ -60,6 +60,9 @@ _FRAMEWORKS: Mapping[Flavour, tuple[str, ...]] = {
     "sync": ("django", "flask"),
 }
 
+CATCH_ALL = "builtins.object"
+"""The application type of attachments that take whatever no other takes."""
+
 NEEDS_ATTACHMENT = frozenset({"aiohttp", "tornado"})
 """Frameworks whose application is no ASGI callable although it looks like one: without their
 attachment there is no way to serve it."""
@@ -83,6 +86,8 @@ def install_target(kind: str, flavour: Flavour | None, name: str) -> str:
         return f"socketio-web[{name}]"
     if kind in ("application type", "attachment") and package in _FRAMEWORKS[flavour]:
         return f"socketio-web[{package}]"
+    if kind == "application type" and name == CATCH_ALL:
+        return "socketio-web"
     if kind == "client manager":
         return _MANAGERS[flavour].get(name, "")
     if kind == "URL scheme":

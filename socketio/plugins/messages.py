@@ -113,12 +113,12 @@ def missing(keys: Sequence[Key], plugins: Sequence[Plugin]) -> PluginError:
     broken = [plugin for plugin in plugins if plugin.error]
     off = [str(plugin) for plugin in plugins if plugin.disabled]
     installed = _installed(keys, working)
-    message = f"there is no {key}"
+    message = f"there is no {key}{_other_flavour(keys, working)}"
     targets = {key: install_target(*key) for key in keys}
     if any(targets.values()):
         message += f"; install it with: {_install_commands(targets, working)}"
     else:
-        message += _guess(keys, working, installed)
+        message += _guess(keys, installed)
         if broken:
             names = ", ".join(map(str, broken))
             message += f"; perhaps it is in a plugin that is broken: {names}, see `{LIST_COMMAND}`"
@@ -196,12 +196,16 @@ def _pip(target: str, option: str = "") -> str:
     return f"pip install {option}{quote}{target}{quote}"
 
 
-def _guess(keys: Sequence[Key], plugins: Iterable[Plugin], installed: Iterable[str]) -> str:
+def _other_flavour(keys: Sequence[Key], plugins: Iterable[Plugin]) -> str:
     wanted = {(key.kind, key.name) for key in keys}
     for plugin in plugins:
         for key in plugin.answers_to():
             if (key.kind, key.name) in wanted:
                 return f"; there is one for {_SERVER[key.flavour]} only, from {plugin.origin}"
+    return ""
+
+
+def _guess(keys: Sequence[Key], installed: Iterable[str]) -> str:
     from difflib import get_close_matches  # only errors need it
 
     close = get_close_matches(keys[0].name, list(installed), n=1)

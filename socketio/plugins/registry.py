@@ -15,7 +15,7 @@ from socketio.exceptions import PluginError, PluginWarning
 
 from . import discovery, messages
 from .claims import Claims, Conflict, Key, Kind, Plugin, Source, keys_of
-from .first_party import NEEDS_ATTACHMENT
+from .first_party import CATCH_ALL, NEEDS_ATTACHMENT
 from .hookspec import plugin_manager
 from .report import PluginReport, report_on
 from .types import (
@@ -34,7 +34,6 @@ __all__ = ["PluginRegistry", "get_registry"]
 E = TypeVar("E", bound=Entry)
 
 _BUILTIN = "socketio.builtin.plugin"
-_CATCH_ALL = "builtins.object"
 
 _warned: set[str] = set()  # of this process: several registries see the same plugins
 
@@ -124,7 +123,7 @@ class PluginRegistry:
             PluginError: It is missing, disabled, broken or provided twice.
         """
         types = [f"{cls.__module__}.{cls.__qualname__}" for cls in type(app).__mro__]
-        keys = [Key("application type", flavour, name) for name in types if name != _CATCH_ALL]
+        keys = [Key("application type", flavour, name) for name in types if name != CATCH_ALL]
         entry = self._find(AttachmentEntry, *keys)
         if entry is not None:
             return entry
@@ -133,7 +132,7 @@ class PluginRegistry:
             suspect = messages.find_suspect(key, self._plugins)
             if (suspect and suspect.error) or key.name.partition(".")[0] in NEEDS_ATTACHMENT:
                 raise self._unavailable(key)
-        catch_all = Key("application type", flavour, _CATCH_ALL)
+        catch_all = Key("application type", flavour, CATCH_ALL)
         entry = self._find(AttachmentEntry, catch_all)
         if entry is None:
             raise self._unavailable(*keys, catch_all)

@@ -110,6 +110,13 @@ def test_the_readme_server_and_client_talk(tmp_path: Path, port: int) -> None:
     assert printed.splitlines() == ["delivered", "['news', {'hello': 'world'}]"]
 
 
+def test_the_other_snippets_of_the_readme_run() -> None:
+    snippets = [code for code in blocks(ROOT / "README.md", "python") if "5000" not in code]
+    assert snippets
+    for code in snippets:
+        exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+
+
 @pytest.mark.timeout(60)
 def test_the_first_server_of_the_tutorial_counts(tmp_path: Path, port: int) -> None:
     page = ROOT / "docs" / "tutorial" / "first-server.md"

@@ -15,6 +15,7 @@ from socketio.plugins import (
     AsyncModeEntry,
     AttachmentEntry,
     ClientManagerEntry,
+    Flavour,
     PluginError,
     PluginRegistry,
     PluginWarning,
@@ -805,6 +806,13 @@ def test_unknown_application_names_the_known_ones(make_dist: MakeDist) -> None:
     with pytest.raises(PluginError, match=r"there is no attachment for .*\.Shop \(async\)") as it:
         PluginRegistry().attachment_for(Shop(), "async")
     assert "one for Server only, from socketio-apps 1.0" in str(it.value)
+
+
+@pytest.mark.parametrize("flavour", ["async", "sync"])
+def test_callable_without_a_plugin_for_callables(site: Path, flavour: Flavour) -> None:
+    with pytest.raises(PluginError, match=r"no attachment for builtins\.function") as caught:
+        PluginRegistry().attachment_for(lambda: None, flavour)
+    assert "install it with: pip install socketio-web;" in str(caught.value)
 
 
 def test_object_without_a_class_of_its_own_is_no_application(make_dist: MakeDist) -> None:
