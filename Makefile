@@ -36,7 +36,7 @@ help: ## list these targets
 demo: $(VENV)/.installed-demo ## serve the chat example on http://127.0.0.1:5000
 	$(PY) examples/chat/server.py --host $(HOST) --port $(PORT)
 
-test: $(VENV)/.installed node-packages ## run the tests; what is missing on the machine is skipped with a reason
+test: $(VENV)/.installed node-packages e2e/.tools/flask-socketio ## run the tests; what is missing on the machine is skipped with a reason
 	$(PYTEST) $(PYTEST_PARALLEL) $(ARGS)
 
 e2e: $(VENV)/.installed node-packages e2e/.tools/gunicorn-with-eventlet ## run the long tests too: soak, faults, every server
@@ -120,6 +120,11 @@ $(VENV)/.installed: pyproject.toml $(PLUGINS) $(EXAMPLE_DISTS) tools/requirement
 # The last gunicorn with a worker for eventlet; the environment has a newer one.
 e2e/.tools/gunicorn-with-eventlet:
 	$(PIP) install -q --target $@ 'gunicorn>=22,<26'
+
+# Without what it depends on: it is to run on this library.
+e2e/.tools/flask-socketio: | $(PY)
+	@$(PIP) install -q --no-deps --target $@ 'flask-socketio>=5.6,<6' \
+		|| { rm -rf $@; echo "Flask-SocketIO cannot be installed: its tests are skipped" >&2; }
 
 # The JavaScript client and server of the tests. Without npm, or without a registry, the tests that
 # need them are skipped and say so.

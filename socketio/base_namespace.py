@@ -26,6 +26,10 @@ class BaseNamespace:
         method = getattr(self, f"on_{'' if event is None else event}", None)
         return method if callable(method) else None
 
+    def _has_own_dispatch(self) -> bool:
+        """Tell whether a subclass calls its methods itself, with arguments as it likes."""
+        return sum("trigger_event" in vars(base) for base in type(self).__mro__) > 1
+
     def _arguments(self, event: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Leave out the last argument for a handler that was written without it."""
         return args[:-1] if event in self._legacy else args
@@ -39,7 +43,13 @@ class BaseNamespace:
         method = self._handler(event)
         if method is None:
             return
-        if check_arity(method, event, counts, names) == counts[-1] and len(counts) > 1:
+        try:
+            count = check_arity(method, event, counts, names)
+        except TypeError:
+            if self._has_own_dispatch():
+                return
+            raise
+        if count == counts[-1] and len(counts) > 1:
             self._legacy.add(event)
 
     def _check_events(self, count: int, names: str) -> None:
@@ -48,6 +58,8 @@ class BaseNamespace:
         Raises:
             TypeError: There is such a method.
         """
+        if self._has_own_dispatch():
+            return
         for name in dir(type(self)):
             event = name.removeprefix("on_")
             if name == event or event in ("connect", "disconnect", "connect_error"):

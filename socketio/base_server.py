@@ -97,6 +97,9 @@ class BaseServer(Consumer):
     ) -> None:
         what = f"{type(self).__name__}()"
         known = EngineConfig.names() - {"async_handlers"}
+        if client_manager is not None or options.get("message_queue", "") is None:
+            # Flask-SocketIO hands its own option on, after it has made a manager of it.
+            options.pop("message_queue", None)
         unknown = [name for name in options if name not in known]
         refuse_unknown(what, unknown, known | OWN_ARGUMENTS)
         self.logger = choose_logger(logger, "socketio.server")
@@ -371,7 +374,7 @@ class BaseServer(Consumer):
                 return
         session.send_all(packets)
 
-    def _send_packet(
+    def _send_to(
         self,
         session: Session,
         packet_type: int,
@@ -385,6 +388,11 @@ class BaseServer(Consumer):
     # -- engine events --------------------------------------------------------------------
 
     def _open(self, session: Session) -> None:
+        """Note a new engine session, which has to join a namespace soon."""
+        self._begin(session)
+        self.eio.expect_join(session)
+
+    def _begin(self, session: Session) -> None:
         """Note a new engine session."""
         if not self.manager_initialized:
             self.manager_initialized = True
@@ -397,7 +405,6 @@ class BaseServer(Consumer):
         )
         self.environ[session.sid] = session.environ
         self._sessions[session.sid] = session
-        self.eio.expect_join(session)
 
     def message(self, session: Session, data: str | bytes) -> None:
         """Take one message of a client.
@@ -493,14 +500,14 @@ class BaseServer(Consumer):
         return namespace in self.table or self.namespaces == "*" or namespace in self.namespaces
 
     def _refuse(self, session: Session, namespace: str, data: Mapping[str, Any]) -> None:
-        self._send_packet(session, CONNECT_ERROR, data, namespace)
+        self._send_to(session, CONNECT_ERROR, data, namespace)
 
     def _accept(self, session: Session, namespace: str, sid: str) -> None:
         """Make a client a connected one, then send what its connect handler sent to it."""
         client: Client = session.client
         with client.lock:
             self.manager.connect(session.sid, namespace)
-            self._send_packet(session, CONNECT, {"sid": sid}, namespace)
+            self._send_to(session, CONNECT, {"sid": sid}, namespace)
             session.send_all(client.pending.pop(namespace, []))
         self.eio.joined(session)
         if (namespace, sid) in self.manager.pending_disconnect and not session.closed:
@@ -548,7 +555,7 @@ class BaseServer(Consumer):
         self.manager.release(session.sid, namespace, sid)
         if tell:
             # Only now: the client may join again at once.
-            self._send_packet(session, DISCONNECT, None, namespace)
+            self._send_to(session, DISCONNECT, None, namespace)
         client.closing += 1
         return client.start(self._run_disconnect, session, namespace, sid, reason)
 

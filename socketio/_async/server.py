@@ -14,7 +14,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..base_manager import BaseManager
+
+# async: begin
 from ..base_server import BaseServer, Client, check_outgoing_event
+
+# async: end
+# sync: from ..base_server import Client, check_outgoing_event
+# sync: from ..direct_sessions import DirectSessions as BaseServer
 from ..engine.asynchronous.engine import AsyncEngine
 from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
@@ -528,7 +534,7 @@ class AsyncServer(BaseServer):
                     answer = list(result)
                 else:
                     answer = [result]
-                self._send_packet(session, ACK, answer, namespace, ack_id)
+                self._send_to(session, ACK, answer, namespace, ack_id)
         except Exception:
             self.logger.exception("handler of %r in %s failed", event, namespace)
 
@@ -575,7 +581,7 @@ class AsyncServer(BaseServer):
             self._refuse(session, namespace, refusal)
         elif joined:
             # A refusal after CONNECT is a plain DISCONNECT, which carries no data.
-            self._send_packet(session, DISCONNECT, None, namespace)
+            self._send_to(session, DISCONNECT, None, namespace)
 
     async def _connected_too_late(self, session: Session, namespace: str, sid: str) -> None:
         """Undo what an accepting connect handler did for a client that is gone by now."""

@@ -16,6 +16,8 @@ CATCH_ALL: Final = "*"
 MAX_CACHED_NAME: Final = 200
 """Characters of a namespace and an event for which the choice of a handler is remembered."""
 
+_ANYTHING: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
 Function = Callable[..., Any]
 
 
@@ -50,11 +52,18 @@ def is_coroutine_function(function: Any) -> bool:
 
 
 def positional_range(function: Function) -> tuple[int, float] | None:
-    """Return the fewest and the most positional arguments a function takes; None: unknown."""
+    """Return the fewest and the most positional arguments a function takes; None: unknown.
+
+    A wrapper that hands everything on takes what the function within takes; any other wrapper
+    has arguments of its own.
+    """
     try:
-        parameters = inspect.signature(function).parameters.values()
+        signature = inspect.signature(function, follow_wrapped=False)
+        if all(parameter.kind in _ANYTHING for parameter in signature.parameters.values()):
+            signature = inspect.signature(function)
     except (TypeError, ValueError):  # some builtins have no signature
         return None
+    parameters = signature.parameters.values()
     fewest, most = 0, 0.0
     for parameter in parameters:
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..base_manager import BaseManager
-from ..base_server import BaseServer, Client, check_outgoing_event
+from ..base_server import Client, check_outgoing_event
+from ..direct_sessions import DirectSessions as BaseServer
 from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
 from ..engine.synchronous.engine import Engine
@@ -475,7 +476,7 @@ class Server(BaseServer):
                     answer = list(result)
                 else:
                     answer = [result]
-                self._send_packet(session, ACK, answer, namespace, ack_id)
+                self._send_to(session, ACK, answer, namespace, ack_id)
         except Exception:
             self.logger.exception("handler of %r in %s failed", event, namespace)
 
@@ -514,7 +515,7 @@ class Server(BaseServer):
             self._refuse(session, namespace, refusal)
         elif joined:
             # A refusal after CONNECT is a plain DISCONNECT, which carries no data.
-            self._send_packet(session, DISCONNECT, None, namespace)
+            self._send_to(session, DISCONNECT, None, namespace)
 
     def _connected_too_late(self, session: Session, namespace: str, sid: str) -> None:
         """Undo what an accepting connect handler did for a client that is gone by now."""

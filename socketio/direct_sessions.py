@@ -1,0 +1,90 @@
+"""Sessions that are driven by calls instead of a connection, as Flask-SocketIO's test client does.
+
+Called by Flask-SocketIO under the names that python-socketio has for its insides; it knows the
+server, to which it gives a session like any other with a transport that calls back. Sessions of
+real connections never come here, so none of this is on their way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .abc.transport import Transport
+from .base_server import BaseServer
+from .engine.session import Session
+from .exceptions import ProtocolError
+from .protocol.engine import MESSAGE
+from .protocol.engine import Packet as EnginePacket
+from .protocol.packets import Packet
+
+
+class DirectTransport(Transport):
+    """Hands packets to the function that was assigned to `Server._send_eio_packet`.
+
+    Args:
+        server: The server to which it may be assigned, now or later.
+        session: The session that it carries.
+    """
+
+    name = "direct"
+
+    def __init__(self, server: BaseServer, session: Session) -> None:
+        self.session = session
+        self._assigned = vars(server)
+
+    def send(self, packet: EnginePacket) -> None:
+        """Hand a packet over at once; it is dropped while nothing is assigned."""
+        take: Callable[[str, EnginePacket], Any] | None = self._assigned.get("_send_eio_packet")
+        if take is not None:
+            take(self.session.sid, packet)
+
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
+
+
+class DirectSessions(BaseServer):
+    """The members of python-socketio's server that Flask-SocketIO's test client works with."""
+
+    def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        """Open a session, or give the one that is open another request.
+
+        Its handlers run in the thread that hands a message over, before that returns.
+        """
+        session = self._sessions.get(eio_sid)
+        if session is None:
+            session = self.eio.create_session(DirectTransport.name, environ)
+            session.sid = eio_sid
+            session.transport = DirectTransport(self, session)
+            self._begin(session)
+            session.client.start = _call
+        session.environ = self.environ[eio_sid] = environ
+
+    def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
+        """Take one message of a session.
+
+        Raises:
+            KeyError: There is no such session.
+        """
+        session = self._sessions[eio_sid]
+        try:
+            self.message(session, data)
+        except ProtocolError as error:
+            session.fail(error)
+
+    def _send_packet(self, eio_sid: str, pkt: Packet) -> None:
+        """Send a packet to a session; it is dropped if there is none."""
+        encoded = pkt.encode()
+        for part in encoded if isinstance(encoded, list) else [encoded]:
+            self._send_eio_packet(eio_sid, EnginePacket(MESSAGE, part))
+
+    def _send_eio_packet(self, eio_sid: str, eio_pkt: EnginePacket) -> None:
+        """Send an engine packet to a session; it is dropped if there is none."""
+        session = self._sessions.get(eio_sid)
+        if session is not None:
+            session.send(eio_pkt)
+
+
+def _call(function: Callable[..., Any], *args: Any) -> None:
+    """Run a handler in the caller's thread."""
+    function(*args)
