@@ -154,8 +154,7 @@ class ASGIApp:
         self._end_watch = close_when_stopped(engine)
 
     async def _start(self) -> None:
-        # An application may start again after it has stopped: test clients do that.
-        getattr(self.engineio_server, "eio", self.engineio_server).stopping = False
+        await self.engineio_server.start()
         if self.on_startup is not None:
             await _call(self.on_startup)
 
@@ -194,6 +193,8 @@ class _LifespanEvents:
 
     async def send(self, event: Any) -> None:
         if event["type"].startswith("lifespan.startup"):
+            if self.started:
+                return  # our own part has failed and said so; now the application does
             self.started = True
         elif event["type"].startswith("lifespan.shutdown"):
             self.ended = True

@@ -15,6 +15,7 @@ from ._core.logs import choose_logger
 from .base_manager import BaseManager
 from .engine.base import BaseEngine, Consumer
 from .engine.config import EngineConfig, refuse_unknown
+from .engine.http import BAD_REQUEST, HTTPError
 from .engine.session import Reason, Session
 from .exceptions import ProtocolError
 from .plugins import PluginRegistry, get_registry
@@ -120,6 +121,7 @@ class BaseServer(Consumer):
         self.manager.set_server(self)
         self._emit_here = self._local_emit()
         self.manager_initialized = False
+        self._manager_begun = False
         self.registry.server_created(self)
 
     # -- construction ---------------------------------------------------------------------
@@ -387,6 +389,17 @@ class BaseServer(Consumer):
 
     # -- engine events --------------------------------------------------------------------
 
+    def _begin_manager(self) -> None:
+        """Let the manager begin, unless it has."""
+        if not self._manager_begun:
+            self.manager.initialize()
+            self._manager_begun = True
+
+    def _not_ready(self, error: Exception) -> HTTPError:
+        """Return the answer for clients while the broker refuses us; the log says why."""
+        self.logger.info("no client is accepted: %s", error)
+        return HTTPError(BAD_REQUEST, "The server is not ready", 503)
+
     def _open(self, session: Session) -> None:
         """Note a new engine session, which has to join a namespace soon."""
         self._begin(session)
@@ -394,9 +407,6 @@ class BaseServer(Consumer):
 
     def _begin(self, session: Session) -> None:
         """Note a new engine session."""
-        if not self.manager_initialized:
-            self.manager_initialized = True
-            self.manager.initialize()
         runtime = self.runtime
         session.client = Client(
             Decoder(self.packet_class, self.eio.config.max_http_buffer_size),

@@ -89,5 +89,8 @@ class AsyncManager(BaseManager):
         # async: end
         # sync: callback(*data)
 
+    async def start(self) -> None:
+        """Get ready, after `initialize` and before the first client; nothing to do here."""
+
     async def shutdown(self) -> None:
         """Release what the manager holds; nothing here."""

@@ -12,6 +12,7 @@ import itertools
 import logging
 import os
 import random
+import threading
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -24,6 +25,7 @@ from .._core.manager_health import HealthState, ManagerHealth
 from .._core.outbox import Outbox
 from .._core.remote_acks import RemoteAcks
 from .._core.rooms import Room, as_set
+from .._core.signature import Signer
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
 from ..protocol.json_codec import JSONCodec, codec_for, default_codec
@@ -56,6 +58,12 @@ class AsyncPubSubManager(AsyncManager):
             away.
         logger: Where changes are logged; None: the server's logger.
         json: A JSON module for the messages; None: the server's.
+        secret: Signs every message (HMAC-SHA256), and has those ignored that are not signed with
+            it; the same in all processes that belong together. None: nothing is signed. It needs
+            a manager with a driver.
+
+    Raises:
+        ValueError: The secret is empty, or this manager cannot sign.
     """
 
     name: str = "asyncpubsub"  # async: only
@@ -77,6 +85,9 @@ class AsyncPubSubManager(AsyncManager):
     reconnect_delay_max: float = 5.0
     """Seconds between two attempts to connect, at most."""
 
+    others_timeout: float = 10.0
+    """Seconds that what was kept waits, at most, for the processes that were there before."""
+
     outbox_messages: int = 10_000
     """How many messages are kept while the broker is away."""
 
@@ -89,6 +100,8 @@ class AsyncPubSubManager(AsyncManager):
         write_only: bool = False,
         logger: logging.Logger | None = None,
         json: Any = None,
+        *,
+        secret: str | bytes | None = None,
     ) -> None:
         super().__init__()
         self.channel = channel
@@ -121,6 +134,9 @@ class AsyncPubSubManager(AsyncManager):
         self._duplicates = 0
         self._published = 0
         self._kinds_logged: set[str] = set()
+        self._connecting = threading.Lock()
+        self._signer: Signer | None = None
+        self.secret = secret
 
     # -- for subclasses -------------------------------------------------------------------
 
@@ -135,6 +151,21 @@ class AsyncPubSubManager(AsyncManager):
         """Where the broker is, for messages; passwords are taken out of it."""
         return str(getattr(self, "url", ""))
 
+    @property
+    def secret(self) -> str | bytes | None:
+        """What signs the messages; to be set before the server starts."""
+        return self._secret
+
+    @secret.setter
+    def secret(self, secret: str | bytes | None) -> None:
+        if secret is not None and not self._has_driver():
+            raise ValueError(
+                f"{type(self).__name__} cannot sign its messages: secret= needs a manager that "
+                "supplies create_driver(), not _publish() and _listen()"
+            )
+        self._signer = None if secret is None else Signer(secret, self.channel)
+        self._secret = secret
+
     async def _publish(self, data: dict[str, Any]) -> Any:
         """Send a message to all processes.
 
@@ -144,7 +175,7 @@ class AsyncPubSubManager(AsyncManager):
         if not self._has_driver():
             self.create_driver()  # says what the subclass has to supply
         connection = self._connected()
-        if connection.add(bus.to_bytes(data, self.codec)) and self.write_only:
+        if connection.add(self._encode(data)) and self.write_only:
             await connection.flush()
 
     async def _listen(self) -> AsyncIterator[Any]:
@@ -168,7 +199,6 @@ class AsyncPubSubManager(AsyncManager):
 
         Raises:
             RuntimeError: The server runs greenlets and its sockets have not been patched.
-            ConnectionError: The broker refuses us (synchronous flavour; see `start`).
         """
         super().initialize()
         # sync: require_monkey_patching(self.server.async_mode, type(self).__name__)
@@ -177,14 +207,16 @@ class AsyncPubSubManager(AsyncManager):
             if not self.write_only:
                 self._listener = self._runtime().start_background_task(self._listen_until_closed)
             return
+        if self._connection is not None and self._connection.state == "closed":
+            self._connection = None  # the server starts anew
         self._connected()
-        # sync: self.start()
 
     async def start(self) -> None:
         """Connect, and wait for the outcome of the first attempt.
 
         A broker that cannot be reached is no error: it may come later, and what is emitted
-        meanwhile is kept. After a refusal, calling this again tries again.
+        meanwhile is kept. After a refusal, calling this again tries again, once in
+        `reconnect_delay_max` seconds.
 
         Raises:
             ConnectionError: The broker refuses us: login, permission, missing topic.
@@ -352,13 +384,19 @@ class AsyncPubSubManager(AsyncManager):
         """Return a message that tells that we are there; see `BusConnection`."""
         asks = self._word if kind == "greeting" else None
         message = bus.presence_message(self.host_id, asks, leaving=kind == "farewell")
-        return bus.to_bytes(message, self.codec)
+        return self._encode(message)
+
+    def _encode(self, message: dict[str, Any]) -> bytes:
+        encoded = bus.to_bytes(message, self.codec)
+        return encoded if self._signer is None else self._signer.sign(encoded)
 
     # -- receiving ------------------------------------------------------------------------
 
     async def _deliver(self, raw: Any) -> None:
         """Act on a message of another process; whatever it is, it raises nothing."""
         try:
+            if self._signer is not None:
+                raw = self._signer.verify(raw)
             message = bus.interpret(bus.parse(raw, self.codec))
         except bus.BusMessageError as error:
             self._note_malformed(error.kind, str(error))
@@ -483,7 +521,7 @@ class AsyncPubSubManager(AsyncManager):
         asks = self._word if any(heard.values()) else None
         answers = [word for word in heard if word]
         message = bus.presence_message(self.host_id, asks, answers)
-        connection.add_urgent(bus.to_bytes(message, self.codec))
+        connection.add_urgent(self._encode(message))
 
     def _note_malformed(self, kind: str, detail: str) -> None:
         self._malformed += 1
@@ -514,13 +552,22 @@ class AsyncPubSubManager(AsyncManager):
 
     def _connected(self) -> BusConnection:
         """Return the connection to the broker; a new one in a new process or event loop."""
-        connection = self._connection
         home: Any = os.getpid()
         home = (home, asyncio.get_running_loop())  # async: only
-        if connection is not None and home == self._home:
-            ended = connection.state == "closed" and self.write_only
-            if not ended:  # a process without a server may go on after `shutdown`
-                return connection
+        connection = self._connection_of(home)
+        if connection is None:
+            with self._connecting:  # several threads may emit at the same time
+                connection = self._connection_of(home) or self._connect(home)
+        return connection
+
+    def _connection_of(self, home: Any) -> BusConnection | None:
+        connection = self._connection
+        if connection is None or home != self._home:
+            return None
+        # A process without a server may go on after `shutdown`.
+        return None if connection.state == "closed" and self.write_only else connection
+
+    def _connect(self, home: Any) -> BusConnection:
         if self._home is not None and _process(home) != _process(self._home):
             # A fork: the parent goes on with what was waiting, and under its own name.
             self.host_id = uuid.uuid4().hex
@@ -543,6 +590,7 @@ class AsyncPubSubManager(AsyncManager):
                 probe_timeout=self.probe_timeout,
                 reconnect_delay=self.reconnect_delay,
                 reconnect_delay_max=self.reconnect_delay_max,
+                others_timeout=self.others_timeout,
             ),
             name=type(self).__name__,
             url=without_password(self.broker_url),

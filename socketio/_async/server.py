@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio  # async: only
 import builtins
 import logging
+
+# sync: import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -24,7 +26,7 @@ from ..base_server import BaseServer, Client, check_outgoing_event
 from ..engine.asynchronous.engine import AsyncEngine
 from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
-from ..exceptions import ConnectionRefusedError, TimeoutError
+from ..exceptions import ConnectionError, ConnectionRefusedError, TimeoutError
 from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS
 from .manager import AsyncManager
 from .namespace import AsyncNamespace
@@ -96,6 +98,7 @@ class AsyncServer(BaseServer):
     # sync:     namespaces: list[str] | tuple[str, ...] | str | None = None,
     # sync:     **kwargs: Any,
     # sync: ) -> None:
+    # sync:     self._starting = threading.Lock()
     # sync:     super().__init__(
     # sync:         client_manager=client_manager,
     # sync:         logger=logger,
@@ -398,6 +401,35 @@ class AsyncServer(BaseServer):
         # async: end
         # sync: return bool(self.manager.can_disconnect(sid, namespace))
 
+    async def start(self) -> None:
+        """Get ready for clients: connect the client manager to its broker.
+
+        `ASGIApp` and the attachments of frameworks call it when the application starts, which
+        then fails if the broker refuses us. Where nothing does, the first client waits for it,
+        and is answered 503 after a refusal; call it yourself to know earlier. It may be called
+        again: after a refusal it tries again, after `shutdown` the server serves anew.
+
+        A broker that cannot be reached is no error: the manager goes on trying.
+
+        Raises:
+            ConnectionError: The broker refuses us: login, permission, missing topic, unknown host.
+        """
+        await self.eio.start()
+        await self._start_manager()
+
+    async def _start_manager(self) -> None:
+        if self.manager_initialized:
+            return
+        # async: begin
+        self._begin_manager()
+        await self.manager.start()
+        self.manager_initialized = True
+        # async: end
+        # sync: with self._starting:  # the first requests may come at the same time
+        # sync:     self._begin_manager()
+        # sync:     self.manager.start()
+        # sync:     self.manager_initialized = True
+
     async def shutdown(self) -> None:
         """Close all connections and stop; the disconnect handlers have run on return.
 
@@ -409,6 +441,7 @@ class AsyncServer(BaseServer):
         while self._sessions and self.runtime.now() < deadline:
             await self.runtime.sleep(0.01)
         await self.manager.shutdown()
+        self.manager_initialized = self._manager_begun = False
 
     # async: begin
     async def handle_request(self, *args: Any, **kwargs: Any) -> Any:
@@ -487,7 +520,15 @@ class AsyncServer(BaseServer):
     # -- running handlers -----------------------------------------------------------------
 
     async def session_opened(self, session: Session) -> Any:
-        """Note a new engine session; Socket.IO accepts each, its namespaces may refuse."""
+        """Note a new engine session; Socket.IO accepts each, its namespaces may refuse.
+
+        Raises:
+            HTTPError: The broker refuses us.
+        """
+        try:
+            await self._start_manager()
+        except ConnectionError as error:
+            raise self._not_ready(error) from error
         self._open(session)
         return None
 

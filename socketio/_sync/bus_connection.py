@@ -41,6 +41,7 @@ class BusSettings:
     probe_timeout: float
     reconnect_delay: float
     reconnect_delay_max: float
+    others_timeout: float
 
 
 class BusConnection:
@@ -103,6 +104,7 @@ class BusConnection:
         self._connections = 0
         self._published = 0
         self._refused: Exception | None = None
+        self._retry_at = 0.0
         self._publish_error: Exception | None = None
         self._task: Any = None
         self._publisher_idle: Waiter | None = None
@@ -135,8 +137,10 @@ class BusConnection:
         )
 
     def start(self) -> None:
-        """Begin to connect, in the background."""
-        if self._state in ("idle", "failed") and not self._closing:
+        """Begin to connect, in the background; after a refusal not too soon again."""
+        if self._closing or self._state not in ("idle", "failed"):
+            return
+        if self._runtime.now() >= self._retry_at:
             self._refused = None
             self._set_state("connecting")
             self._task = self._runtime.start_background_task(self._run)
@@ -293,13 +297,12 @@ class BusConnection:
 
     def _hold(self, driver: BusDriver) -> float:
         """Return until when to hold back what was kept, so that others are there to get it."""
-        settings = self._settings
         again = self._connections > 0 and not driver.keeps_messages
         awaited = self._awaits_others(self._lost_at if again else None)
         # Who only writes does not hear whether the others are back.
         if not again or (self._receive and not awaited):
             return 0.0
-        return self._runtime.now() + settings.reconnect_delay_max + settings.timeout
+        return self._runtime.now() + self._settings.others_timeout
 
     def _exchange(self, driver: BusDriver) -> None:
         self._runtime.start_background_task(self._publish_beside, driver)
@@ -427,6 +430,7 @@ class BusConnection:
     def _refuse(self, error: Exception) -> None:
         self._last_error = describe(error)
         self._refused = error
+        self._retry_at = self._runtime.now() + self._settings.reconnect_delay_max
         self._logger.error("%s cannot use %s: %s", self._name, self._url, self._last_error)
         self._set_state("failed")
 

@@ -83,5 +83,8 @@ class Manager(BaseManager):
             return
         callback(*data)
 
+    def start(self) -> None:
+        """Get ready, after `initialize` and before the first client; nothing to do here."""
+
     def shutdown(self) -> None:
         """Release what the manager holds; nothing here."""

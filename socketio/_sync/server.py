@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from ..direct_sessions import DirectSessions as BaseServer
 from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
 from ..engine.synchronous.engine import Engine
-from ..exceptions import ConnectionRefusedError, TimeoutError
+from ..exceptions import ConnectionError, ConnectionRefusedError, TimeoutError
 from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS
 from .manager import Manager
 from .namespace import Namespace
@@ -68,6 +69,7 @@ class Server(BaseServer):
         namespaces: list[str] | tuple[str, ...] | str | None = None,
         **kwargs: Any,
     ) -> None:
+        self._starting = threading.Lock()
         super().__init__(
             client_manager=client_manager,
             logger=logger,
@@ -348,6 +350,30 @@ class Server(BaseServer):
             return True
         return bool(self.manager.can_disconnect(sid, namespace))
 
+    def start(self) -> None:
+        """Get ready for clients: connect the client manager to its broker.
+
+        `ASGIApp` and the attachments of frameworks call it when the application starts, which
+        then fails if the broker refuses us. Where nothing does, the first client waits for it,
+        and is answered 503 after a refusal; call it yourself to know earlier. It may be called
+        again: after a refusal it tries again, after `shutdown` the server serves anew.
+
+        A broker that cannot be reached is no error: the manager goes on trying.
+
+        Raises:
+            ConnectionError: The broker refuses us: login, permission, missing topic, unknown host.
+        """
+        self.eio.start()
+        self._start_manager()
+
+    def _start_manager(self) -> None:
+        if self.manager_initialized:
+            return
+        with self._starting:  # the first requests may come at the same time
+            self._begin_manager()
+            self.manager.start()
+            self.manager_initialized = True
+
     def shutdown(self) -> None:
         """Close all connections and stop; the disconnect handlers have run on return.
 
@@ -359,6 +385,7 @@ class Server(BaseServer):
         while self._sessions and self.runtime.now() < deadline:
             self.runtime.sleep(0.01)
         self.manager.shutdown()
+        self.manager_initialized = self._manager_begun = False
 
     def handle_request(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Serve one request of the web server: a WSGI application."""
@@ -431,7 +458,15 @@ class Server(BaseServer):
     # -- running handlers -----------------------------------------------------------------
 
     def session_opened(self, session: Session) -> Any:
-        """Note a new engine session; Socket.IO accepts each, its namespaces may refuse."""
+        """Note a new engine session; Socket.IO accepts each, its namespaces may refuse.
+
+        Raises:
+            HTTPError: The broker refuses us.
+        """
+        try:
+            self._start_manager()
+        except ConnectionError as error:
+            raise self._not_ready(error) from error
         self._open(session)
         return None
 

@@ -130,3 +130,8 @@ async def test_rooms_must_be_the_same_everywhere() -> None:
     manager = AsyncQueueManager(channel="rooms", write_only=True)
     with pytest.raises(TypeError, match="must be a str or an int"):
         await manager.emit("x", 1, room=object())
+
+
+async def test_messages_that_a_subclass_publishes_itself_cannot_be_signed() -> None:
+    with pytest.raises(ValueError, match="create_driver"):
+        AsyncQueueManager(secret="secret")

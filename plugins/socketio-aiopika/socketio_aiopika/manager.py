@@ -43,6 +43,8 @@ class AsyncAioPikaManager(AsyncPubSubManager):
         write_only: Only emit, receive nothing: for processes without a server.
         logger: Where changes are logged; None: the server's logger.
         json: A JSON module for the messages; None: the server's.
+        connection_options: Further arguments of `aio_pika.connect()`, such as `ssl_context`.
+        secret: Signs every message, and has those ignored that are not signed with it.
 
     Raises:
         ValueError: The URL is no AMQP URL.
@@ -57,14 +59,22 @@ class AsyncAioPikaManager(AsyncPubSubManager):
         write_only: bool = False,
         logger: logging.Logger | None = None,
         json: Any = None,
+        *,
+        connection_options: dict[str, Any] | None = None,
+        secret: str | bytes | None = None,
     ) -> None:
-        super().__init__(channel=channel, write_only=write_only, logger=logger, json=json)
+        super().__init__(
+            channel=channel, write_only=write_only, logger=logger, json=json, secret=secret
+        )
         self.url = url
+        self.connection_options = dict(connection_options or {})
         _check(url)
 
     def create_driver(self) -> BusDriver:
         """Return a new driver, not connected yet."""
-        return AioPikaDriver(self.url, self.channel, f"socketio.{self.host_id}")
+        return AioPikaDriver(
+            self.url, self.connection_options, self.channel, f"socketio.{self.host_id}"
+        )
 
 
 class VirtualHostRefused(ConnectionError):
@@ -76,13 +86,15 @@ class AioPikaDriver(BusDriver):
 
     Args:
         url: Where RabbitMQ is.
+        options: Further arguments of the client library.
         channel: The fanout exchange.
         queue: The name of the queue; the driver before this one had the same, and what came
             meanwhile lies in it.
     """
 
-    def __init__(self, url: str, channel: str, queue: str) -> None:
+    def __init__(self, url: str, options: dict[str, Any], channel: str, queue: str) -> None:
         self._url = url
+        self._options = options
         self._channel = channel
         self._queue_name = queue
         self._queue: AbstractQueue | None = None
@@ -95,7 +107,9 @@ class AioPikaDriver(BusDriver):
         """Connect, declare the exchange, and consume a new queue."""
         # Not aio-pika's robust connection: the manager's supervisor connects again.
         try:
-            self._connection = connection = await aio_pika.connect(self._url, timeout=self.timeout)
+            self._connection = connection = await aio_pika.connect(
+                self._url, **{"timeout": self.timeout, **self._options}
+            )
         except InvalidFrameError as error:
             raise VirtualHostRefused(_reply_text(error) or str(error)) from error
         connection.close_callbacks.add(self._lost)

@@ -37,6 +37,7 @@ class KombuManager(PubSubManager):
         exchange_options: Further arguments of `kombu.Exchange()`.
         queue_options: Further arguments of `kombu.Queue()`.
         producer_options: Further arguments of `kombu.Producer()`.
+        secret: Signs every message, and has those ignored that are not signed with it.
 
     Raises:
         ValueError: The URL is none that kombu understands.
@@ -55,8 +56,12 @@ class KombuManager(PubSubManager):
         exchange_options: dict[str, Any] | None = None,
         queue_options: dict[str, Any] | None = None,
         producer_options: dict[str, Any] | None = None,
+        *,
+        secret: str | bytes | None = None,
     ) -> None:
-        super().__init__(channel=channel, write_only=write_only, logger=logger, json=json)
+        super().__init__(
+            channel=channel, write_only=write_only, logger=logger, json=json, secret=secret
+        )
         self.url = url
         self.connection_options = dict(connection_options or {})
         self.exchange_options = dict(exchange_options or {})

@@ -31,6 +31,7 @@ class AsyncRedisManager(AsyncPubSubManager):
         logger: Where changes are logged; None: the server's logger.
         json: A JSON module for the messages; None: the server's.
         redis_options: Further arguments of `Redis.from_url()` or `Sentinel()`.
+        secret: Signs every message, and has those ignored that are not signed with it.
 
     Raises:
         ValueError: The URL is none that is understood.
@@ -46,8 +47,12 @@ class AsyncRedisManager(AsyncPubSubManager):
         logger: logging.Logger | None = None,
         json: Any = None,
         redis_options: dict[str, Any] | None = None,
+        *,
+        secret: str | bytes | None = None,
     ) -> None:
-        super().__init__(channel=channel, write_only=write_only, logger=logger, json=json)
+        super().__init__(
+            channel=channel, write_only=write_only, logger=logger, json=json, secret=secret
+        )
         self.redis_url = url
         self.redis_options = dict(redis_options or {})
         self._target = parse_url(url)

@@ -183,6 +183,11 @@ class AsyncEngine(BaseEngine):
         yield data
         await self.save_session(sid, data)
 
+    async def start(self) -> None:
+        """Take new sessions, also after a `shutdown`: test clients start applications again."""
+        self.loop = self.runtime.bind()
+        self.stopping = False
+
     async def shutdown(self) -> None:
         """Close all sessions, and give their last packets `close_timeout` seconds to leave."""
         sessions = list(self.sessions.values())

@@ -242,6 +242,10 @@ class Engine(BaseEngine):
         yield data
         self.save_session(sid, data)
 
+    def start(self) -> None:
+        """Take new sessions, also after a `shutdown`: test clients start applications again."""
+        self.stopping = False
+
     def shutdown(self) -> None:
         """Close all sessions, and give their last packets `close_timeout` seconds to leave."""
         self.stopping = True

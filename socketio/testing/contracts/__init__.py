@@ -8,8 +8,14 @@ A test may be overridden only by `xfail` with a reason.
 * `BrokerFaultContract`: what they do when the broker stops, falls silent or comes back
 """
 
-from .broker_faults import BrokerFaultContract
-from .bus import BusContract
-from .managers import ManagerContract
+import pytest
+
+# Before the suites are imported: their failures then show the values, as those of tests do.
+for _module in ("broker_faults", "bus", "cluster", "managers"):
+    pytest.register_assert_rewrite(f"{__name__}.{_module}")
+
+from .broker_faults import BrokerFaultContract  # noqa: E402  # see above
+from .bus import BusContract  # noqa: E402
+from .managers import ManagerContract  # noqa: E402
 
 __all__ = ["BrokerFaultContract", "BusContract", "ManagerContract"]

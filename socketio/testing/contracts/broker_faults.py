@@ -72,6 +72,7 @@ class BrokerFaultContract(ManagerSuite):
         manager.probe_timeout = self.timeout
         manager.reconnect_delay = 0.05
         manager.reconnect_delay_max = 0.5
+        manager.others_timeout = 5.0
 
     @pytest.fixture
     def nodes(self, broker: FaultyBroker, create_node: Callable[..., Node]) -> list[Node]:

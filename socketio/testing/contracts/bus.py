@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ..._core.signature import Signer
 from .cluster import Node, wait_for
 from .managers import ManagerContract
 
@@ -111,6 +112,14 @@ MALFORMED: dict[str, bytes | dict[str, Any]] = {
     "nested": b'{"method": "emit", "event": "x", "data": ' + b"[" * 100_000,
 }
 """Messages that are no messages, by what is wrong with them."""
+
+
+SECRET = "the tests' own secret"
+"""Signs the messages of managers that sign."""
+
+
+def _give_secret(manager: Any) -> None:
+    manager.secret = SECRET
 
 
 class BusContract(ManagerContract):
@@ -231,6 +240,66 @@ class BusContract(ManagerContract):
         # One message for the far client, one for the fence; none for the near one.
         wait_for(lambda: here.manager.health().outbox_messages == 0, "everything is published")
         assert here.manager.health().published == 2
+
+    # -- signed messages --------------------------------------------------------------------
+
+    def test_a_cluster_with_a_secret_works_as_without(
+        self, create_node: Callable[..., Node]
+    ) -> None:
+        nodes = [create_node(prepare=_give_secret), create_node(prepare=_give_secret)]
+        here, there = nodes[0].client(), nodes[1].client()
+        there.answers["ask"] = lambda x: x
+        nodes[0].run(nodes[0].server.enter_room, there.sid, "r")
+        nodes[0].emit("x", (1, b"\x00\xff", "\u00fc"), room="r")
+        assert nodes[0].call("ask", {"a": [1]}, to=there.sid, timeout=10) == {"a": [1]}
+        got = nodes[0].fence([here, there])
+        assert got == [[], [["x", 1, b"\x00\xff", "\u00fc"], ["ask", {"a": [1]}]]]
+        for node in nodes:
+            assert (node.manager.health().state, node.manager.health().malformed) == (
+                "connected",
+                0,
+            )
+
+    def test_what_is_not_signed_with_the_secret_is_ignored(
+        self, create_node: Callable[..., Node], channel: str
+    ) -> None:
+        node = create_node(prepare=_give_secret)
+        client = node.client()
+        raw = Channel(node)
+        message = json.dumps(emit_message(host_id="x", seq=7)).encode()
+        signed = Signer(SECRET, channel).sign(message)
+        ignored = [
+            message,
+            Signer("another secret", channel).sign(message),
+            Signer(SECRET, "another channel").sign(message),
+            signed.replace(b'"x"', b'"y"', 1),
+            signed[:-1],
+            signed + b" ",
+            message[:-1] + b',"signature":""}',
+        ]
+        last = json.dumps(emit_message(event="last")).encode()
+        try:
+            # Who hears a signed message may say it again; its running number tells.
+            raw.publish(*ignored, *ignored, signed, signed, Signer(SECRET, channel).sign(last))
+            assert client.until("last") == [["x", 1]]
+        finally:
+            raw.close()
+        health = node.manager.health()
+        assert (health.malformed, health.duplicates) == (2 * len(ignored), 1)
+        warnings = node.log.messages(logging.WARNING)
+        assert len([text for text in warnings if "ignored a message" in text]) == 2
+        assert not any(SECRET in text for text in node.log.messages())
+
+    def test_processes_without_the_secret_still_understand(
+        self, create_node: Callable[..., Node]
+    ) -> None:
+        signing, plain = create_node(prepare=_give_secret), create_node()
+        signed_for, unsigned_for = plain.client(), signing.client()
+        signing.emit("x", 1)
+        assert signed_for.receive() == ["x", 1]
+        plain.emit("y", 1)
+        signing.emit("last")
+        assert unsigned_for.until("last") == [["x", 1]]
 
     def test_health_tells_what_is_going_on(self, nodes: list[Node]) -> None:
         client = nodes[1].client()

@@ -223,14 +223,11 @@ class Node:
         self._stopped = False
         self.server: Any = self.run(self._create, create_manager, options)
         self.manager: Any = self.server.manager
-        self.run(self.manager.initialize)
-        self.server.manager_initialized = True
-        if hasattr(self.manager, "start"):
-            try:
-                self.run(self.manager.start)
-            except BaseException:
-                self.stop()
-                raise
+        try:
+            self.run(self.server.start)
+        except BaseException:
+            self.stop()
+            raise
 
     def _create(self, create_manager: Callable[[], Any], options: dict[str, Any]) -> Any:
         from ... import AsyncServer, Server
