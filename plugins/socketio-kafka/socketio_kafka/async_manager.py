@@ -49,6 +49,9 @@ class AsyncKafkaManager(AsyncPubSubManager):
         write_only: Only emit, receive nothing: for processes without a server.
         logger: Where changes are logged; None: the server's logger.
         json: A JSON module for the messages; None: the server's.
+        connection_options: Further arguments of the client library's producer and consumer, such
+            as `security_protocol`, `ssl_context` and `sasl_mechanism`.
+        secret: Signs every message, and has those ignored that are not signed with it.
 
     Raises:
         ValueError: The URL is none that is understood.
@@ -63,15 +66,23 @@ class AsyncKafkaManager(AsyncPubSubManager):
         write_only: bool = False,
         logger: logging.Logger | None = None,
         json: Any = None,
+        *,
+        connection_options: dict[str, Any] | None = None,
+        secret: str | bytes | None = None,
     ) -> None:
-        super().__init__(channel=channel, write_only=write_only, logger=logger, json=json)
+        super().__init__(
+            channel=channel, write_only=write_only, logger=logger, json=json, secret=secret
+        )
         self.url = url
-        self.kafka_urls, self._login = parse_urls(url)
+        self.kafka_urls, login = parse_urls(url)
+        self.connection_options = {**login, **(connection_options or {})}
         self._positions = Positions()
 
     def create_driver(self) -> BusDriver:
         """Return a new driver, not connected yet."""
-        return AsyncKafkaDriver(self.kafka_urls, self._login, self.channel, self._positions)
+        return AsyncKafkaDriver(
+            self.kafka_urls, self.connection_options, self.channel, self._positions
+        )
 
 
 class AsyncKafkaDriver(BusDriver):
@@ -79,7 +90,7 @@ class AsyncKafkaDriver(BusDriver):
 
     Args:
         servers: The bootstrap servers.
-        login: How to log in.
+        options: Further arguments of the client library: how to log in, TLS.
         topic: The topic.
         positions: Where the driver before this one had read to.
     """
@@ -87,10 +98,10 @@ class AsyncKafkaDriver(BusDriver):
     keeps_messages = True
 
     def __init__(
-        self, servers: list[str], login: dict[str, Any], topic: str, positions: Positions
+        self, servers: list[str], options: dict[str, Any], topic: str, positions: Positions
     ) -> None:
         self._servers = servers
-        self._login = login
+        self._options = options
         self._topic = topic
         self._positions = positions
         self._producer: Any = None
@@ -101,7 +112,7 @@ class AsyncKafkaDriver(BusDriver):
         options = {
             "bootstrap_servers": self._servers,
             "request_timeout_ms": int(self.timeout * 1000),
-            **self._login,
+            **self._options,
         }
         self._producer = AIOKafkaProducer(**options)
         await self._producer.start()

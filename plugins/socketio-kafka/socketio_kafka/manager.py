@@ -37,6 +37,10 @@ REFUSALS = (
 )
 
 
+_STOP_SECONDS = 1.0
+"""How long the client library's thread may take to end."""
+
+
 class KafkaManager(PubSubManager):
     """Shares the clients of several processes through Apache Kafka.
 
@@ -46,6 +50,9 @@ class KafkaManager(PubSubManager):
         write_only: Only emit, receive nothing: for processes without a server.
         logger: Where changes are logged; None: the server's logger.
         json: A JSON module for the messages; None: the server's.
+        connection_options: Further arguments of the client library's producer and consumer, such
+            as `security_protocol`, `ssl_context` and `sasl_mechanism`.
+        secret: Signs every message, and has those ignored that are not signed with it.
 
     Raises:
         ValueError: The URL is none that is understood.
@@ -60,15 +67,21 @@ class KafkaManager(PubSubManager):
         write_only: bool = False,
         logger: logging.Logger | None = None,
         json: Any = None,
+        *,
+        connection_options: dict[str, Any] | None = None,
+        secret: str | bytes | None = None,
     ) -> None:
-        super().__init__(channel=channel, write_only=write_only, logger=logger, json=json)
+        super().__init__(
+            channel=channel, write_only=write_only, logger=logger, json=json, secret=secret
+        )
         self.url = url
-        self.kafka_urls, self._login = parse_urls(url)
+        self.kafka_urls, login = parse_urls(url)
+        self.connection_options = {**login, **(connection_options or {})}
         self._positions = Positions()
 
     def create_driver(self) -> BusDriver:
         """Return a new driver, not connected yet."""
-        return KafkaDriver(self.kafka_urls, self._login, self.channel, self._positions)
+        return KafkaDriver(self.kafka_urls, self.connection_options, self.channel, self._positions)
 
 
 class KafkaDriver(BusDriver):
@@ -76,7 +89,7 @@ class KafkaDriver(BusDriver):
 
     Args:
         servers: The bootstrap servers.
-        login: How to log in.
+        options: Further arguments of the client library: how to log in, TLS.
         topic: The topic.
         positions: Where the driver before this one had read to.
     """
@@ -84,10 +97,10 @@ class KafkaDriver(BusDriver):
     keeps_messages = True
 
     def __init__(
-        self, servers: list[str], login: dict[str, Any], topic: str, positions: Positions
+        self, servers: list[str], options: dict[str, Any], topic: str, positions: Positions
     ) -> None:
         self._servers = servers
-        self._login = login
+        self._options = options
         self._topic = topic
         self._positions = positions
         self._producer: Any = None
@@ -99,9 +112,10 @@ class KafkaDriver(BusDriver):
         options = {
             "bootstrap_servers": self._servers,
             "request_timeout_ms": milliseconds,
-            **self._login,
+            **self._options,
         }
-        self._producer = KafkaProducer(
+        self._producer = _open(
+            KafkaProducer,
             **options,
             max_block_ms=milliseconds // 2,
             delivery_timeout_ms=milliseconds,
@@ -115,8 +129,8 @@ class KafkaDriver(BusDriver):
             raise
         if not receive:
             return
-        self._consumer = KafkaConsumer(
-            **options, enable_auto_commit=False, auto_offset_reset="latest"
+        self._consumer = _open(
+            KafkaConsumer, **options, enable_auto_commit=False, auto_offset_reset="latest"
         )
         assigned = [TopicPartition(self._topic, number) for number in sorted(partitions)]
         self._consumer.assign(assigned)
@@ -130,7 +144,7 @@ class KafkaDriver(BusDriver):
 
     def _raise_topic_error(self, options: dict[str, Any]) -> None:
         # The producer only waits for the topic in vain: ask what is wrong with it.
-        admin = KafkaAdminClient(**options)
+        admin = _open(KafkaAdminClient, **options)
         try:
             described = admin.describe_topics([self._topic])
         finally:
@@ -169,12 +183,44 @@ class KafkaDriver(BusDriver):
 
     def close(self) -> None:
         """Stop both."""
-        if self._consumer is not None:
-            self._consumer.close(autocommit=False)
-        if self._producer is not None:
-            self._producer.close(timeout=0)
+        try:
+            if self._consumer is not None:
+                self._consumer.close(autocommit=False)
+        finally:
+            if self._producer is not None:
+                _discard(self._producer)
 
     def is_permanent(self, error: BaseException) -> bool:
         """Tell a refusal from a broker that is away."""
         # ValueError and TypeError: the library refuses the topic's name by itself.
         return isinstance(error, (*REFUSALS, ValueError, TypeError))
+
+
+def _open(kind: Any, **options: Any) -> Any:
+    """Return one of the client library's objects.
+
+    When it cannot connect, its constructor leaves sockets open; here they are closed.
+    """
+    opened = []
+
+    def create_client(**config: Any) -> Any:
+        client = kind.DEFAULT_CONFIG["kafka_client"](**config)
+        opened.append(client)
+        return client
+
+    try:
+        return kind(**options, kafka_client=create_client)
+    except BaseException:
+        for client in opened:
+            client.close()
+        raise
+
+
+def _discard(producer: KafkaProducer) -> None:
+    """Stop a producer without sending what waits in it: the manager's outbox has it, too.
+
+    Its own `close` would first wait for that, and then leave its thread running.
+    """
+    producer._sender.force_close()
+    producer._sender.join(_STOP_SECONDS)
+    producer.close(timeout=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,9 +37,6 @@ def faulty_broker(need: Any) -> Iterator[FaultyBroker]:
         yield broker
 
 
-# kafka-python leaves the socket of each refused attempt to connect to the garbage collector; a
-# producer that was connected closes all of its own.
-@pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning")
 @pytest.mark.xdist_group("faulty-kafka-kafka")
 class TestKafkaFaults(Managers, BrokerFaultContract):
     # Kafka is slower to answer than the others, and its client libraries to notice.
@@ -53,4 +49,3 @@ class TestKafkaFaults(Managers, BrokerFaultContract):
         self.url = faulty_broker.url
         yield faulty_broker
         faulty_broker.mend()
-        gc.collect()  # now, while the filter above holds

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
 from brokers import answers, test_url
+from kafka.errors import KafkaError
 
 from socketio import AsyncKafkaManager, KafkaManager, exceptions
 from socketio_kafka.servers import Positions, parse_urls
@@ -57,6 +59,15 @@ async def test_a_topic_that_cannot_be_fails_at_the_start(need) -> None:
     with pytest.raises(exceptions.ConnectionError, match="not a topic"):
         synchronous.start()
     synchronous.shutdown()
+
+
+def test_a_broker_that_is_away_leaves_no_sockets_open() -> None:
+    driver = KafkaManager("kafka://127.0.0.1:1").create_driver()
+    driver.timeout = 0.5
+    with pytest.raises(KafkaError):
+        driver.connect(False)
+    driver.close()
+    gc.collect()  # warns of every socket that was forgotten, which is an error here
 
 
 def test_positions_are_old_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
