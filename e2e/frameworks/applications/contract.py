@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,8 @@ PATHS: dict[str, dict[str, Any]] = {
 """The endpoints of the main application, with the options of their servers."""
 PREFIX = "/mounted"
 """Where the second application is mounted."""
+MANAGER_VARIABLE = "CONTRACT_CLIENT_MANAGER"
+"""The environment variable with the URL of the servers' client manager; none by default."""
 KEYS = ("asgi.scope", "aiohttp.request", "tornado.handler", "sanic.request")
 
 
@@ -56,6 +59,7 @@ def create_server(name: str, *, synchronous: bool = False, **options: Any) -> An
         synchronous: Whether it is a `Server` instead of an `AsyncServer`.
         **options: The server's.
     """
+    options.setdefault("client_manager", os.environ.get(MANAGER_VARIABLE))
     if synchronous:
         return _create_synchronous(name, **options)
     sio = socketio.AsyncServer(**options)

@@ -384,7 +384,8 @@ class AiohttpAttachment(Attachment):
     ) -> web.Application:
         """Add the endpoint to an application that does not run yet, or to a sub-application.
 
-        The server is shut down with the application, so that no poll holds it up.
+        The server starts with the application, and is shut down with it, so that no poll holds
+        it up.
 
         Args:
             server: The server.
@@ -405,6 +406,9 @@ class AiohttpAttachment(Attachment):
             response: web.StreamResponse = await server.handle_request(request)
             return response
 
+        async def start(_: web.Application) -> None:
+            await server.start()
+
         async def shut_down(_: web.Application) -> None:
             await server.shutdown()
 
@@ -412,5 +416,6 @@ class AiohttpAttachment(Attachment):
         app.router.add_route("*", f"{path}/", serve)
         if path:
             app.router.add_route("*", path, serve)
+        app.on_startup.append(start)
         app.on_shutdown.append(shut_down)
         return app

@@ -118,6 +118,7 @@ class LitestarAttachment(Attachment):
         """
         app.asgi_handler = ASGIApp(server, app.asgi_handler, socketio_path=socketio_path, **options)
         # The lifespan passes `asgi_handler` by.
+        app.on_startup.append(server.start)
         app.on_shutdown.append(server.shutdown)
         return app
 

@@ -198,7 +198,8 @@ class SanicAttachment(Attachment):
     def attach(self, server: Any, app: Sanic[Any, Any], socketio_path: str, **options: Any) -> Any:
         """Add the endpoint to an application that does not run yet.
 
-        The server is shut down with the application, so that no poll holds it up.
+        The server starts with the application, and is shut down with it, so that no poll holds
+        it up.
 
         Args:
             server: The server.
@@ -225,6 +226,9 @@ class SanicAttachment(Attachment):
             **options,
         )
 
+        async def start(_: Any) -> None:
+            await server.start()
+
         async def shut_down(_: Any) -> None:
             await server.shutdown()
 
@@ -240,6 +244,7 @@ class SanicAttachment(Attachment):
             await asyncio.gather(*tasks, return_exceptions=True)
 
         app.before_server_start(check_cors)
+        app.before_server_start(start)
         app.before_server_stop(shut_down)
         app.after_server_stop(end_tasks)
         return app
