@@ -214,6 +214,12 @@ class BaseClient:
 
         return decorate
 
+    @overload
+    def event(self, function: H, /) -> H: ...
+
+    @overload
+    def event(self, *, namespace: str | None = None) -> Callable[[H], H]: ...
+
     def event(self, *args: Any, **kwargs: Any) -> Any:
         """Register a function as the handler of the event of its name.
 

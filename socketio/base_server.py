@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
-from ._core.handlers import CATCH_ALL, HandlerTable, check_arity, check_minimum
+from ._core.handlers import CATCH_ALL, F, HandlerTable, check_arity, check_minimum
 from ._core.logs import choose_logger
 from .base_manager import BaseManager
-from .engine.base import BaseEngine, Consumer
+from .engine.base import BaseEngine
 from .engine.config import EngineConfig, refuse_unknown
+from .engine.consumer import Consumer
 from .engine.http import BAD_REQUEST, HTTPError
 from .engine.session import Reason, Session
 from .exceptions import ProtocolError
@@ -194,6 +195,14 @@ class BaseServer(Consumer):
 
     # -- handlers -------------------------------------------------------------------------
 
+    @overload
+    def on(
+        self, event: str, handler: None = None, namespace: str | None = None
+    ) -> Callable[[F], F]: ...
+
+    @overload
+    def on(self, event: str, handler: Callable[..., Any], namespace: str | None = None) -> None: ...
+
     def on(
         self, event: str, handler: Callable[..., Any] | None = None, namespace: str | None = None
     ) -> Any:
@@ -214,7 +223,7 @@ class BaseServer(Consumer):
         """
         namespace = namespace or "/"
 
-        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        def register(function: F) -> F:
             self._add_handler(namespace, event, function)
             return function
 
@@ -242,6 +251,12 @@ class BaseServer(Consumer):
             check_minimum(function, event, 1 + extra, f"{before}sid, *args")
         self.table.add(namespace, event, function, legacy)
 
+    @overload
+    def event(self, function: F, /) -> F: ...
+
+    @overload
+    def event(self, *, namespace: str | None = None) -> Callable[[F], F]: ...
+
     def event(self, *args: Any, **kwargs: Any) -> Any:
         """Register a function under its own name: `@sio.event` or `@sio.event(namespace=…)`.
 
@@ -251,8 +266,9 @@ class BaseServer(Consumer):
         if len(args) == 1 and not kwargs and callable(args[0]):
             return self.on(args[0].__name__)(args[0])
 
-        def register(function: Callable[..., Any]) -> Any:
-            return self.on(function.__name__, *args, **kwargs)(function)
+        def register(function: F) -> F:
+            decorator: Callable[[F], F] = self.on(function.__name__, *args, **kwargs)
+            return decorator(function)
 
         return register
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 CATCH_ALL: Final = "*"
 
@@ -19,6 +19,9 @@ MAX_CACHED_NAME: Final = 200
 _ANYTHING: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 Function = Callable[..., Any]
+
+F = TypeVar("F", bound=Function)
+"""A handler, which its decorator gives back as it was."""
 
 
 class Handler:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, overload
 
+from .._core.handlers import F
 from ..plugins import PluginError, PluginRegistry, get_registry
 from ..plugins.types import Flavour
 from ..protocol.engine import OPEN, PING_PACKET, PROTOCOL, Heartbeats, Packet
 from .config import EngineConfig
+from .consumer import BaseHandlerTable, Consumer
 from .http import (
     BAD_HANDSHAKE_METHOD,
     BAD_REQUEST,
@@ -36,30 +38,6 @@ if TYPE_CHECKING:
     from ..abc.transport import Transport
 
 DEFAULT_TRANSPORTS = ("polling", "websocket")
-
-
-class Consumer(ABC):
-    """The layer above an engine: told of sessions and their messages."""
-
-    @abstractmethod
-    def session_opened(self, session: Session) -> Any:
-        """Note a new session, before its first message (a coroutine in the asyncio flavour).
-
-        Returns:
-            None to accept it, or the JSON value with which it is refused (401).
-        """
-
-    @abstractmethod
-    def message(self, session: Session, data: str | bytes) -> None:
-        """Take one message of the client; never waits.
-
-        Raises:
-            ProtocolError: The message breaks the protocol of this layer.
-        """
-
-    @abstractmethod
-    def session_closed(self, session: Session, reason: str) -> None:
-        """Note the end of a session, once; never waits."""
 
 
 class BaseEngine:
@@ -384,6 +362,31 @@ class BaseEngine:
             self._timer = None
 
     # -- what applications use ------------------------------------------------------------
+
+    @overload
+    def on(self, event: str, handler: None = None) -> Callable[[F], F]: ...
+
+    @overload
+    def on(self, event: str, handler: Callable[..., Any]) -> None: ...
+
+    def on(self, event: str, handler: Callable[..., Any] | None = None) -> Any:
+        """Register a handler of `connect`, `message` or `disconnect`, also as a decorator.
+
+        Args:
+            event: The event's name.
+            handler: `connect(sid, environ)`, `message(sid, data)`, `disconnect(sid, reason)`;
+                for `AsyncEngine` functions or coroutine functions.
+
+        Raises:
+            ValueError: There is no such event, or a Socket.IO server owns this engine.
+        """
+        table = self.consumer
+        if not isinstance(table, BaseHandlerTable):
+            raise ValueError("this engine belongs to a Socket.IO server; use its handlers")
+        if handler is None:
+            return table.decorator(event)
+        table.decorator(event)(handler)
+        return None
 
     def session_of(self, sid: str) -> Session:
         """Return an open session.

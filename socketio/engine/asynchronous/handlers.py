@@ -6,42 +6,14 @@ Called by an engine that no Socket.IO server owns; it knows three handlers and c
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..base import Consumer
+from ..consumer import BaseHandlerTable
 from ..session import Session
 
-if TYPE_CHECKING:
-    from .engine import AsyncEngine
 
-EVENTS = ("connect", "message", "disconnect")
-
-
-class HandlerTable(Consumer):
-    """The application's handlers of `connect`, `message` and `disconnect`."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-        self._handlers: dict[str, Callable[..., Any]] = {}
-
-    def on(self, event: str, handler: Callable[..., Any] | None = None) -> Any:
-        """Register a handler, also as a decorator; a later one replaces an earlier one.
-
-        Raises:
-            ValueError: There is no such event.
-        """
-        if event not in EVENTS:
-            raise ValueError(f"Engine.IO has no event {event!r}, only {', '.join(EVENTS)}")
-        if handler is None:
-
-            def register(function: Callable[..., Any]) -> Callable[..., Any]:
-                self._handlers[event] = function
-                return function
-
-            return register
-        self._handlers[event] = handler
-        return None
+class HandlerTable(BaseHandlerTable):
+    """Calls the application's handlers of `connect`, `message` and `disconnect`."""
 
     async def session_opened(self, session: Session) -> Any:
         """Ask the connect handler; False or an exception refuses."""

@@ -173,21 +173,6 @@ class Engine(BaseEngine):
 
     # -- plain Engine.IO ------------------------------------------------------------------
 
-    def on(self, event: str, handler: Callable[..., Any] | None = None) -> Any:
-        """Register a handler of `connect`, `message` or `disconnect`, also as a decorator.
-
-        Args:
-            event: The event's name.
-            handler: `connect(sid, environ)`, `message(sid, data)`, `disconnect(sid, reason)`.
-
-        Raises:
-            ValueError: There is no such event, or a Socket.IO server owns this engine.
-        """
-        table = self.consumer
-        if not isinstance(table, HandlerTable):
-            raise ValueError("this engine belongs to a Socket.IO server; use its handlers")
-        return table.on(event, handler)
-
     def send(self, sid: str, data: str | bytes) -> None:
         """Send a message to one client; one that is gone is no error.
 
