@@ -132,7 +132,10 @@ def parser_is_idle(protocol: Any) -> bool:
 class UvicornWebSocket(ASGIWebSocket):
     """A websocket that reads from uvicorn's connection and writes to it."""
 
-    __slots__ = ("_corked", "_corked_size", "_protocol", "_reader", "_writes")
+    __slots__ = ("_corked", "_corked_size", "_protocol", "_reader", "_transport", "_writable")
+
+    _transport: asyncio.Transport | None
+    """The connection, from the moment on when frames may be written to it."""
 
     def __init__(
         self, engine: AsyncEngine, scope: Scope, receive: Receive, send: Send, protocol: Any
@@ -140,7 +143,8 @@ class UvicornWebSocket(ASGIWebSocket):
         super().__init__(engine, scope, receive, send)
         self._protocol = protocol
         self._reader: MessageReader | None = None
-        self._writes = False
+        self._transport = None
+        self._writable: asyncio.Event = protocol.writable
         self._corked: list[bytes] | None = None
         self._corked_size = 0
 
@@ -153,11 +157,10 @@ class UvicornWebSocket(ASGIWebSocket):
 
     def write(self, packet: Packet) -> Any:
         """Send one message; see `WebSocket.write`."""
-        protocol = self._protocol
-        if not self._writes:
+        transport = self._transport
+        if transport is None:
             return super().write(packet)
-        transport = protocol.transport
-        if self._closed or protocol.close_sent or transport.is_closing():
+        if self._closed or self._protocol.close_sent or transport.is_closing():
             raise ConnectionResetError("the websocket is closed")
         # The same bytes for all recipients; an uncompressed frame is right whatever extension
         # was agreed on. uvicorn's own frames (pongs, the close) go through the same transport.
@@ -172,14 +175,14 @@ class UvicornWebSocket(ASGIWebSocket):
                 self._cork()
             return None
         transport.write(frame)
-        if protocol.writable.is_set():
+        if self._writable.is_set():
             return None
-        return self._engine.runtime.start(protocol.writable.wait)
+        return self._engine.runtime.start(self._writable.wait)
 
     async def serve(self, transport: Receiver) -> None:
         """Hand every message to the transport as it is parsed; see `WebSocket.serve`."""
         protocol = self._protocol
-        self._writes = True
+        self._transport = protocol.transport
         if protocol.queue.empty():
             protocol.queue = DirectQueue(transport)
             if protocol.read_paused:
@@ -209,7 +212,7 @@ class UvicornWebSocket(ASGIWebSocket):
 
     def _cork(self) -> None:
         """Keep what is written until `_uncork`, if the client reads what it is sent."""
-        if self._protocol.writable.is_set():
+        if self._writable.is_set():
             self._corked = []
 
     def _uncork(self) -> None:
