@@ -445,9 +445,7 @@ class BaseClient:
         for callback in acks.clear() if acks is not None else ():
             if isinstance(callback, PendingCall):
                 callback.waiter.fail(
-                    exceptions.DisconnectedError(
-                        f"the connection to {namespace} ended before the answer came"
-                    )
+                    AnswerLostError(f"the connection to {namespace} ended before the answer came")
                 )
 
     # -- the flavour's own methods, which may wait ---------------------------------------------
@@ -637,6 +635,13 @@ def packet_class_for(serializer: object, json: Any) -> type[Packet]:
             f"socketio.packet.Packet, got {serializer!r}"
         )
     return serializer.with_json(json)
+
+
+class AnswerLostError(exceptions.DisconnectedError, exceptions.TimeoutError):
+    """A connection ended before the answer to a `call()` came.
+
+    It is both: programs written for python-socketio, which waits in vain, expect a timeout.
+    """
 
 
 class PendingCall:

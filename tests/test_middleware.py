@@ -91,6 +91,12 @@ def test_a_longer_path(engine: Engine) -> None:
     assert ask(app, "/my/custom/", HANDSHAKE).body == b"behind /my/custom/"
 
 
+def test_the_path_without_its_slash(engine: Engine) -> None:
+    app = WSGIApp(engine, behind)
+    assert ask(app, "/socket.io", HANDSHAKE).body.startswith(b"0{")
+    assert ask(app, "/socket.iox", HANDSHAKE).body == b"behind /socket.iox"
+
+
 def test_below_a_mount_point(engine: Engine) -> None:
     """Whoever mounts takes the path of the mount point away from the front."""
     app = WSGIApp(engine)

@@ -404,7 +404,8 @@ class AsyncClient(BaseClient):
 
         Raises:
             TimeoutError: No answer came in time.
-            DisconnectedError: The connection ended before the answer came.
+            DisconnectedError: The connection ended before the answer came; it is a `TimeoutError`
+                as well.
             BadNamespaceError: The client is not connected to the namespace.
         """
         call = PendingCall(self._runtime.create_waiter())

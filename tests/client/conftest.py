@@ -71,6 +71,7 @@ class EngineServer:
         self.answer_post: Callable[[], web.StreamResponse] | None = None
         self.answer_probe: str | None = "3probe"
         self.accept_websockets = True
+        self.answers_handshakes = True
         self.accept_namespaces = True
         self._outbox: asyncio.Queue[str | bytes | None] = asyncio.Queue()
         self._news = threading.Condition()
@@ -119,6 +120,8 @@ class EngineServer:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
+        if not self.answers_handshakes:
+            await asyncio.Event().wait()  # until the client gives up
         if request.query["transport"] == "websocket":
             return await self._serve_websocket(request)
         response = await self._answer(request)

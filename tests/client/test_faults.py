@@ -16,7 +16,7 @@ import trustme
 from aiohttp import web
 
 import socketio
-from socketio.exceptions import ConnectionError, DisconnectedError
+from socketio.exceptions import ConnectionError, DisconnectedError, TimeoutError
 
 from .conftest import DEADLINE, EngineServer, LoopThread
 
@@ -344,9 +344,10 @@ def test_pending_calls_end_with_the_connection(engine_server: EngineServer, make
     client.connect(engine_server)
     engine_server.send("6\x1e1")
     began = time.monotonic()
-    with pytest.raises(DisconnectedError, match="ended before the answer came"):
+    with pytest.raises(DisconnectedError, match="ended before the answer came") as caught:
         client.do("call", "question", timeout=30)
     assert time.monotonic() - began < DEADLINE
+    assert isinstance(caught.value, TimeoutError)  # for who expects what python-socketio does
 
 
 def test_unknown_and_repeated_acks_are_ignored(engine_server: EngineServer, make: Make) -> None:
@@ -440,6 +441,67 @@ def test_no_auth_and_empty_auth_differ(
     """Trap 16."""
     make().connect(engine_server, auth=auth)
     assert engine_server.received == [packet]
+
+
+def test_functions_are_asked_anew_for_every_attempt(
+    engine_server: EngineServer, flavour: str, make: Make
+) -> None:
+    """The address, the headers and the auth; coroutine functions in the asyncio flavour."""
+    numbers = {"url": 0, "headers": 0, "auth": 0}
+
+    def count(name: str) -> str:
+        numbers[name] += 1
+        return str(numbers[name])
+
+    async def url_async() -> str:
+        return f"{engine_server.url}?number={count('url')}"
+
+    async def headers_async() -> dict[str, str]:
+        return {"X-Number": count("headers")}
+
+    async def auth_async() -> dict[str, str]:
+        return {"number": count("auth")}
+
+    client = make(reconnection=True, reconnection_delay=0.01)
+    options = {"transports": ["websocket"], "wait_timeout": DEADLINE}
+    if flavour == "async":
+        options |= {"headers": headers_async, "auth": auth_async}
+        client.do("connect", url_async, **options)
+    else:
+        options |= {"headers": lambda: {"X-Number": count("headers")}}
+        options |= {"auth": lambda: {"number": count("auth")}}
+        client.do("connect", lambda: f"{engine_server.url}?number={count('url')}", **options)
+    engine_server.send(None)
+    wait_until(lambda: client.count("connect") == 2)
+    seen = [(r.query["number"], r.headers["X-Number"]) for r in engine_server.requests]
+    assert seen == [("1", "1"), ("2", "2")]
+    assert engine_server.received == ['40{"number":"1"}', '40{"number":"2"}']
+
+
+def test_a_refused_namespace_leaves_the_others_if_nobody_waits(
+    engine_server: EngineServer, make: Make
+) -> None:
+    engine_server.accept_namespaces = False
+    client = make()
+    client.connect(engine_server, namespaces=["/", "/a"], wait=False)
+    engine_server.send('40/a,{"sid":"a"}', '44{"message":"no"}')
+    client.wait_for("connect_error", {"message": "no"})
+    assert client.client.namespaces == {"/a": "a"}
+    client.do("emit", "still", namespace="/a")
+    engine_server.wait_for('42/a,["still"]')
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_an_answer_that_takes_too_long(
+    engine_server: EngineServer, make: Make, transport: str
+) -> None:
+    """The handshake has `request_timeout` seconds."""
+    engine_server.answers_handshakes = False
+    client = make(request_timeout=0.2)
+    began = time.monotonic()
+    with pytest.raises(ConnectionError, match=r"did not answer in time|timed out|Timeout"):
+        client.connect(engine_server, transports=[transport])
+    assert time.monotonic() - began < DEADLINE
 
 
 def test_every_request_carries_headers_and_cookies(engine_server: EngineServer, make: Make) -> None:

@@ -156,6 +156,25 @@ def test_waits_for_a_reconnection(socketio_server: Server, simple: Any, do: Do) 
     assert simple.sid != first
 
 
+def test_a_reconnection_takes_from_the_time_to_receive(
+    socketio_server: Server, simple: Any, do: Do
+) -> None:
+    """In python-socketio it takes as long again."""
+    url, sio = socketio_server
+    serve(sio)
+    do(simple.connect, url)
+    simple.client.reconnection_delay = simple.client.reconnection_delay_max = 30
+    do(simple.emit, "cut")
+    end = time.monotonic() + 5
+    while simple.connected_event.is_set():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        do(simple.receive, timeout=2)
+    assert 2 <= time.monotonic() - began < 4
+
+
 def test_a_call_times_out(socketio_server: Server, simple: Any, do: Do) -> None:
     """In python-socketio it is sent again, for ever."""
     url, sio = socketio_server
