@@ -32,6 +32,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "connect_timeout": 0.6,
     },
     "hurried": {"body_timeout": 0.4},
+    "narrow": {"max_outbox_size": 1_000_000, "close_timeout": 0.3},
     "msgpack": {"serializer": "msgpack"},
     "always": {"always_connect": True},
     "serial": {"async_handlers": False},

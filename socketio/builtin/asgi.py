@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..abc.transport import Receiver, WebSocket
 from ..engine.http import BodyTooLarge, Headers, Request, Response
 from ..protocol.engine import Packet
+from .asgi_connection import TwistedFlow, find_abort, find_flow
 
 if TYPE_CHECKING:
     from ..engine.asynchronous.engine import AsyncEngine
@@ -131,7 +132,19 @@ class ASGIRequest(Request):
 class ASGIWebSocket(WebSocket):
     """A websocket of an ASGI server."""
 
-    __slots__ = ("_accepted", "_closed", "_direct", "_engine", "_extensions", "_receive", "_send")
+    __slots__ = (
+        "_accepted",
+        "_closed",
+        "_direct",
+        "_engine",
+        "_extensions",
+        "_flow",
+        "_http2",
+        "_receive",
+        "_send",
+        "_sending",
+        "_serving",
+    )
 
     def __init__(self, engine: AsyncEngine, scope: Scope, receive: Receive, send: Send) -> None:
         self._engine = engine
@@ -140,6 +153,10 @@ class ASGIWebSocket(WebSocket):
         self._extensions = scope.get("extensions") or {}
         self._accepted = False
         self._closed = False
+        self._http2 = scope.get("http_version", "1.1").startswith("2")
+        self._flow: TwistedFlow | None = None
+        self._sending: asyncio.Task[Any] | None = None
+        self._serving: asyncio.Task[Any] | None = None
         # uvicorn's `send` only waits for its buffer to drain, whichever task does that.
         self._direct = type(getattr(send, "__self__", None)).__module__.startswith("uvicorn.")
 
@@ -151,6 +168,7 @@ class ASGIWebSocket(WebSocket):
         if headers:
             event["headers"] = encode_headers(headers)
         await self._send(event)
+        self._flow = find_flow(self._send)
 
     async def refuse(self, response: Response) -> None:
         """Refuse the opening handshake, with the answer where the server can send one."""
@@ -182,7 +200,8 @@ class ASGIWebSocket(WebSocket):
             "text" if isinstance(data, str) else "bytes": data,
         }
         if not self._direct:
-            return self._engine.runtime.start(self._send_event, event)
+            self._sending = self._engine.runtime.start(self._send_event, event)
+            return self._sending
         try:
             return self._engine.runtime.step(self._send(event))
         except Exception as error:  # uvicorn has several for a client that is gone
@@ -192,6 +211,8 @@ class ASGIWebSocket(WebSocket):
     async def _send_event(self, event: Event) -> None:
         try:
             await self._send(event)
+            if self._flow is not None:
+                await self._flow.wait()
         except Exception as error:  # each server has its own for a client that is gone
             self._closed = True
             self._engine.logger.debug("cannot send: %r", error)
@@ -199,14 +220,22 @@ class ASGIWebSocket(WebSocket):
     async def serve(self, transport: Receiver) -> None:
         """Hand every message to the transport; see `WebSocket.serve`."""
         receive = self._receive
-        while True:
-            event = await receive()
-            if event["type"] == "websocket.receive":
-                text = event.get("text")
-                transport.receive(text if text is not None else event["bytes"])
-            elif event["type"] == "websocket.disconnect":
-                self._closed = True
-                return
+        self._serving = asyncio.current_task()
+        try:
+            while True:
+                event = await receive()
+                if event["type"] == "websocket.receive":
+                    text = event.get("text")
+                    transport.receive(text if text is not None else event["bytes"])
+                elif event["type"] == "websocket.disconnect":
+                    self._closed = True
+                    return
+        except asyncio.CancelledError:
+            if self._serving is not None:
+                raise
+            # We have done that, to leave a connection that is out of reach to the server.
+        finally:
+            self._serving = None
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the websocket; harmless when it is closed."""
@@ -215,13 +244,18 @@ class ASGIWebSocket(WebSocket):
             await self._send_event({"type": "websocket.close", "code": code, "reason": reason})
 
     def abort(self) -> bool:
-        """Cut the connection, where the server lets it be reached; see `WebSocket.abort`."""
-        # ASGI has no word for it: a close event would wait behind what the client does not read.
-        transport = getattr(getattr(self._send, "__self__", None), "transport", None)
-        if transport is None or not hasattr(transport, "abort"):
-            return False
+        """Cut the connection, or leave it to the server; see `WebSocket.abort`."""
         self._closed = True
-        transport.abort()
+        abort = None if self._http2 else find_abort(self._send)
+        if self._sending is not None:
+            self._sending.cancel()  # and free what it sends
+        if abort is not None:
+            abort()
+        elif self._serving is not None:
+            # Of a client that reads nothing the server would never tell that it is gone. When
+            # the application returns, the server has nothing to keep the connection for.
+            serving, self._serving = self._serving, None
+            serving.cancel()
         return True
 
 

@@ -32,10 +32,12 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 
 
 @asynccontextmanager
-async def uvicorn_server(sio: socketio.AsyncServer) -> AsyncIterator[int]:
+async def uvicorn_server(
+    sio: socketio.AsyncServer, app: Callable[..., Any] | None = None
+) -> AsyncIterator[int]:
     uvicorn = pytest.importorskip("uvicorn", reason="pip install uvicorn")
     config = uvicorn.Config(
-        socketio.ASGIApp(sio), host="127.0.0.1", port=0, log_config=None, log_level="warning"
+        app or socketio.ASGIApp(sio), host="127.0.0.1", port=0, log_config=None, log_level="warning"
     )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server._serve())
@@ -44,6 +46,40 @@ async def uvicorn_server(sio: socketio.AsyncServer) -> AsyncIterator[int]:
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:
         server.should_exit = True
+        await asyncio.wait_for(running, 10)
+
+
+@asynccontextmanager
+async def unreachable_server(sio: socketio.AsyncServer) -> AsyncIterator[int]:
+    """An ASGI server that gives no hold on its connections."""
+    ours = socketio.ASGIApp(sio)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        async def send_on(event: Any) -> None:
+            await send(event)
+
+        await ours(scope, receive, send_on)
+
+    async with uvicorn_server(sio, app) as port:
+        yield port
+
+
+@asynccontextmanager
+async def hypercorn_server(sio: socketio.AsyncServer) -> AsyncIterator[int]:
+    hypercorn = pytest.importorskip("hypercorn.config", reason="pip install hypercorn")
+    serve = pytest.importorskip("hypercorn.asyncio").serve
+    config = hypercorn.Config()
+    config.accesslog = config.errorlog = None
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    config.bind = [f"fd://{listener.detach()}"]
+    stop = asyncio.Event()
+    running = asyncio.create_task(serve(socketio.ASGIApp(sio), config, shutdown_trigger=stop.wait))
+    await request(port, "GET", "/")  # now everything that serves is there
+    try:
+        yield port
+    finally:
+        stop.set()
         await asyncio.wait_for(running, 10)
 
 
@@ -62,7 +98,12 @@ async def aiohttp_server(sio: socketio.AsyncServer) -> AsyncIterator[int]:
         await runner.cleanup()
 
 
-SERVERS = {"uvicorn": uvicorn_server, "aiohttp": aiohttp_server}
+SERVERS = {
+    "uvicorn": uvicorn_server,
+    "unreachable": unreachable_server,
+    "hypercorn": hypercorn_server,
+    "aiohttp": aiohttp_server,
+}
 
 
 @pytest.fixture(params=SERVERS)
@@ -175,6 +216,7 @@ async def test_messages_that_wait_for_handlers_are_bounded(
         friend.close()
 
 
+@pytest.mark.parametrize("serve", sorted(SERVERS.keys() - {"unreachable"}), indirect=True)
 async def test_a_refused_websocket_is_no_error_of_the_server(
     serve: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

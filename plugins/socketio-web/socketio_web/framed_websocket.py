@@ -10,7 +10,7 @@ import asyncio
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from socketio.abc.transport import Receiver, WebSocket
+from socketio.abc.transport import MAX_CORKED, Receiver, WebSocket
 from socketio.engine.http import Headers
 from socketio.protocol.engine import Packet
 from socketio.protocol.websocket import (
@@ -62,6 +62,7 @@ class FramedWebSocket(WebSocket):
         self.parser = FrameParser(engine.config.max_http_buffer_size)
         self._key = handshake_key(request.header)
         self._corked: list[bytes] | None = None
+        self._corked_size = 0
         self._timer: asyncio.TimerHandle | None = None
 
     # -- what subclasses do with bytes ----------------------------------------------------
@@ -98,7 +99,13 @@ class FramedWebSocket(WebSocket):
         if self._corked is None:
             return self.output(frame)
         self._corked.append(frame)
-        return None
+        self._corked_size += len(frame)
+        if self._corked_size <= MAX_CORKED:
+            return None
+        # From here on the connection says whether the client reads.
+        pending = self._uncork()
+        self._corked = []
+        return pending
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Send a close frame; the client has `close_timeout` seconds for its answer.
@@ -148,13 +155,15 @@ class FramedWebSocket(WebSocket):
         if self._timer is not None:
             self._timer.cancel()
 
-    def _uncork(self) -> None:
-        frames, self._corked = self._corked, None
+    def _uncork(self) -> Any:
+        """Write what was kept; return what `output` says."""
+        frames, self._corked, self._corked_size = self._corked, None, 0
         if frames:
             try:
-                self.output(frames[0] if len(frames) == 1 else b"".join(frames))
+                return self.output(frames[0] if len(frames) == 1 else b"".join(frames))
             except OSError as error:  # whoever reads finds out too
                 self.engine.logger.debug("cannot send: %r", error)
+        return None
 
     def _answer(self, frame: ControlFrame) -> None:
         if frame.opcode == PING:
@@ -230,6 +239,12 @@ class TransportWebSocket(FramedWebSocket, asyncio.Protocol):
             raise ConnectionResetError("the connection is closed")
         self._transport.write(data)
         return self._paused
+
+    def abort(self) -> bool:
+        """Cut the connection; see `WebSocket.abort`."""
+        self.close_sent = True
+        self._transport.abort()
+        return True
 
     def hang_up(self) -> None:
         """End the connection when everything is written, or after `close_timeout` seconds."""

@@ -138,8 +138,10 @@ class SanicMode(AsyncMode):
                 engine.logger.debug("no answer: %s", error)
                 return HTTPResponse(status=400)
         if scope is not None:
-            websocket = ASGIWebSocket(engine, scope, transport.receive, transport.send)
-            asgi_request = _SanicASGIRequest(scope, transport.receive, transport.send)
+            # The server's own `send` says more than Sanic's method around it.
+            send = getattr(transport, "_send", transport.send)
+            websocket = ASGIWebSocket(engine, scope, transport.receive, send)
+            asgi_request = _SanicASGIRequest(scope, transport.receive, send)
             asgi_request.request = request
             await engine.handle_websocket(asgi_request, websocket)
             return None

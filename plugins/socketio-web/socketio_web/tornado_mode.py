@@ -121,6 +121,13 @@ class TornadoWebSocket(FramedWebSocket):
         written = self._stream.write(data)
         return written if self._stream.writing() else None
 
+    def abort(self) -> bool:
+        """Cut the connection; see `WebSocket.abort`."""
+        self.close_sent = True
+        if self._stream is not None:
+            self._stream.close()
+        return True
+
     async def serve(self, transport: Receiver) -> None:
         """Hand every message to the transport; see `WebSocket.serve`."""
         stream = self._stream

@@ -1,0 +1,86 @@
+"""The connection behind the `send` of an ASGI server: how full it is, and how it is cut.
+
+Called by ASGI websockets. ASGI has no word for either, so this looks at what the servers give to
+their applications: it is no public interface, and where a release is made otherwise (or a
+middleware stands between) nothing is found, and the server alone decides about its connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+MAX_LAYERS = 5
+"""How many objects hypercorn may have between an application and its connection."""
+
+
+def find_abort(send: Any) -> Callable[[], object] | None:
+    """Return what cuts the connection of an HTTP/1 client, or None where it is out of reach."""
+    twisted = _twisted_transport(send)
+    if twisted is not None:
+        abort: Callable[[], object] | None = getattr(twisted, "abortConnection", None)
+        return abort
+    for owner in _owners(send):
+        for holder in (owner, getattr(owner, "writer", None)):
+            abort = getattr(getattr(holder, "transport", None), "abort", None)
+            if abort is not None:
+                return abort
+    return None
+
+
+def _owners(send: Any) -> Iterator[Any]:
+    """Yield the objects through which an event goes: hypercorn's layers each keep the next."""
+    before = None
+    for _ in range(MAX_LAYERS):
+        owner = getattr(send, "__self__", None)
+        if owner is None or owner is before:
+            return
+        yield owner
+        before, send = owner, getattr(owner, "send", None)
+
+
+def _twisted_transport(send: Any) -> Any:
+    """Return the Twisted transport of daphne, whose `send` carries its protocol."""
+    if not isinstance(send, functools.partial) or len(send.args) != 1:
+        return None
+    return getattr(send.args[0], "transport", None)
+
+
+class TwistedFlow:
+    """Waits while the buffer of a Twisted transport is full, which daphne's `send` does not.
+
+    Args:
+        transport: The transport; it tells of its buffer by the methods of a push producer.
+    """
+
+    def __init__(self, transport: Any) -> None:
+        self._paused: asyncio.Future[None] | None = None
+        transport.unregisterProducer()  # the HTTP protocol that the websocket has replaced
+        transport.registerProducer(self, True)
+
+    def pauseProducing(self) -> None:  # noqa: N802  # Twisted's name
+        """Note that the buffer is full."""
+        if self._paused is None:
+            self._paused = asyncio.get_running_loop().create_future()
+
+    def resumeProducing(self) -> None:  # noqa: N802  # Twisted's name
+        """Note that the buffer is empty."""
+        if self._paused is not None:
+            paused, self._paused = self._paused, None
+            if not paused.done():
+                paused.set_result(None)
+
+    stopProducing = resumeProducing  # noqa: N815  # Twisted's name
+
+    async def wait(self) -> None:
+        """Wait until more may be sent."""
+        if self._paused is not None:
+            await asyncio.shield(self._paused)
+
+
+def find_flow(send: Any) -> TwistedFlow | None:
+    """Return what waits for the connection where the server's `send` does not."""
+    transport = _twisted_transport(send)
+    return None if not hasattr(transport, "registerProducer") else TwistedFlow(transport)
