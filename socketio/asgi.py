@@ -11,9 +11,18 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from .builtin.asgi import ASGIRequest, Receive, Scope, Send, application_path, send_response
+from .builtin.asgi import (
+    ASGIRequest,
+    Receive,
+    Scope,
+    Send,
+    application_path,
+    encode_headers,
+    send_response,
+)
 from .builtin.loop_stop import close_when_stopped
 from .engine.http import Response
+from .file_response import FileResponse
 from .static_files import StaticFiles
 
 Hook = Callable[[], Any] | None
@@ -97,7 +106,10 @@ class ASGIApp:
         )
         if response is None:
             return False
-        await send_response(send, response)
+        if isinstance(response, FileResponse):
+            await _send_file(send, response)
+        else:
+            await send_response(send, response)
         return True
 
     async def not_found(self, receive: Receive, send: Send) -> None:
@@ -217,3 +229,15 @@ async def _call(function: Callable[[], Any]) -> None:
     result = function()
     if inspect.isawaitable(result):
         await result
+
+
+async def _send_file(send: Send, response: FileResponse) -> None:
+    """Send a file part by part; the server's `send` waits for clients that are slower."""
+    try:
+        headers = encode_headers(response.headers)
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        while part := await asyncio.to_thread(response.read):
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        response.close()

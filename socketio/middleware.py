@@ -13,6 +13,7 @@ from typing import Any
 from .builtin.server_stop import handle_sigterm
 from .builtin.wsgi import Environ, StartResponse, WSGIRequest, send_response
 from .engine.http import Response
+from .file_response import FileResponse
 from .static_files import StaticFiles
 
 __all__ = ["Middleware", "WSGIApp"]
@@ -63,6 +64,9 @@ class WSGIApp:
             return answer
         if self.static_files:
             response = self._static_file(environ, path)
+            if isinstance(response, FileResponse):
+                start_response(f"{response.status} {response.reason}", response.headers)
+                return response  # the server closes it
             if response is not None:
                 return send_response(start_response, response, environ["REQUEST_METHOD"])
         if self.wsgi_app is not None:

@@ -2,7 +2,7 @@
 
 Called by `WSGIApp` and `ASGIApp` with the path of a request that is not Socket.IO's; it knows the
 user's mapping and the file system, and nothing of servers. Meant for development and small
-deployments: files are read whole.
+deployments.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import formatdate, parsedate_to_datetime
 from typing import Final
 
-from .engine.http import Headers, Response
+from .abc.http import Response
+from .file_response import respond_with_file
 
 StaticFile = str | os.PathLike[str] | Mapping[str, str]
 """A file name, a directory name, or a mapping with `filename` and optionally `content_type`."""
@@ -66,40 +65,21 @@ class StaticFiles:
     ) -> Response | None:
         """Answer a request for a static file.
 
-        The answer to HEAD has the `Content-Length` of the file and no body.
-
         Args:
             path: The decoded path of the request.
             method: The HTTP method.
             header: Returns the value of a request header (name in lower case), or None.
 
         Returns:
-            The answer with its `Content-Length`, or None when no file is meant.
+            The answer of `respond_with_file`, or None when no file is meant.
         """
         found = self.find(path)
         if found is None:
             return None
-        filename, content_type = found
         try:
-            file = open(filename, "rb")  # noqa: SIM115  # closed below; only opening may fail
-        except OSError:
+            return respond_with_file(*found, method, header)
+        except OSError:  # it may not be read, or is gone by now
             return None
-        with file:
-            status = os.fstat(file.fileno())
-            if method not in ("GET", "HEAD"):
-                return _method_not_allowed()
-            etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
-            headers: Headers = [
-                ("Content-Type", content_type),
-                ("ETag", etag),
-                ("Last-Modified", formatdate(status.st_mtime, usegmt=True)),
-            ]
-            if _is_current(header, etag, status.st_mtime):
-                return Response(304, headers[1:])
-            if method == "HEAD":
-                return Response(200, [*headers, ("Content-Length", str(status.st_size))])
-            body = file.read()
-        return Response(200, [*headers, ("Content-Length", str(len(body)))], body)
 
     def find(self, path: str) -> tuple[str, str] | None:
         """Find the file that a path means.
@@ -183,34 +163,3 @@ def _is_regular_file(filename: str) -> bool:
         return stat.S_ISREG(os.stat(filename).st_mode)
     except (OSError, ValueError):  # it is not there, or its name is impossible
         return False
-
-
-def _is_current(header: Callable[[str], str | None], etag: str, modified: float) -> bool:
-    """Tell whether the client has this version already (RFC 9110, section 13.2.2)."""
-    known = header("if-none-match")
-    if known is not None:
-        tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
-        return "*" in tags or etag in tags
-    since = header("if-modified-since")
-    if since is None:
-        return False
-    try:
-        date = parsedate_to_datetime(since)
-    except ValueError:
-        return False  # an invalid date is ignored, as the RFC says
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return datetime.fromtimestamp(int(modified), UTC) <= date
-
-
-def _method_not_allowed() -> Response:
-    body = b"Method Not Allowed"
-    return Response(
-        405,
-        [
-            ("Content-Type", "text/plain"),
-            ("Allow", "GET, HEAD"),
-            ("Content-Length", str(len(body))),
-        ],
-        body,
-    )

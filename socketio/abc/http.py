@@ -130,6 +130,7 @@ class Response:
 STATUS_TEXT: Final = {
     200: "OK",
     204: "No Content",
+    206: "Partial Content",
     304: "Not Modified",
     400: "Bad Request",
     401: "Unauthorized",
@@ -138,6 +139,7 @@ STATUS_TEXT: Final = {
     405: "Method Not Allowed",
     408: "Request Timeout",
     413: "Payload Too Large",
+    416: "Range Not Satisfiable",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
