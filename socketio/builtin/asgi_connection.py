@@ -18,16 +18,14 @@ MAX_LAYERS = 5
 
 def find_abort(send: Any) -> Callable[[], object] | None:
     """Return what cuts the connection of an HTTP/1 client, or None where it is out of reach."""
-    twisted = _twisted_transport(send)
-    if twisted is not None:
-        abort: Callable[[], object] | None = getattr(twisted, "abortConnection", None)
-        return abort
+    return next(filter(None, _candidates(send)), None)
+
+
+def _candidates(send: Any) -> Iterator[Callable[[], object] | None]:
+    yield getattr(_twisted_transport(send), "abortConnection", None)
     for owner in _owners(send):
         for holder in (owner, getattr(owner, "writer", None)):
-            abort = getattr(getattr(holder, "transport", None), "abort", None)
-            if abort is not None:
-                return abort
-    return None
+            yield getattr(getattr(holder, "transport", None), "abort", None)
 
 
 def _owners(send: Any) -> Iterator[Any]:
