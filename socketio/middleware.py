@@ -6,8 +6,10 @@ protocol to the server.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any
 
 from .builtin.server_stop import handle_sigterm
@@ -55,6 +57,9 @@ class WSGIApp:
         self.static_files = static_files or {}
         self._files = StaticFiles(self.static_files)
         handle_sigterm(engine)
+        if "eventlet" in sys.modules:
+            # Programs for python-socketio use `eventlet.wsgi` without importing it.
+            import_module("eventlet.wsgi")
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -255,3 +257,20 @@ def test_a_forced_mode_is_kept() -> None:
 def test_an_impossible_mode_is_refused_at_construction() -> None:
     with pytest.raises(PluginError, match="curio"):
         Engine(async_mode="curio")
+
+
+def test_eventlets_server_is_there_for_who_has_imported_eventlet() -> None:
+    """The manual of python-socketio imports no more than that; others are not made to."""
+    pytest.importorskip("eventlet")
+    program = (
+        "import sys, socketio\n"
+        "socketio.WSGIApp(socketio.Server())\n"
+        "assert 'eventlet' not in sys.modules\n"
+        "import eventlet\n"
+        "socketio.WSGIApp(socketio.Server())\n"
+        "print(eventlet.wsgi.server.__name__)\n"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, timeout=30
+    )
+    assert answer.stdout == "server\n", answer.stderr

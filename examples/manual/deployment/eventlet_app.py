@@ -3,11 +3,10 @@
 import sys
 
 import eventlet
-import eventlet.wsgi
 
 import socketio
 
-sio = socketio.Server(async_mode="eventlet")
+sio = socketio.Server()
 app = socketio.WSGIApp(sio)
 
 
