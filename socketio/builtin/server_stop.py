@@ -4,8 +4,8 @@ Called by the mode `threading`. WSGI tells an application nothing of its end, an
 stops waits for its threads, which websockets and long polls hold. So what can be seen is watched:
 
 * the end of the main thread, which is how Werkzeug's server ends with Ctrl-C;
-* the state of gunicorn's worker and of waitress's dispatcher, objects that are found in the call
-  stack of a request;
+* the state of gunicorn's worker, whose method handles SIGTERM, and of waitress's dispatcher, which
+  is found in the call stack of a request;
 * SIGTERM, where nobody handles it: Python would end at once, without a word to anybody. The
   clients are told, and then the process ends by the signal as it would have.
 
@@ -107,15 +107,27 @@ def find_server() -> Callable[[], bool] | None:
 
     Servers that are known: gunicorn's workers and waitress.
     """
+    return find_gunicorn() or find_waitress()
+
+
+def find_gunicorn() -> Callable[[], bool] | None:
+    """Return a function that tells whether this process, a worker of gunicorn, stops."""
+    handler = signal.getsignal(signal.SIGTERM)
+    if getattr(handler, "__module__", "").startswith("gunicorn.workers."):
+        worker: Any = getattr(handler, "__self__", None)
+        if hasattr(worker, "alive"):
+            return lambda: not worker.alive
+    return None
+
+
+def find_waitress() -> Callable[[], bool] | None:
+    """Return a function that tells whether the waitress that runs this thread stops."""
     frame = sys._getframe(1)
     while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if module.startswith("gunicorn.workers.") or module == "waitress.task":
-            owner: Any = frame.f_locals.get("self")
-            if hasattr(owner, "alive"):
-                return lambda: not owner.alive
-            if hasattr(owner, "stop_count"):
-                return lambda: bool(owner.stop_count > 0)
+        if frame.f_globals.get("__name__") == "waitress.task":
+            dispatcher: Any = frame.f_locals.get("self")
+            if hasattr(dispatcher, "stop_count"):
+                return lambda: bool(dispatcher.stop_count > 0)
         frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
     return None
 

@@ -142,21 +142,42 @@ def test_a_server_without_clients_stops_at_once(start: Callable[[str], Program])
 
 
 class Worker:
-    """As gunicorn's, as far as its state is looked at."""
+    """As gunicorn's, as far as it is looked at."""
 
     alive = True
-    __module__ = "gunicorn.workers.gthread"
+
+    def handle_exit(self, number: int, frame: Any) -> None: ...
+
+    handle_exit.__module__ = "gunicorn.workers.base"
 
 
-def test_the_server_is_found_in_the_call_stack() -> None:
+def test_gunicorn_is_found_by_its_handler() -> None:
     assert find_server() is None
     worker = Worker()
-    # The module of a function is where it was defined, so this one is made there.
-    scope: dict[str, Any] = {"__name__": "gunicorn.workers.gthread", "find_server": find_server}
-    exec("def handle(self):\n    return find_server()", scope)  # a frame of that module
-    stops = scope["handle"](worker)
+    before = signal.signal(signal.SIGTERM, worker.handle_exit)
+    try:
+        stops = find_server()
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert stops is not None and not stops()
     worker.alive = False
+    assert stops()
+
+
+class Dispatcher:
+    """As waitress's, as far as it is looked at."""
+
+    stop_count = 0
+
+
+def test_waitress_is_found_in_the_call_stack() -> None:
+    dispatcher = Dispatcher()
+    # The module of a function is where it was defined, so this one is made there.
+    scope: dict[str, Any] = {"__name__": "waitress.task", "find_server": find_server}
+    exec("def handler_thread(self):\n    return find_server()", scope)  # a frame of that module
+    stops = scope["handler_thread"](dispatcher)
+    assert stops is not None and not stops()
+    dispatcher.stop_count = 1
     assert stops()
 
 

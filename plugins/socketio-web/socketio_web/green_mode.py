@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from greenlet import getcurrent
 
 from socketio.builtin.raw_websocket import SocketWebSocket
-from socketio.builtin.server_stop import SECONDS, TICK, ServerStop, find_server
+from socketio.builtin.server_stop import SECONDS, TICK, ServerStop, find_gunicorn
 from socketio.builtin.wsgi import Environ, StartResponse, WSGIMode, WSGIRequest, is_tls
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ class GreenMode(WSGIMode):
         """Serve one request."""
         if self._server_stop is None:
             self._server_stop = ServerStop(engine)
-            stops = self.find_server(environ) or find_server()
+            # gunicorn's worker knows it earlier than the server that it runs.
+            stops = find_gunicorn() or self.find_server(environ)
             if stops is not None:
                 self._server_stop.watch(stops)
         return super().handle_request(engine, environ, start_response)
