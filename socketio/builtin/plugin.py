@@ -44,6 +44,12 @@ def _load_async_memory() -> type:
     return MemoryTransport
 
 
+def _load_memory() -> type:
+    from socketio.testing.memory import ThreadedMemoryTransport
+
+    return ThreadedMemoryTransport
+
+
 @hookimpl
 def socketio_transports() -> Iterable[TransportEntry]:
     """Long-polling, websocket and the in-memory transport of tests."""
@@ -62,6 +68,7 @@ def socketio_transports() -> Iterable[TransportEntry]:
         load_server=_load_websocket,
         upgrades_from=("polling",),
     )
+    yield TransportEntry(name="memory", flavour="sync", load_server=_load_memory)
 
 
 def _load_asgi() -> object:
