@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..abc.mode import AsyncMode
+from ..engine.cors import check_layer
 from ..runtimes.asyncio_runtime import AsyncioRuntime
 from .asgi import ASGIRequest, ASGIWebSocket, Receive, Scope, Send, send_response
 from .uvicorn_websocket import direct_websocket
@@ -37,6 +38,8 @@ class ASGIMode(AsyncMode):
                 websocket = ASGIWebSocket(engine, scope, receive, send)
             await engine.handle_websocket(request, websocket)
             return
+        if not engine.cors_checked:
+            check_layer(engine, request.header("origin"), send)
         try:
             response = await engine.handle_http(request)
         except ConnectionResetError as error:

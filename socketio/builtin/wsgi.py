@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..abc.mode import AsyncMode
+from ..engine.cors import check_layer
 from ..engine.http import BAD_REQUEST, BodyTooLarge, BodyTooSlow, HTTPError, Request, Response
 from ..exceptions import ProtocolError
 from ..protocol.websocket import WebSocketError
@@ -232,6 +233,8 @@ class WSGIMode(AsyncMode):
         request = WSGIRequest(environ, engine.runtime, connection, engine.config.body_timeout)
         if (request.header("upgrade") or "").lower() == "websocket":
             return self._handle_websocket(engine, request, start_response)
+        if not engine.cors_checked:
+            check_layer(engine, request.header("origin"), start_response)
         response = engine.handle_http(request)
         complete = not response.ends_connection and request.skip_body(
             engine.config.max_http_buffer_size

@@ -73,6 +73,8 @@ class BaseEngine:
         self.sessions: dict[str, Session] = {}
         self.heartbeats: Heartbeats[Session] = Heartbeats(config.ping_interval, config.ping_timeout)  # type: ignore[arg-type]  # a number after __post_init__
         self.stopping = False
+        self.cors_checked = False
+        """Whether it is known if somebody else answers cross-origin requests too."""
         self._mode: AsyncMode | None = None
         self._runtime: Runtime | None = None
         self._timer: Timer | None = None

@@ -21,7 +21,9 @@ from socketio.protocol.engine import Packet
 from socketio.protocol.websocket import encode_frame
 from socketio.runtimes.asyncio_runtime import AsyncioRuntime
 
+from .aiohttp_cors_headers import CrossOriginResponse
 from .aiohttp_parsing import DirectWebSocketResponse, direct_parsing_works
+from .cors import split_cors
 from .environ import address, build_environ
 
 if TYPE_CHECKING:
@@ -334,7 +336,7 @@ class AiohttpMode(AsyncMode):
         translated = AiohttpRequest(request, self._watch)
         if request.headers.get("Upgrade", "").lower() != "websocket":
             try:
-                return _response(await engine.handle_http(translated))
+                return _response(engine, await engine.handle_http(translated))
             except ConnectionResetError as error:
                 engine.logger.debug("no answer: %s", error)
                 return web.Response(status=400)
@@ -349,7 +351,7 @@ class AiohttpMode(AsyncMode):
         try:
             await engine.handle_websocket(translated, AiohttpWebSocket(engine, request, websocket))
         except Refused as refused:
-            return _response(refused.response)
+            return _response(engine, refused.response)
         if not websocket.prepared:  # the client went before it was accepted
             return web.Response(status=400)
         return websocket
@@ -362,8 +364,15 @@ def _can_prepare(websocket: web.WebSocketResponse, request: web.Request) -> bool
         return False
 
 
-def _response(response: Response) -> web.Response:
-    answer = web.Response(status=response.status, body=response.body, headers=response.headers)
+def _response(engine: AsyncEngine, response: Response) -> web.Response:
+    cors, headers = split_cors(response.headers)
+    answer = (
+        CrossOriginResponse(
+            engine, cors, status=response.status, body=response.body, headers=headers
+        )
+        if cors
+        else web.Response(status=response.status, body=response.body, headers=headers)
+    )
     if response.ends_connection:
         answer.force_close()  # or aiohttp would read on what nobody wants
     return answer

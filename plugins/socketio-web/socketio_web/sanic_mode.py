@@ -21,6 +21,7 @@ from socketio.builtin.loop_stop import close_when_stopped
 from socketio.engine.http import (
     BAD_REQUEST,
     BodyTooLarge,
+    Headers,
     HTTPError,
     Request,
     Response,
@@ -29,7 +30,7 @@ from socketio.exceptions import ProtocolError
 from socketio.protocol.websocket import WebSocketError
 from socketio.runtimes.asyncio_runtime import AsyncioRuntime
 
-from .cors import warn_of_two_answers
+from .cors import ALLOW_ORIGIN, split_cors, warn_of_two_answers
 from .environ import address, build_environ
 from .framed_websocket import TransportWebSocket
 
@@ -133,7 +134,7 @@ class SanicMode(AsyncMode):
                 response = await engine.handle_http(translated)
                 if response.ends_connection and scope is None:
                     _read_no_more(request)
-                return _response(response)
+                return _response(engine, response)
             except ConnectionResetError as error:
                 engine.logger.debug("no answer: %s", error)
                 return HTTPResponse(status=400)
@@ -150,9 +151,9 @@ class SanicMode(AsyncMode):
             upgraded = _SanicWebSocket(engine, translated, transport, bytes(stream.recv_buffer))
         except WebSocketError as error:
             refusal = HTTPError(BAD_REQUEST, f"Invalid websocket upgrade: {error}").response()
-            return _response(refusal)
+            return _response(engine, refusal)
         await engine.handle_websocket(translated, upgraded)
-        return None if upgraded.refusal is None else _response(upgraded.refusal)
+        return None if upgraded.refusal is None else _response(engine, upgraded.refusal)
 
 
 class _SanicASGIRequest(ASGIRequest):
@@ -182,9 +183,30 @@ def _read_no_more(request: SanicsRequest) -> None:
     stream.keep_alive = False
 
 
-def _response(response: Response) -> HTTPResponse:
+class _CrossOriginResponse(HTTPResponse):
+    """An answer that gets its CORS headers when all middlewares have seen it."""
+
+    engine: AsyncEngine
+    cors: Headers
+
+    @property
+    def processed_headers(self) -> Any:
+        """The headers to send, with the CORS headers of whoever writes them."""
+        cors, self.cors = self.cors, []
+        if cors and ALLOW_ORIGIN in self.headers:
+            warn_of_two_answers(self.engine, "a response middleware of the Sanic application")
+        else:
+            self.headers.extend(cors)
+        return super().processed_headers
+
+
+def _response(engine: AsyncEngine, response: Response) -> HTTPResponse:
+    cors, headers = split_cors(response.headers)
     answer = HTTPResponse(response.body, status=response.status)
-    for name, value in response.headers:
+    if cors:
+        answer = _CrossOriginResponse(response.body, status=response.status)
+        answer.engine, answer.cors = engine, cors
+    for name, value in headers:
         if name.lower() == "content-type":
             answer.content_type = value
         else:
