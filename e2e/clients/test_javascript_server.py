@@ -183,8 +183,8 @@ def test_auth_headers_query_and_callables(js: Program, make_client: MakeClient) 
         headers=lambda: headers,
         auth=lambda: {"token": tag},
     )
-    seen = next(e for e in js.journal.all(event="handshake") if e["query"].get("tag") == tag)
-    assert seen["auth"] == {"token": tag}
+    seen = js.journal.wait(event="handshake", auth={"token": tag})
+    assert seen["query"]["tag"] == tag
     assert seen["header"] == "from a header"
     assert seen["cookie"] == "one=1"
     assert headers == {"X-Test": "from a header", "Cookie": "one=1"}
@@ -207,6 +207,7 @@ def test_posts_keep_to_the_servers_limit(js: Program, make_client: MakeClient) -
     for number in range(40):
         client.emit("echo", (number, "x" * 100))
     client.record.wait("echo", 40)
+    js.journal.wait(event="post", variant="small")
     sizes = [entry["size"] for entry in js.journal.all(event="post", variant="small")]
     assert max(sizes) <= 2000
     assert [entry[0] for entry in client.record.all("echo")] == list(range(40))
