@@ -88,9 +88,12 @@ class ASGIApp:
         path = scope["path"] + "/"
         if path.startswith(self.engineio_path):
             return True
-        # Below a mount point some servers leave its path in front, others take it away.
+        # Below a mount point some servers leave its path in front, others take it away; uvicorn
+        # adds it once more where the proxy has not taken it away.
         root = scope.get("root_path", "").rstrip("/")
-        return bool(root) and path.startswith(root + self.engineio_path)
+        return bool(root) and path.startswith(
+            (root + self.engineio_path, root + root + self.engineio_path)
+        )
 
     async def serve_static_file(self, scope: Scope, receive: Receive, send: Send) -> bool:
         """Answer with a static file, if one is behind the path.

@@ -68,13 +68,13 @@ class Nginx:
 
     def _configuration(self) -> str:
         """Return the page's configuration with our ports, once sticky and once not."""
-        whole, prefixed = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
+        whole, stripped, kept = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
         for number, worker in zip(("5001", "5002"), self.workers, strict=True):
             whole = whole.replace(f"127.0.0.1:{number}", f"127.0.0.1:{worker.port}")
         head, _, server = whole.partition("server {")
         blocks = [head]
         for url, upstream in ((self.sticky, "socketio_workers"), (self.round_robin, "in_turn")):
-            block = "server {" + server.rstrip().removesuffix("}") + prefixed + "}\n"
+            block = "server {" + server.rstrip().removesuffix("}") + stripped + kept + "}\n"
             block = block.replace("listen 80", f"listen {url.removeprefix('http://')}")
             blocks.append(block.replace("socketio_workers", upstream))
         servers = "".join(f"server 127.0.0.1:{worker.port};" for worker in self.workers)
@@ -96,7 +96,10 @@ def nginx(need: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx
     program = shutil.which("nginx") or shutil.which("nginx", path=path)
     need("nginx", program, "apt-get install nginx")
     assert program is not None
-    command = launched("uvicorn", "--port", "{port}", "--log-level", "warning", "asgi_main:app")
+    command = launched(
+        *("uvicorn", "--port", "{port}", "--log-level", "warning"),
+        *("--root-path", "/site", "asgi_main:app"),
+    )
     workers = [Program(command, {"PYTHONPATH": PYTHONPATH}).start() for _ in range(2)]
     running = Nginx(tmp_path_factory.mktemp("nginx"), program, workers)
     running.start()
@@ -166,13 +169,26 @@ async def test_the_client_address_and_the_origin(nginx: Nginx, from_address: Fro
     assert foreign.error["message"] == "http://foreign.example is not an accepted origin."
 
 
-async def test_below_a_prefix(nginx: Nginx, from_address: FromAddress) -> None:
+PREFIXES = {"taken away": "app", "kept": "site"}
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+async def test_below_a_prefix(nginx: Nginx, from_address: FromAddress, prefix: str) -> None:
     """Trap 41."""
-    session = EngineSession(from_address("127.0.0.1"), nginx.sticky, "app/socket.io")
+    path = f"{PREFIXES[prefix]}/socket.io"
+    session = EngineSession(from_address("127.0.0.1"), nginx.sticky, path)
     client = await Peer(session, "polling").open()
     await client.connect()
     await session.upgrade()
     assert await client.ask("ack", "upgraded") == ["upgraded"]
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_the_javascript_client_below_a_prefix(node: NodeClient, nginx: Nginx, prefix: str) -> None:
+    path = f"{PREFIXES[prefix]}/socket.io"
+    transports = ["polling", "websocket"]
+    facts = node.run("connect", nginx.sticky, transports=transports, variant=path)
+    assert (facts["first"], facts["last"]) == ("polling", "websocket")
 
 
 async def test_the_wrong_worker_says_what_is_wrong(nginx: Nginx, from_address: FromAddress) -> None:
