@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from .._core.admin_view import TrafficCounts, client_description, now, room_name, shown
-from .._core.observation import Observation, ServerObserver
 from ..engine.session import Session
 from ..exceptions import ConnectionRefusedError
+from ..server_observation import Observation, ServerObserver
 from .namespace import AsyncNamespace
 
 Credentials = dict[str, Any]

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..engine.session import Session
-from ..protocol.engine import Packet
+from .engine.session import Session
+from .protocol.engine import Packet
 
 
 class ServerObserver:
