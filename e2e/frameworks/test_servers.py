@@ -277,12 +277,21 @@ CANNOT_WEBSOCKET = [server for server in SERVERS if "websocket" in server.cannot
 async def test_without_websockets(node: NodeClient, web_server: Running) -> None:
     """A server that cannot do websockets says so, and long-polling goes on."""
     async with aiohttp.ClientSession() as http:
-        session = EngineSession(http, web_server.url)
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await session.websocket()
-        assert refused.value.status == 400
-    facts = await asyncio.to_thread(node.run, "connect", web_server.url, transports=["polling"])
-    assert facts["last"] == "polling"
+        for _ in range(2):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await EngineSession(http, web_server.url).websocket()
+            assert refused.value.status == 400
+    facts = await asyncio.to_thread(
+        node.run,
+        "echo",
+        web_server.url,
+        transports=["polling", "websocket"],
+        variant="main",
+        messages=MESSAGES,
+    )
+    assert facts["answers"] == MESSAGES
+    log = "".join(web_server.program.errors)
+    assert log.count("a client asked for a websocket, which mode") == 1
     for column in ("websocket", "upgrade"):
         web_server.record(column, f"no: {web_server.kind.cannot[column]}")
 

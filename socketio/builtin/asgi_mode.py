@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..abc.mode import AsyncMode
 from ..engine.cors import check_layer
+from ..engine.http import NO_WEBSOCKET
 from ..runtimes.asyncio_runtime import AsyncioRuntime
 from .asgi import ASGIRequest, ASGIWebSocket, Receive, Scope, Send, send_response
 from .uvicorn_websocket import direct_websocket
@@ -37,6 +38,11 @@ class ASGIMode(AsyncMode):
             if websocket is None:
                 websocket = ASGIWebSocket(engine, scope, receive, send)
             await engine.handle_websocket(request, websocket)
+            return
+        if (request.header("upgrade") or "").lower() == "websocket":
+            # Servers that can serve one give it a scope of its own.
+            engine.warn_no_websocket("give the web server its websocket support")
+            await send_response(send, NO_WEBSOCKET.response())
             return
         if not engine.cors_checked:
             check_layer(engine, request.header("origin"), send)

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..abc.mode import AsyncMode
 from ..engine.cors import check_layer
-from ..engine.http import BAD_REQUEST, BodyTooLarge, BodyTooSlow, HTTPError, Request, Response
+from ..engine.http import (
+    BAD_REQUEST,
+    NO_WEBSOCKET,
+    BodyTooLarge,
+    BodyTooSlow,
+    HTTPError,
+    Request,
+    Response,
+)
 from ..exceptions import ProtocolError
 from ..protocol.websocket import WebSocketError
 from .raw_websocket import RawWebSocket
@@ -254,8 +262,7 @@ class WSGIMode(AsyncMode):
             return send_response(start_response, refusal, request.method)
         if websocket is None:
             engine.warn_no_websocket()
-            refusal = HTTPError(BAD_REQUEST, "This server cannot serve websockets").response()
-            return send_response(start_response, refusal, request.method)
+            return send_response(start_response, NO_WEBSOCKET.response(), request.method)
         engine.handle_websocket(request, websocket)
         if websocket.refusal is not None:
             return send_response(start_response, websocket.refusal, request.method)

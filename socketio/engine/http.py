@@ -70,6 +70,10 @@ class HTTPError(Exception):
         return Response(self.status, [("Content-Type", "application/json")], body.encode())
 
 
+NO_WEBSOCKET: Final = HTTPError(BAD_REQUEST, "This server cannot serve websockets")
+"""The refusal of a websocket where the web server has none."""
+
+
 def refusal(error: ProtocolError) -> HTTPError:
     """Return the answer to a request that broke the protocol."""
     status = error.status if isinstance(error, BodyRefused) else 400

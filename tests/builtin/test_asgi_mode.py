@@ -1,0 +1,54 @@
+"""An ASGI server that has no websockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+
+import pytest
+import uvicorn
+
+import socketio
+
+HANDSHAKE = (
+    "GET /socket.io/?EIO=4&transport={transport} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+    "Connection: Upgrade, close\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+POLL = "GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+async def exchange(port: int, request: str) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request.encode())
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+async def test_a_server_without_websockets(caplog: pytest.LogCaptureFixture) -> None:
+    """It says so once, and polling works."""
+    sio = socketio.AsyncServer(engineio_logger=logging.getLogger("test.engineio"))
+    config = uvicorn.Config(
+        socketio.ASGIApp(sio), host="127.0.0.1", port=0, ws="none", log_config=None
+    )
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server._serve())
+    async with asyncio.timeout(10):
+        while not server.started:
+            await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    for _ in range(2):
+        answer = await exchange(port, HANDSHAKE.format(transport="websocket"))
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {
+            "code": 3,
+            "message": "This server cannot serve websockets",
+        }
+    said = [record for record in caplog.records if "cannot serve here" in record.message]
+    assert len(said) == 1
+    assert b'0{"sid"' in await exchange(port, POLL)
+    server.should_exit = True
+    await asyncio.wait_for(running, 10)
