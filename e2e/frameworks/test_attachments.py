@@ -25,6 +25,7 @@ PYTHON = os.environ.get("SOCKETIO_E2E_FRAMEWORKS_PYTHON", sys.executable)
 with the oldest frameworks that the extras allow."""
 PATHS = ("socket.io", "deep/er/io")
 PREFIX = "mounted"
+ORIGIN = "http://page.example"
 STOP_WITHIN = 2.0
 """Seconds from the signal to the end of the process, with clients connected."""
 
@@ -191,6 +192,24 @@ async def test_bodies_longer_than_the_framework_allows(
     client = await talk(http, program.url, "socket.io", "polling")
     await client.emit("echo", "x" * 200_000)
     assert await client.event() == ["echo", "x" * 200_000]
+
+
+@frameworks()
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+async def test_pages_of_another_origin(
+    program: Program, http: aiohttp.ClientSession, method: str
+) -> None:
+    url = f"{program.url}/deep/er/io/?EIO=4&transport=polling"
+    headers = {"Origin": ORIGIN}
+    if method == "OPTIONS":
+        headers["Access-Control-Request-Method"] = "POST"
+    async with http.request(method, url, headers=headers) as answer:
+        assert answer.status == 200
+        assert answer.headers.getall("Access-Control-Allow-Origin") == [ORIGIN]
+        assert answer.headers.getall("Access-Control-Allow-Credentials") == ["true"]
+    headers["Origin"] = "http://other.example"
+    async with http.request(method, url, headers=headers) as answer:
+        assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 @frameworks()

@@ -22,9 +22,11 @@ import socketio
 
 BODY_TIMEOUT = 1.0
 """Seconds that bodies may take at the second endpoint."""
+ORIGIN = "http://page.example"
+"""The origin that may use the second endpoint."""
 PATHS: dict[str, dict[str, Any]] = {
     "socket.io": {},
-    "deep/er/io": {"body_timeout": BODY_TIMEOUT},
+    "deep/er/io": {"body_timeout": BODY_TIMEOUT, "cors_allowed_origins": [ORIGIN]},
 }
 """The endpoints of the main application, with the options of their servers."""
 PREFIX = "/mounted"
