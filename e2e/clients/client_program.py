@@ -106,6 +106,7 @@ async def main(flavour: str, url: str, where: str, handle_sigint: bool) -> None:
             await done(sio.sleep(1))
 
     async def on_connect() -> None:
+        say(event="connect")
         if where == "connect":
             there()
         if where == "connect handler":

@@ -55,7 +55,7 @@ def test_reconnects_after_the_server_was_restarted(
         client.record.wait("connect", turn + 1)
         assert client.call("echo", turn) == turn
     assert client.get_sid() != first
-    seen = own_js.journal.all(event="handshake")[-1]
+    seen = own_js.journal.wait(event="handshake")
     assert (seen["header"], seen["auth"]) == ("kept", {"tag": "kept"})
     assert headers == {"x-test": "kept"}
     assert client.record.all("__disconnect_final") == []
