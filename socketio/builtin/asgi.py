@@ -220,7 +220,8 @@ class ASGIWebSocket(WebSocket):
     async def serve(self, transport: Receiver) -> None:
         """Hand every message to the transport; see `WebSocket.serve`."""
         receive = self._receive
-        self._serving = asyncio.current_task()
+        task = self._serving = asyncio.current_task()
+        assert task is not None  # ASGI servers call applications in tasks
         try:
             while True:
                 event = await receive()
@@ -233,7 +234,8 @@ class ASGIWebSocket(WebSocket):
         except asyncio.CancelledError:
             if self._serving is not None:
                 raise
-            # We have done that, to leave a connection that is out of reach to the server.
+            # By `abort`, which leaves a connection that is out of reach to the server.
+            task.uncancel()
         finally:
             self._serving = None
 
@@ -251,11 +253,13 @@ class ASGIWebSocket(WebSocket):
             self._sending.cancel()  # and free what it sends
         if abort is not None:
             abort()
-        elif self._serving is not None:
-            # Of a client that reads nothing the server would never tell that it is gone. When
-            # the application returns, the server has nothing to keep the connection for.
-            serving, self._serving = self._serving, None
-            serving.cancel()
+            return True
+        if self._serving is None:
+            return False
+        # Of a client that reads nothing the server would never tell that it is gone. When the
+        # application returns, the server has nothing to keep the connection for.
+        serving, self._serving = self._serving, None
+        serving.cancel()
         return True
 
 

@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 import socketio
+from socketio.engine.session import Session
 from socketio.protocol.websocket import encode_frame
+from socketio.testing import AsyncTestClient
 
 HANDSHAKE = (
     b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
@@ -214,6 +216,55 @@ async def test_messages_that_wait_for_handlers_are_bounded(
         assert len(begun) == len(set(begun)) + 39 + (49 if async_handlers else 0)
         hostile.close()
         friend.close()
+
+
+async def test_attachments_that_wait_for_handlers_are_counted() -> None:
+    sio = socketio.AsyncServer(max_inbox_size=100_000)
+    gate = asyncio.Event()
+
+    @sio.on("work")
+    async def work(sid: str, data: bytes) -> None:
+        await gate.wait()
+
+    client = AsyncTestClient(sio)
+    await client.connect()
+    session = client.session
+    assert isinstance(session, Session)
+    for _ in range(2):
+        session.receive('451-["work",{"_placeholder":true,"num":0}]')
+        session.receive(b"x" * 40_000)
+    assert session.ended is None
+    assert session.inbox_size == 82_000
+    session.receive('451-["work",{"_placeholder":true,"num":0}]')
+    session.receive(b"x" * 40_000)
+    assert session.ended == "transport error"
+    gate.set()
+    await until(lambda: session.inbox_size == 0)
+    await sio.shutdown()
+
+
+async def test_clients_that_are_connecting_are_counted() -> None:
+    sio = socketio.AsyncServer(max_inbox_size=50_000, namespaces="*")
+    gate = asyncio.Event()
+
+    @sio.on("connect", namespace="*")
+    async def connect(namespace: str, sid: str, environ: Any) -> None:
+        await gate.wait()
+
+    client = AsyncTestClient(sio)
+    connecting = asyncio.create_task(client.connect("/0"))
+    await until(lambda: client.session is not None)
+    session = client.session
+    assert isinstance(session, Session)
+    for number in range(1, 100):
+        session.receive(f"40/{number},")
+    assert session.ended == "transport error"
+    gate.set()
+    with pytest.raises(ConnectionError):
+        await connecting
+    await until(lambda: session.inbox_size == 0)
+    assert not sio.environ
+    await sio.shutdown()
 
 
 @pytest.mark.parametrize("serve", sorted(SERVERS.keys() - {"unreachable"}), indirect=True)
