@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -49,11 +50,13 @@ COMPATIBLE = {
 }
 
 
-def run(code: str, *flags: str, path: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def run(
+    code: str, *flags: str, path: Path = ROOT, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("SOCKETIO_")}
     return subprocess.run(
         [sys.executable, *flags, "-c", code],
-        cwd=path,
+        cwd=folder or path,
         env={**kept, "PYTHONPATH": str(path)},
         capture_output=True,
         text=True,
@@ -184,6 +187,33 @@ def test_version_is_that_of_the_metadata_file() -> None:
     text = (PACKAGE / "_version.py").read_text()
     assert re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
     assert f'"{socketio.__version__}"' in text
+
+
+@pytest.mark.parametrize("flags", [(), ("-OO",)], ids=["plain", "optimised"])
+def test_a_frozen_program_runs_from_a_zip_file(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    archive = tmp_path / "program.zip"
+    with zipfile.ZipFile(archive, "w") as frozen:
+        for path in PACKAGE.rglob("*.py"):
+            frozen.write(path, path.relative_to(ROOT))
+    result = run(
+        "import types, socketio\n"
+        "from socketio.plugins import TransportEntry, hookimpl\n"
+        "plugin = types.ModuleType('plugin')\n"
+        "plugin.HOOK_API = 1\n"
+        "@hookimpl\n"
+        "def socketio_transports():\n"
+        "    yield TransportEntry(name='pigeon', flavour='async', load_server=lambda: object)\n"
+        "plugin.socketio_transports = socketio_transports\n"
+        "sio = socketio.AsyncServer(plugins=[plugin])\n"
+        "app = socketio.ASGIApp(sio)\n"
+        "socketio.WSGIApp(socketio.Server())\n"
+        "print(socketio.__file__, sio.registry.transport('pigeon', 'async').name)",
+        *flags,
+        path=archive,
+        folder=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == [str(archive / "socketio" / "__init__.py"), "pigeon"]
 
 
 def test_package_says_that_it_is_typed() -> None:
