@@ -189,6 +189,16 @@ def test_version_is_that_of_the_metadata_file() -> None:
     assert f'"{socketio.__version__}"' in text
 
 
+@pytest.mark.parametrize(
+    "server", ["ASGIApp(socketio.AsyncServer())", "WSGIApp(socketio.Server())"]
+)
+def test_servers_do_without_what_the_clients_need(server: str) -> None:
+    result = run(f"import sys, socketio\nsocketio.{server}\nprint(*sys.modules)")
+    assert result.returncode == 0, result.stderr
+    packages = {name.partition(".")[0] for name in result.stdout.split()}
+    assert not packages & {"engineio", "simple_websocket", "requests", "websocket", "aiohttp"}
+
+
 @pytest.mark.parametrize("flags", [(), ("-OO",)], ids=["plain", "optimised"])
 def test_a_frozen_program_runs_from_a_zip_file(tmp_path: Path, flags: tuple[str, ...]) -> None:
     archive = tmp_path / "program.zip"
