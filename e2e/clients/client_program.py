@@ -31,6 +31,7 @@ PLACES = {
     "connect": "in connect(), after the connect handler of one of two namespaces has run",
     "connect handler": "in connect(), while the connect handler runs for ever",
     "call": "in call(), for an answer that never comes",
+    "stuck": "in wait(), and the disconnect handler never ends",
 }
 MOMENT = 0.05
 """Seconds that the disconnect handler takes."""
@@ -113,7 +114,7 @@ async def main(flavour: str, url: str, where: str, handle_sigint: bool) -> None:
             await forever()
 
     async def on_disconnect(reason: str) -> None:
-        await done(sio.sleep(MOMENT))
+        await done(sio.sleep(60 if where == "stuck" else MOMENT))
         say(event="disconnect", reason=reason)
         if where == "reconnect":
             there()

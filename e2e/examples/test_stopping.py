@@ -9,12 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from rig.example import ExampleServer, python_example
 from rig.kinds import E2E
-from rig.process import CRASH_SIGNS
+from rig.process import CRASH_SIGNS, wait_until_in_charge
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 SERVERS = {"werkzeug": "server", "asyncio": "server_asyncio"}
@@ -32,18 +31,6 @@ print("connected", flush=True)
 sio.wait()
 """
 """A client that stays; its own end is not what is tested."""
-
-
-def wait_until_in_charge(pid: int, number: signal.Signals) -> None:
-    """Wait until a process handles a signal itself, which clients do while they are in `wait()`."""
-    end = time.monotonic() + 10
-    while True:
-        status = Path(f"/proc/{pid}/status").read_text()
-        caught = int(status.partition("SigCgt:")[2].split()[0], 16)
-        if caught >> (number - 1) & 1:
-            return
-        assert time.monotonic() < end, f"{number.name} is not handled"
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 import pytest
@@ -32,6 +33,18 @@ CRASH_SIGNS = (
     "Task was destroyed but it is pending",
 )
 """Texts on standard error that no bad input may bring about."""
+
+
+def wait_until_in_charge(pid: int, number: signal.Signals) -> None:
+    """Wait until a process handles a signal itself, which clients do while they are in `wait()`."""
+    end = time.monotonic() + DEADLINE
+    while True:
+        status = Path(f"/proc/{pid}/status").read_text()
+        caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+        if caught >> (number - 1) & 1:
+            return
+        assert time.monotonic() < end, f"{number.name} is not handled"
+        time.sleep(0.01)
 
 
 class Journal:

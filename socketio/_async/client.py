@@ -58,6 +58,9 @@ class AsyncClient(BaseClient):
     def _create_engine(
         self, logger: logging.Logger, **kwargs: Any
     ) -> tuple[AsyncioRuntime, AsyncEngineClient]:
+        # async: begin
+        self._disconnect_tasks: set[asyncio.Task[Any]] = set()
+        # async: end
         engine = AsyncEngineClient(
             logger=logger,
             on_open=self._engine_opened,
@@ -328,6 +331,11 @@ class AsyncClient(BaseClient):
         """Disconnect while the loop ends, which has cancelled every task."""
         self._runtime.close()  # what it keeps at hand is cancelled too, of no use to a handler
         await self._leave()
+        late = list(self._disconnect_tasks)
+        for task in late:  # of these the loop knows nothing: they have begun just now
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=FLUSH_TIMEOUT)
 
     # async: end
 
@@ -472,6 +480,11 @@ class AsyncClient(BaseClient):
             self.logger.exception("the connect_error handler of %s failed", namespace)
 
     async def _run_disconnect(self, namespace: str, reason: str, final: bool) -> None:
+        # async: begin
+        task = asyncio.current_task()
+        assert task is not None  # a coroutine that runs is a task's
+        self._disconnect_tasks.add(task)
+        # async: end
         try:
             await self._trigger("disconnect", namespace, reason)
             if final:
@@ -479,6 +492,7 @@ class AsyncClient(BaseClient):
         except Exception:
             self.logger.exception("the disconnect handler of %s failed", namespace)
         finally:
+            self._disconnect_tasks.discard(task)  # async: only
             self._disconnect_handled()
 
     async def _trigger(self, event: Any, namespace: str, *arguments: Any) -> Any:
