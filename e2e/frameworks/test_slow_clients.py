@@ -21,8 +21,9 @@ ESTABLISHED = "01"
 
 pytestmark = [pytest.mark.server, pytest.mark.heavy]
 
-OUT_OF_REACH = {"granian"}
-"""Servers that keep their connections to themselves: they cut none, but our part of it ends."""
+OUT_OF_REACH = {"granian", "uWSGI"}
+"""Servers that keep their connections to themselves, or to their router: they cut none, but our
+part of it ends."""
 
 BUFFERING = {"daphne", "waitress"}
 """Servers that read a body to its end before they call the application."""

@@ -308,7 +308,7 @@ def stop_reading(connection: Any) -> None:
         return
     with contextlib.suppress(OSError, ValueError):  # the client is gone; ValueError: number -1
         # Of a socket of TLS the method would end the encryption, and the answer be sent in clear.
-        with socket.fromfd(connection.fileno(), connection.family, connection.type) as plain:
+        with socket.socket(fileno=socket.dup(connection.fileno())) as plain:
             plain.shutdown(socket.SHUT_RD)
 
 

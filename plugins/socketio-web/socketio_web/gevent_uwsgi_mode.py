@@ -107,11 +107,6 @@ class Connection:
         with socket.socket(fileno=os.dup(self._number)) as copy:
             return copy.recv(size, flags)
 
-    def shutdown(self, how: int) -> None:
-        """End one direction of the connection, or both."""
-        with socket.socket(fileno=os.dup(self._number)) as copy:
-            copy.shutdown(how)
-
 
 class UWSGIWebSocket(SocketWebSocket):
     """A websocket on a copy of uWSGI's connection, closed when it has been served."""
