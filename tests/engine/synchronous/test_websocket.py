@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import trustme
+from websockets.asyncio.client import connect as asyncio_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from socketio.engine import Engine
@@ -557,28 +559,30 @@ def test_messages_that_wait_for_handlers_are_bounded(
 # -- TLS --------------------------------------------------------------------------------------
 
 
-def test_websockets_over_tls(
-    serve: Serve, echo: Engine, log: Log, open_websocket: Callable[..., Any]
-) -> None:
+async def test_websockets_over_tls(serve: Serve, echo: Engine, log: Log) -> None:
+    """With a client of one thread: CPython lets two threads into one TLS connection at once."""
     authority = trustme.CA()
     ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(ours)
     theirs = ssl.create_default_context()
     authority.configure_trust(theirs)
     server = serve(echo, ours)
-    websocket = open_websocket(server.websocket_url(), ssl=theirs)
-    sid = json.loads(websocket.recv()[1:])["sid"]
-    for size in (1, 1000, 100_000, 900_000):
-        websocket.send("4" + "x" * size)
-        assert len(websocket.recv(DEADLINE)) == size + 1
-    for number in range(300):
-        websocket.send(f"4{number}")
-    assert [websocket.recv(DEADLINE) for _ in range(300)] == [f"4{n}" for n in range(300)]
-    for number in range(50):
-        echo.send(sid, f"{number} " + "x" * 100_000)
-    for number in range(50):
-        assert websocket.recv(DEADLINE).startswith(f"4{number} ")
-    echo.disconnect(sid)
-    with pytest.raises(ConnectionClosed):
-        websocket.recv(DEADLINE)
-    log.wait_for("disconnect", sid, "server disconnect")
+    async with (
+        asyncio.timeout(6 * DEADLINE),
+        asyncio_connect(server.websocket_url(), ssl=theirs, compression=None) as websocket,
+    ):
+        sid = json.loads((await websocket.recv())[1:])["sid"]
+        for size in (1, 1000, 100_000, 900_000):
+            await websocket.send("4" + "x" * size)
+            assert len(await websocket.recv()) == size + 1
+        for number in range(300):
+            await websocket.send(f"4{number}")
+        assert [await websocket.recv() for _ in range(300)] == [f"4{n}" for n in range(300)]
+        for number in range(50):
+            echo.send(sid, f"{number} " + "x" * 100_000)
+        for number in range(50):
+            assert str(await websocket.recv()).startswith(f"4{number} ")
+        echo.disconnect(sid)
+        with pytest.raises(ConnectionClosed):
+            await websocket.recv()
+    await asyncio.to_thread(log.wait_for, "disconnect", sid, "server disconnect")
