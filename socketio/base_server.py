@@ -6,6 +6,7 @@ engine below, the manager beside it and the application's handlers.
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, overload
@@ -142,13 +143,24 @@ class BaseServer(Consumer):
             return self._default_manager()
         if isinstance(client_manager, str):
             entry = self.registry.client_manager(client_manager, self.flavour)
-            manager_class: Any = self.registry.load(entry, self.flavour)
+            manager_class: Any = self.registry.load_class(entry, BaseManager, self.flavour)
             return manager_class(client_manager)
-        return client_manager
+        if not isinstance(client_manager, BaseManager):
+            raise TypeError(
+                "client_manager= needs a URL such as 'redis://localhost:6379' or a manager such as "
+                f"socketio.RedisManager(), got {client_manager!r}"
+            )
+        manager: Any = client_manager  # the methods that differ are its subclasses'
+        if inspect.iscoroutinefunction(manager.emit) != (self.flavour == "async"):
+            raise TypeError(
+                f"{type(client_manager).__name__} is no client manager for {type(self).__name__}: "
+                "AsyncServer needs one whose name begins with Async, Server one of the others"
+            )
+        return manager
 
     def _packet_class(self, serializer: object, json: Any) -> type[Packet]:
         if isinstance(serializer, str):
-            serializer = self.registry.load(self.registry.serializer(serializer))
+            serializer = self.registry.load_class(self.registry.serializer(serializer), Packet)
         if not (isinstance(serializer, type) and issubclass(serializer, Packet)):
             raise TypeError(
                 f"serializer= needs a name such as 'default' or 'msgpack', or a subclass of "

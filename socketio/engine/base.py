@@ -13,6 +13,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, overload
 
 from .._core.handlers import F
+from ..abc.mode import AsyncMode, Attachment
+from ..abc.transport import Transport
 from ..plugins import PluginError, PluginRegistry, get_registry
 from ..plugins.types import Flavour
 from ..protocol.engine import OPEN, PING_PACKET, PROTOCOL, Heartbeats, Packet
@@ -33,9 +35,7 @@ from .http import (
 from .session import Reason, Session
 
 if TYPE_CHECKING:
-    from ..abc.mode import AsyncMode, Attachment
     from ..abc.runtime import Runtime, Timer
-    from ..abc.transport import Transport
 
 DEFAULT_TRANSPORTS = ("polling", "websocket")
 
@@ -109,7 +109,7 @@ class BaseEngine:
     def attach_for(self, server: Any, app: Any, path: str, **options: Any) -> Any:
         """Attach a server that stands before this engine; see `attach`."""
         entry = self.registry.attachment_for(app, self.flavour)
-        attachment: Attachment = self.registry.load(entry)  # type: ignore[assignment]  # entries are typed as object
+        attachment = self.registry.load_object(entry, Attachment)  # type: ignore[type-abstract]  # nothing is made of it
         if attachment.mode is not None:
             self.use_mode(attachment.mode)
         return attachment.attach(server, app, path.strip("/"), **options)
@@ -152,7 +152,7 @@ class BaseEngine:
         if self.sessions:
             raise ValueError(f"cannot change to mode {name!r} while clients are connected")
         entry = self.registry.async_mode(name, self.flavour)
-        mode: AsyncMode = self.registry.load(entry)  # type: ignore[assignment]  # entries are typed as object
+        mode = self.registry.load_object(entry, AsyncMode)  # type: ignore[type-abstract]  # nothing is made of it
         self._mode = mode
         self._runtime = None
         return mode
@@ -166,7 +166,7 @@ class BaseEngine:
 
     def _load_transport(self, name: str) -> type[Transport]:
         entry = self.registry.transport(name, self.flavour)
-        transport: type[Transport] = self.registry.load(entry)  # type: ignore[assignment]  # entries are typed as object
+        transport = self.registry.load_class(entry, Transport)  # type: ignore[type-abstract]  # nothing is made of it
         self._transports[name] = transport
         return transport
 

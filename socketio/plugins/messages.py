@@ -137,6 +137,15 @@ def not_loadable(key: Key, error: ImportError, install: str) -> PluginError:
     )
 
 
+def wrong_thing(key: Key, loaded: object, expected: str) -> PluginError:
+    """Return the error for a loader that returned what it should not."""
+    return PluginError(
+        f"the loader of the {key} returned {loaded!r:.100}, not {expected}; upgrade or repair "
+        "its plugin",
+        reason="broken",
+    )
+
+
 def find_suspect(key: Key, plugins: Iterable[Plugin]) -> Plugin | None:
     """Find the broken or disabled plugin that provides something when it works.
 

@@ -6,8 +6,9 @@ import functools
 import re
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import TypeVar
 
 from socketio._version import __version__
@@ -32,6 +33,7 @@ from .types import (
 __all__ = ["PluginRegistry", "get_registry"]
 
 E = TypeVar("E", bound=Entry)
+T = TypeVar("T")
 
 _BUILTIN = "socketio.builtin.plugin"
 
@@ -51,9 +53,11 @@ class PluginRegistry:
 
     Raises:
         PluginError: One of `plugins` is broken.
+        TypeError: `plugins` is no list of modules or objects.
     """
 
     def __init__(self, plugins: Iterable[object] = ()) -> None:
+        _check_plugins(plugins)
         self._lock = threading.RLock()
         self._manager = plugin_manager()
         self._plugins: list[Plugin] = []
@@ -210,6 +214,46 @@ class PluginRegistry:
             return loader()
         except ImportError as error:
             raise messages.not_loadable(key, error, getattr(entry, "install", "")) from error
+
+    def load_object(self, entry: AsyncModeEntry | AttachmentEntry, base: type[T]) -> T:
+        """Load what an entry stands for, which has to be an object of a class.
+
+        Args:
+            entry: What a lookup returned.
+            base: The class.
+
+        Raises:
+            PluginError: It cannot be loaded, or is something else.
+        """
+        loaded = self.load(entry)
+        if not isinstance(loaded, base):
+            raise messages.wrong_thing(
+                next(keys_of(entry)), loaded, f"an object of {base.__name__}"
+            )
+        return loaded
+
+    def load_class(
+        self,
+        entry: TransportEntry | ClientManagerEntry | SerializerEntry,
+        base: type[T],
+        flavour: Flavour | None = None,
+    ) -> type[T]:
+        """Load what an entry stands for, which has to be a subclass of a class.
+
+        Args:
+            entry: What a lookup returned.
+            base: The class.
+            flavour: Which loader of a client manager that has two.
+
+        Raises:
+            PluginError: It cannot be loaded, or is something else.
+        """
+        loaded = self.load(entry, flavour)
+        if not (isinstance(loaded, type) and issubclass(loaded, base)):
+            raise messages.wrong_thing(
+                next(keys_of(entry)), loaded, f"a subclass of {base.__name__}"
+            )
+        return loaded
 
     def server_created(self, server: object) -> None:
         """Show a new server to the plugins that want to see it.
@@ -390,7 +434,17 @@ def get_registry(plugins: Iterable[object] = ()) -> PluginRegistry:
     Args:
         plugins: Plugin modules to pass to it; each combination has a registry of its own.
     """
+    _check_plugins(plugins)
     return _registry_with(tuple(plugins))
+
+
+def _check_plugins(plugins: object) -> None:
+    if isinstance(plugins, str | ModuleType) or not isinstance(plugins, Iterable):
+        raise TypeError(f"plugins= takes a list of plugin modules or objects, not {plugins!r}")
+    if isinstance(plugins, Sequence):
+        for plugin in plugins:
+            if isinstance(plugin, str):
+                raise TypeError(f"plugins= takes modules, not names: import {plugin!r} and pass it")
 
 
 @functools.cache

@@ -748,3 +748,16 @@ class TestHostileNames:
         session.end("transport close")
         await until(lambda: session.sid not in sio.environ)
         assert session.sid not in sio._sessions
+
+
+@pytest.mark.parametrize("manager", [7, socketio.AsyncManager, object()])
+def test_what_is_no_client_manager_is_refused(manager: Any) -> None:
+    with pytest.raises(TypeError, match=r"client_manager= needs a URL such as .* or a manager"):
+        socketio.AsyncServer(client_manager=manager)
+
+
+def test_a_client_manager_of_the_other_flavour_is_refused() -> None:
+    with pytest.raises(TypeError, match="Manager is no client manager for AsyncServer"):
+        socketio.AsyncServer(client_manager=socketio.Manager())
+    with pytest.raises(TypeError, match="AsyncManager is no client manager for Server"):
+        socketio.Server(client_manager=socketio.AsyncManager())

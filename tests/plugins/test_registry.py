@@ -8,6 +8,7 @@ import threading
 import types
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -248,8 +249,15 @@ def socketio_transports():
 
 
 def test_passed_name_instead_of_a_module_is_an_error(site: Path) -> None:
-    with pytest.raises(PluginError, match="HOOK_API"):
+    with pytest.raises(TypeError, match=r"import 'socketio_redis\.plugin' and pass it"):
         PluginRegistry(["socketio_redis.plugin"])
+
+
+@pytest.mark.parametrize("plugins", ["socketio_redis.plugin", types.ModuleType("birds"), 7])
+def test_passed_plugins_are_a_list(site: Path, plugins: Any) -> None:
+    for make in (PluginRegistry, get_registry):
+        with pytest.raises(TypeError, match=r"plugins= takes a list"):
+            make(plugins)
 
 
 # -- missing ----------------------------------------------------------------------------------
@@ -714,6 +722,29 @@ def test_load_of_a_flavour_that_there_is_not(site: Path) -> None:
     manager = ClientManagerEntry(name="kombu", schemes=("amqp",), load_sync=lambda: str)
     with pytest.raises(PluginError, match=r"there is no client manager 'kombu' \(async\)"):
         PluginRegistry().load(manager, "async")
+
+
+def test_load_refuses_what_a_loader_should_not_return(site: Path) -> None:
+    registry = PluginRegistry(
+        [
+            module_of("""
+@hookimpl
+def socketio_async_modes():
+    yield AsyncModeEntry(name="flock", flavour="async", load=lambda: 7)
+@hookimpl
+def socketio_transports():
+    yield TransportEntry(name="pigeon", flavour="async", load_server=lambda: bytes)
+""")
+        ]
+    )
+    mode, transport = registry.async_mode("flock", "async"), registry.transport("pigeon", "async")
+    assert registry.load_object(mode, int) == 7
+    assert registry.load_class(transport, bytes) is bytes
+    with pytest.raises(PluginError, match=r"async mode 'flock' .*returned 7, not an object of str"):
+        registry.load_object(mode, str)
+    with pytest.raises(PluginError, match=r"'pigeon' .*bytes'>, not a subclass of int") as caught:
+        registry.load_class(transport, int)
+    assert caught.value.reason == "broken"
 
 
 def test_error_in_a_loader_that_is_no_import_error_is_left_alone(site: Path) -> None:
