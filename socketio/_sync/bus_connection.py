@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import random
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable
@@ -253,7 +254,7 @@ class BusConnection:
                     if error is None:
                         return
                     if self._connections == 0 and (
-                        driver.is_permanent(error) or names_no_host(error)
+                        driver.is_permanent(error) or is_misconfigured(error)
                     ):
                         self._refuse(error)
                         return
@@ -462,12 +463,14 @@ class BusConnection:
             self._logger.debug("%s: closing the connection failed: %s", self._name, error)
 
 
-def names_no_host(error: BaseException | None) -> bool:
-    """Tell whether an error comes from a host name that does not exist."""
+def is_misconfigured(error: BaseException | None) -> bool:
+    """Tell whether an error comes from an unknown host name, or a certificate nobody trusts."""
     seen = set()
     while error is not None and id(error) not in seen:  # some libraries tie their errors in rings
         seen.add(id(error))
         if isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME:
+            return True
+        if isinstance(error, ssl.SSLCertVerificationError):
             return True
         error = error.__cause__ or error.__context__
     return False

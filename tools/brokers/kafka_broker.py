@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import ClassVar
 
 from .base import Broker, connect, free_port
+from .certificates import Certificate
 from .packages import require
 from .process import BrokerError, ServerProcess
 
 _POM = Path(__file__).with_name("kafka-pom.xml")
+USER = ("alice", "p@ss word")
+"""User and password of clients that log in."""
+
 _CLUSTER_ID = "c29ja2V0aW8tdGVzdHMtMA"
 # ApiVersions, version 0, correlation id 1, client id "up?"
 _API_VERSIONS = b"\x00\x00\x00\x0d" + b"\x00\x12\x00\x00\x00\x00\x00\x01\x00\x03up?"
@@ -47,6 +51,8 @@ class KafkaBroker(Broker):
         port: The port that it listens on.
         advertised_port: The port that it tells its clients, when a `Link` stands before it.
         create_topics: Whether a topic comes into being when it is first used.
+        certificate: It listens for clients that log in as `USER`, too: on `login_port`, and with
+            TLS on `tls_port`.
     """
 
     name: ClassVar[str] = "kafka"
@@ -59,8 +65,11 @@ class KafkaBroker(Broker):
         port: int | None = None,
         advertised_port: int | None = None,
         create_topics: bool = True,
+        certificate: Certificate | None = None,
     ) -> None:
         super().__init__(directory, port)
+        self._certificate = certificate
+        self.login_port, self.tls_port = free_port(), free_port()
         self._controller_port = self.port + 1 if port else free_port()
         self._advertised_port = advertised_port or self.port
         self._create_topics = create_topics
@@ -92,6 +101,27 @@ class KafkaBroker(Broker):
         """Return its processes, in the order in which they are started."""
         return [self._process]
 
+    def _add_listeners(self, settings: dict[str, str], certificate: Certificate) -> None:
+        """Add the listeners of clients that log in, in the clear and by TLS."""
+        keys = self.directory / "keys.pem"
+        keys.write_text(certificate.key.read_text() + certificate.chain.read_text())
+        user, password = USER
+        module = "org.apache.kafka.common.security.plain.PlainLoginModule"
+        protocols = {"LOGIN": "SASL_PLAINTEXT", "TLS": "SASL_SSL"}
+        for name, port in (("LOGIN", self.login_port), ("TLS", self.tls_port)):
+            address = f",{name}://127.0.0.1:{port}"
+            settings["listeners"] += address
+            settings["advertised.listeners"] += address
+            settings["listener.security.protocol.map"] += f",{name}:{protocols[name]}"
+            settings[f"listener.name.{name.lower()}.plain.sasl.jaas.config"] = (
+                f'{module} required user_{user}="{password}";'
+            )
+        settings |= {
+            "sasl.enabled.mechanisms": "PLAIN",
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(keys),
+        }
+
     def bring(self) -> None:
         """Write the configuration; fetch what no Debian package has."""
         libraries(self.directory.parent / "kafka-libraries")
@@ -120,6 +150,8 @@ class KafkaBroker(Broker):
             "num.io.threads": "2",
             "log.cleaner.enable": "false",
         }
+        if self._certificate is not None:
+            self._add_listeners(settings, self._certificate)
         self._properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         if (data / "meta.properties").exists():
             return

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from .base import Broker, connect, free_port
+from .certificates import Certificate
 from .process import ServerProcess
 
 # The package's own script, not the wrapper in /usr/sbin that changes the user.
@@ -13,7 +14,13 @@ _PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
 
 class RabbitMQBroker(Broker):
-    """One RabbitMQ node and the Erlang port mapper that it registers with."""
+    """One RabbitMQ node and the Erlang port mapper that it registers with.
+
+    Args:
+        directory: Its data.
+        port: Its port.
+        certificate: It serves TLS, too, on `tls_port`.
+    """
 
     name: ClassVar[str] = "rabbitmq"
     programs: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -22,8 +29,21 @@ class RabbitMQBroker(Broker):
     }
     start_seconds: ClassVar[float] = 90
 
-    def __init__(self, directory: Path, port: int | None = None) -> None:
+    def __init__(
+        self, directory: Path, port: int | None = None, certificate: Certificate | None = None
+    ) -> None:
         super().__init__(directory, port)
+        self._settings = {"log.console.level": "warning", "heartbeat": "10"}
+        if certificate is not None:
+            self.tls_port = free_port()
+            self._settings |= {
+                "listeners.ssl.default": f"127.0.0.1:{self.tls_port}",
+                "ssl_options.cacertfile": str(certificate.authority),
+                "ssl_options.certfile": str(certificate.chain),
+                "ssl_options.keyfile": str(certificate.key),
+                "ssl_options.verify": "verify_none",
+                "ssl_options.fail_if_no_peer_cert": "false",
+            }
         distribution_port = self.port + 1 if port else free_port()
         mapper_port = self.port + 2 if port else free_port()
         erlang = {
@@ -73,7 +93,9 @@ class RabbitMQBroker(Broker):
     def bring(self) -> None:
         """Write the configuration; fetch what no Debian package has."""
         self._plugins.write_text("[].\n")
-        self._configuration.write_text("log.console.level = warning\nheartbeat = 10\n")
+        self._configuration.write_text(
+            "".join(f"{name} = {value}\n" for name, value in self._settings.items())
+        )
 
     def answers(self) -> bool:
         """Tell whether it serves clients now."""

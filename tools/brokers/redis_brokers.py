@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from .base import Broker, connect, free_port
+from .certificates import Certificate
 from .process import ServerProcess, wait_until
 
 _OPTIONS = ("--save", "", "--appendonly", "no", "--daemonize", "no", "--bind", "127.0.0.1")
@@ -24,20 +26,57 @@ def command(port: int, *words: str) -> str:
         return ""
 
 
+def _tls(certificate: Certificate, port: int) -> dict[str, str]:
+    """Return the settings of a Redis process that serves TLS on a port beside its usual one."""
+    return {
+        "tls-port": str(port),
+        "tls-cert-file": str(certificate.chain),
+        "tls-key-file": str(certificate.key),
+        "tls-ca-cert-file": str(certificate.authority),
+        "tls-auth-clients": "no",
+        "tls-replication": "yes",  # also how a sentinel looks at its master
+    }
+
+
+def _options(settings: dict[str, str]) -> list[str]:
+    return [word for name, value in settings.items() for word in (f"--{name}", value)]
+
+
 def _server(name: str, directory: Path, port: int, *options: str) -> ServerProcess:
     arguments = ["redis-server", "--port", str(port), *_OPTIONS, "--dir", str(directory), *options]
     return ServerProcess(name, directory, arguments)
 
 
 class RedisServer(Broker):
-    """One Redis server; with `password`, one that wants it."""
+    """One Redis server.
+
+    Args:
+        directory: Its data.
+        port: Its port.
+        password: What it wants to hear from the default user.
+        users: Further users and what they may do, as in `ACL SETUSER`.
+        certificate: It serves TLS, too, on `tls_port`.
+    """
 
     name: ClassVar[str] = "redis"
     programs: ClassVar[dict[str, tuple[str, ...]]] = _PROGRAMS
 
-    def __init__(self, directory: Path, port: int | None = None, password: str = "") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        port: int | None = None,
+        password: str = "",
+        users: Sequence[str] = (),
+        certificate: Certificate | None = None,
+    ) -> None:
         super().__init__(directory, port)
-        options = ("--requirepass", password) if password else ()
+        settings = {"requirepass": password} if password else {}
+        if certificate is not None:
+            self.tls_port = free_port()
+            settings |= _tls(certificate, self.tls_port)
+        options = _options(settings)
+        for user in users:
+            options += ["--user", *user.split()]
         socket_path = directory / "redis.sock"
         self.unix_url = f"unix://{socket_path}"
         self._process = _server(
@@ -66,6 +105,8 @@ class RedisSentinel(Broker):
         directory: Their data.
         port: The master's port.
         advertised_port: Where the sentinel sees the master, when a `Link` stands before it.
+        password: What both want to hear.
+        certificate: Both serve TLS, too; clients that come that way are sent to the master's TLS.
     """
 
     name: ClassVar[str] = "redis-sentinel"
@@ -73,13 +114,27 @@ class RedisSentinel(Broker):
     service: ClassVar[str] = "socketio-master"
 
     def __init__(
-        self, directory: Path, port: int | None = None, advertised_port: int | None = None
+        self,
+        directory: Path,
+        port: int | None = None,
+        advertised_port: int | None = None,
+        password: str = "",
+        certificate: Certificate | None = None,
     ) -> None:
         super().__init__(directory, port)
         self._advertised_port = advertised_port or self.port
         self.sentinel_port = free_port() if advertised_port or not port else self.port + 1
+        master, sentinel = {}, {}
+        if password:
+            master["requirepass"] = sentinel["requirepass"] = password
+            sentinel["sentinel auth-pass"] = f"{self.service} {password}"
+        if certificate is not None:
+            self._advertised_port, self.tls_port = free_port(), free_port()
+            master |= _tls(certificate, self._advertised_port)
+            sentinel |= _tls(certificate, self.tls_port)
+        self._settings = sentinel
         self._configuration = directory / "sentinel.conf"
-        self._master = _server("redis-master", directory, self.port)
+        self._master = _server("redis-master", directory, self.port, *_options(master))
         self._sentinel = ServerProcess(
             "redis-sentinel",
             directory,
@@ -103,14 +158,14 @@ class RedisSentinel(Broker):
             f"port {self.sentinel_port}\nbind 127.0.0.1\ndir {self.directory}\ndaemonize no\n"
             f"sentinel monitor {self.service} 127.0.0.1 {self._advertised_port} 1\n"
             f"sentinel down-after-milliseconds {self.service} 1000\n"
+            + "".join(f"{name} {value}\n" for name, value in self._settings.items())
         )
 
     def answers(self) -> bool:
         """Tell whether it serves clients now."""
         address = command(self.sentinel_port, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.service)
-        return str(self._advertised_port) in address and command(self.port, "PING").startswith(
-            "+PONG"
-        )
+        known = str(self._advertised_port) in address or address.startswith("-NOAUTH")
+        return known and command(self.port, "PING").startswith(("+PONG", "-NOAUTH"))
 
 
 class RedisCluster(Broker):

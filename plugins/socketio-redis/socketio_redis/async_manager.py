@@ -9,7 +9,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
 
 from socketio.abc.driver import BusDriver
@@ -107,7 +107,7 @@ class AsyncRedisDriver(BusDriver):
         if self._target.topology != "sentinel":
             client: Redis = Redis.from_url(self._url, **options)
             return client
-        sentinel = Sentinel(self._target.hosts, **{**options, **self._target.options})
+        sentinel = Sentinel(self._target.hosts, **self._target.sentinel_options(options))
         self._sentinels = sentinel.sentinels
         master: Redis = sentinel.master_for(self._target.service or self._channel)
         return master
@@ -117,7 +117,13 @@ class AsyncRedisDriver(BusDriver):
         self._client = self._create_client()
         pool = self._client.connection_pool
         self._writer = pool.make_connection()
-        await self._writer.connect()
+        try:
+            await self._writer.connect()
+        except MasterNotFoundError:
+            # The client library does not tell why a sentinel refused us.
+            for sentinel in self._sentinels:
+                await sentinel.ping()
+            raise
         await self._ask(self._writer, "PING")
         if self._target.topology == "cluster":
             said = await self._ask(self._writer, "CLUSTER", "INFO")
@@ -164,7 +170,8 @@ class AsyncRedisDriver(BusDriver):
             self._reading.cancel()
         for connection in (self._reader, self._writer):
             if connection is not None:
-                await connection.disconnect(nowait=True)
+                # TLS takes a moment to end, for which the loop stays if others come after this one.
+                await connection.disconnect(nowait=not self.leaving)
         for client in (self._client, *self._sentinels):
             if client is not None:
                 await client.aclose()

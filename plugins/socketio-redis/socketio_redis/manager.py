@@ -9,7 +9,7 @@ from typing import Any
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import MasterNotFoundError, Sentinel
 
 from socketio.abc.driver import BusDriver
 from socketio.pubsub_manager import PubSubManager
@@ -105,7 +105,7 @@ class RedisDriver(BusDriver):
         if self._target.topology != "sentinel":
             client: Redis = Redis.from_url(self._url, **options)
             return client
-        sentinel = Sentinel(self._target.hosts, **{**options, **self._target.options})
+        sentinel = Sentinel(self._target.hosts, **self._target.sentinel_options(options))
         self._sentinels = sentinel.sentinels
         master: Redis = sentinel.master_for(self._target.service or self._channel)
         return master
@@ -115,7 +115,13 @@ class RedisDriver(BusDriver):
         self._client = self._create_client()
         pool = self._client.connection_pool
         self._writer = pool.make_connection()
-        self._writer.connect()
+        try:
+            self._writer.connect()
+        except MasterNotFoundError:
+            # The client library does not tell why a sentinel refused us.
+            for sentinel in self._sentinels:
+                sentinel.ping()
+            raise
         self._ask(self._writer, "PING")
         if self._target.topology == "cluster":
             said = self._ask(self._writer, "CLUSTER", "INFO")

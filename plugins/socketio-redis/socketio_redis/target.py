@@ -50,6 +50,23 @@ class Target:
             return itertools.repeat(self.url)
         return itertools.cycle(self.url.format(host=host, port=port) for host, port in self.hosts)
 
+    def sentinel_options(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments of redis-py's `Sentinel()`.
+
+        The sentinels are reached as the servers behind them, by TLS or not and as patiently, but
+        have logins of their own, which `sentinel_kwargs` may bring.
+
+        Args:
+            options: Those for connections to the servers behind.
+        """
+        options = {**options, **self.options}
+        shared = {
+            name: value
+            for name, value in options.items()
+            if name in ("protocol", "retry") or name.startswith(("socket_", "ssl"))
+        }
+        return {**options, "sentinel_kwargs": {**shared, **options.get("sentinel_kwargs", {})}}
+
 
 def parse_url(url: str) -> Target:
     """Return what a URL says.

@@ -1,0 +1,48 @@
+"""TLS, with a real RabbitMQ."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from brokers import RabbitMQBroker, private
+from brokers.certificates import Certificate, issue
+from brokers.exchange import exchange
+
+from socketio import AsyncAioPikaManager, exceptions
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return issue(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture(scope="module")
+def rabbitmq(need, certificate: Certificate) -> Iterator[RabbitMQBroker]:
+    need("rabbitmq", not RabbitMQBroker.missing(), "make brokers")
+    with private(RabbitMQBroker, certificate=certificate) as broker:
+        yield broker
+
+
+def creator(rabbitmq: RabbitMQBroker, query: str = "", **tls: Any) -> Callable[..., Any]:
+    url = f"amqps://guest:guest@127.0.0.1:{rabbitmq.tls_port}//{query}"
+    return lambda **options: AsyncAioPikaManager(url, connection_options=tls, **options)
+
+
+@pytest.mark.xdist_group("secure-rabbitmq-aiopika")
+def test_tls(rabbitmq: RabbitMQBroker, certificate: Certificate) -> None:
+    context = ssl.create_default_context(cafile=str(certificate.authority))
+    exchange("async", creator(rabbitmq, ssl_context=context))
+
+
+@pytest.mark.xdist_group("secure-rabbitmq-aiopika")
+def test_tls_by_the_url_alone(rabbitmq: RabbitMQBroker, certificate: Certificate) -> None:
+    exchange("async", creator(rabbitmq, f"?cafile={certificate.authority}"))
+
+
+@pytest.mark.xdist_group("secure-rabbitmq-aiopika")
+def test_a_certificate_that_nobody_trusts_fails_at_the_start(rabbitmq: RabbitMQBroker) -> None:
+    with pytest.raises(exceptions.ConnectionError, match="certificate verify failed"):
+        exchange("async", creator(rabbitmq))
