@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import time
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.conn import create_conn
 from aiokafka.errors import (
     AuthenticationFailedError,
     ClusterAuthorizationFailedError,
     IllegalSaslStateError,
     InvalidTopicError,
+    KafkaConnectionError,
     MessageSizeTooLargeError,
     NoError,
     SaslAuthenticationFailed,
@@ -115,7 +118,11 @@ class AsyncKafkaDriver(BusDriver):
             **self._options,
         }
         self._producer = AIOKafkaProducer(**options)
-        await self._producer.start()
+        try:
+            await self._producer.start()
+        except KafkaConnectionError:
+            await self._raise_refusal(options)
+            raise
         await self._require_topic(options)
         if not receive:
             return
@@ -133,6 +140,15 @@ class AsyncKafkaDriver(BusDriver):
             if start is None or not begins[each] <= start <= ends[each]:
                 start = ends[each]
             self._consumer.seek(each, start)
+
+    async def _raise_refusal(self, options: dict[str, Any]) -> None:
+        # The client library only logs why it cannot connect: have it try once more.
+        known = inspect.signature(create_conn).parameters
+        arguments = {name: value for name, value in options.items() if name in known}
+        for server in self._servers:
+            host, _, port = server.rpartition(":")
+            connection = await create_conn(host.strip("[]"), int(port), **arguments)
+            connection.close()
 
     async def _require_topic(self, options: dict[str, Any]) -> None:
         """Have the topic created if the broker does that, else raise what the broker says."""

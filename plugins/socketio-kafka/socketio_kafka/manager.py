@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import ssl
+import sys
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -20,6 +22,9 @@ from kafka.errors import (
     UnsupportedSaslMechanismError,
     for_code,
 )
+from kafka.net.compat import KafkaNetClient
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
 
 from socketio.abc.driver import BusDriver, MessageRefused
 from socketio.pubsub_manager import PubSubManager
@@ -112,6 +117,7 @@ class KafkaDriver(BusDriver):
         options = {
             "bootstrap_servers": self._servers,
             "request_timeout_ms": milliseconds,
+            "bootstrap_timeout_ms": milliseconds,
             **self._options,
         }
         self._producer = _open(
@@ -196,15 +202,50 @@ class KafkaDriver(BusDriver):
         return isinstance(error, (*REFUSALS, ValueError, TypeError))
 
 
-def _open(kind: Any, **options: Any) -> Any:
-    """Return one of the client library's objects.
+class _Connections(KafkaConnectionManager):  # type: ignore[misc]  # the library has no types
+    """The client library's connections, which give up at once when Kafka refuses them.
 
-    When it cannot connect, its constructor leaves sockets open; here they are closed.
+    The library's own only log a refusal, and try again until their time is over. Most of the time
+    they do not even see it: when a connection ends, they drop what was received just before.
+    """
+
+    async def _build_transport(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a transport that hands over what it got before it says that it is closed."""
+        transport = await super()._build_transport(*args, **kwargs)
+        receive = transport._sock_recv
+
+        def receive_all() -> tuple[bytes, BaseException | None]:
+            data, error = receive()
+            return data, None if data else error  # the error comes again, without data
+
+        transport._sock_recv = receive_all
+        return transport
+
+    def update_backoff(self, node_id: Any) -> float:
+        """Note that a connection failed; called while the error is handled."""
+        error = sys.exception()
+        if error is not None and not self.bootstrapped and _is_refusal(error):
+            raise error
+        delay: float = super().update_backoff(node_id)
+        return delay
+
+
+def _is_refusal(error: BaseException) -> bool:
+    return isinstance(error, REFUSALS) or isinstance(
+        error.__context__, ssl.SSLCertVerificationError
+    )
+
+
+def _open(kind: Any, **options: Any) -> Any:
+    """Return one of the client library's objects, or raise why it cannot connect.
+
+    The library would leave sockets open then; here they are closed.
     """
     opened = []
 
-    def create_client(**config: Any) -> Any:
-        client = kind.DEFAULT_CONFIG["kafka_client"](**config)
+    def create_client(**config: Any) -> KafkaNetClient:
+        net = NetworkSelector(**config)
+        client = KafkaNetClient(net=net, manager=_Connections(net, **config), **config)
         opened.append(client)
         return client
 
