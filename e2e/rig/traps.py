@@ -35,7 +35,7 @@ TRAPS = {
     5: "Binary attachments are bounded and checked",
     6: "JSON and ack ids are bounded; odd names are plain strings",
     7: "Every namespace has its own sid; the engine's stays secret",
-    8: "The bus carries no pickle; forged messages do nothing",
+    8: "The bus carries no pickle; forged messages do nothing; messages may be signed",
     9: "The Origin check and the CORS headers are two things",
     10: "Unknown keyword arguments are errors with a suggestion",
     11: "CONNECT_ERROR carries an object",

@@ -263,6 +263,7 @@ class BusContract(ManagerContract):
     def test_what_is_not_signed_with_the_secret_is_ignored(
         self, create_node: Callable[..., Node], channel: str
     ) -> None:
+        """Trap 8: a forged message finds nobody who believes it."""
         node = create_node(prepare=_give_secret)
         client = node.client()
         raw = Channel(node)
