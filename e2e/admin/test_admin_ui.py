@@ -25,7 +25,7 @@ def admin_server(request: pytest.FixtureRequest) -> Iterator[ExampleServer]:
     server = ExampleServer(sys.executable, str(EXAMPLE / f"{request.param}.py"))
     server.start(str(UI))
     yield server
-    assert server.stop() < 1
+    server.stop()
     assert server.crashes() == "", server.errors
 
 

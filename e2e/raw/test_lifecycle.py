@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import signal
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -355,7 +356,10 @@ async def test_emits_in_the_connect_handler_come_after_connect(peer: Any, transp
 @pytest.mark.parametrize("hanging", [False, True], ids=["", "with a handler that hangs"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)
 async def test_stopping_the_server(
-    own_server: Program, number: signal.Signals, hanging: bool
+    own_server: Program,
+    within: Callable[[float, float], None],
+    number: signal.Signals,
+    hanging: bool,
 ) -> None:
     """Trap 29, trap 28: clients are closed, handlers run once, the process ends in a second.
 
@@ -398,4 +402,4 @@ async def test_stopping_the_server(
     for refused in own_server.journal.all(event="connecting", tag="waiting"):
         assert own_server.journal.all(event="disconnect", sid=refused["sid"]) == []
     assert not own_server.crashes(), own_server.crashes()
-    assert took < (3 if hanging else 1), f"it took {took:.1f} s"
+    within(took, 3 if hanging else 1)
