@@ -149,7 +149,7 @@ def test_one_refused_namespace_ends_the_connection(js: Program, make_client: Mak
     ):
         client.connect(js.url, namespaces=["/chat", "/refusing"], wait_timeout=5)
     assert client.client.failed_namespaces == ["/refusing"]
-    assert client.record.all("disconnect") == [("client disconnect",)]
+    assert client.record.wait("disconnect") == ("client disconnect",)
 
 
 def test_an_unknown_namespace_is_refused(js: Program, make_client: MakeClient) -> None:

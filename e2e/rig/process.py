@@ -196,6 +196,35 @@ class Program:
         self._drain()
         return time.monotonic() - began
 
+    def stop_in_own_time(self, number: signal.Signals) -> float:
+        """Ask the program to end and return the seconds it took by itself.
+
+        Those in which its main thread, or this one, could not run because the machine was busy
+        with others are left out (Linux tells them).
+
+        Raises:
+            AssertionError: it was still running after 20 seconds.
+        """
+        pid = self.process.pid
+        threads = Path(f"/proc/{pid}/schedstat"), Path("/proc/thread-self/schedstat")
+
+        def own_time() -> float:
+            waited = sum(int(path.read_text().split()[1]) for path in threads)
+            return time.monotonic() - waited / 1e9
+
+        end = time.monotonic() + START_DEADLINE
+        began = own_time()
+        self.send(number)
+        # Not reaped yet, so that it can still be asked.
+        while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            if time.monotonic() > end:
+                self.kill()
+                raise AssertionError(f"{self.command} went on running after {number.name}")
+            time.sleep(0.002)
+        took = own_time() - began
+        self.stop(number)
+        return took
+
     def kill(self) -> None:
         """End the program at once, as a crash would."""
         self.process.kill()
