@@ -215,7 +215,8 @@ SERVERS: tuple[Server, ...] = (
         modules=("gevent",),
         cannot={
             "graceful stop": "uWSGI ends its HTTP router at once, which cuts the connections; the "
-            "disconnect handlers run, with the reason of a server that stops"
+            "disconnect handlers run, with the reason of a server that stops or of a client that "
+            "is gone"
         },
     ),
 )

@@ -243,7 +243,9 @@ async def connect_and_stop(kind: Server, program: WebServer) -> tuple[float, flo
         took = await stopping
     for client in clients:
         entries = program.journal.all(event="disconnect", sid=client.sids["/"])
-        assert [entry["reason"] for entry in entries] == ["server disconnect"]
+        [reason] = [entry["reason"] for entry in entries]
+        # What is cut may be noticed before the stop is: both come at the same moment.
+        assert reason == "server disconnect" or (cut and reason == "transport close")
     assert not program.crashes(), program.crashes()
     return told, took
 
