@@ -7,10 +7,11 @@ neutral requests of the engine. Modes for real threads and for greenlets are bui
 from __future__ import annotations
 
 import contextlib
+import functools
 import select
 import socket
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..abc.mode import AsyncMode
@@ -243,12 +244,27 @@ class WSGIMode(AsyncMode):
             return self._handle_websocket(engine, request, start_response)
         if not engine.cors_checked:
             check_layer(engine, request.header("origin"), start_response)
+        sent = functools.partial(engine.answering.discard, request)
+        engine.answering.add(request)
+        try:
+            body = self._answer(engine, request, start_response)
+        except BaseException:
+            sent()
+            raise
+        if engine.stopping:
+            return LastAnswer(body, sent)
+        sent()
+        return body
+
+    def _answer(
+        self, engine: Engine, request: WSGIRequest, start_response: StartResponse
+    ) -> Iterable[bytes]:
         response = engine.handle_http(request)
         complete = not response.ends_connection and request.skip_body(
             engine.config.max_http_buffer_size
         )
         if engine.stopping or not complete:
-            stop_reading(connection)
+            stop_reading(self.find_socket(request.environ))
         return send_response(start_response, response, request.method)
 
     def _handle_websocket(
@@ -274,6 +290,22 @@ class WSGIMode(AsyncMode):
         # wants to be told something, and logs it.
         start_response("101 Switching Protocols", [("Connection", "Upgrade")])
         return []
+
+
+class LastAnswer:
+    """The body of an answer that is given while the engine stops.
+
+    Args:
+        body: The body.
+        sent: Called when the server has sent it, or has given up.
+    """
+
+    def __init__(self, body: Iterable[bytes], sent: Callable[[], None]) -> None:
+        self._body = body
+        self.close = sent
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
 
 
 def find_socket(environ: Environ) -> Any:

@@ -42,6 +42,8 @@ class Engine(BaseEngine):
         self._choice_lock = threading.RLock()
         super().__init__(*args, **options)
         self.consumer = HandlerTable(self)
+        self.answering: set[Request] = set()
+        """HTTP requests without an answer; while the engine stops, those without a whole one."""
         self._clock_lock: Any = None
 
     @property
@@ -255,7 +257,9 @@ class Engine(BaseEngine):
         sessions = list(self.sessions.values())
         for session in sessions:
             session.end(Reason.SERVER_DISCONNECT)
-        while any(session.outbox for session in sessions) and runtime.now() < deadline:
+        while (
+            self.answering or any(session.outbox for session in sessions)
+        ) and runtime.now() < deadline:
             runtime.sleep(0.01)
         runtime.wait_idle(max(deadline - runtime.now(), 0))
         runtime.abort_sockets()
