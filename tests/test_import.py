@@ -363,7 +363,7 @@ def test_python_socketio_beside_us_is_refused(target: Path, metadata: str) -> No
 
 
 @pytest.mark.parametrize(
-    "metadata", ["python_engineio-4.15.1.dist-info", "socketio-0.1.0.dist-info", "python_socketio"]
+    "metadata", ["python_engineio-4.15.1.dist-info", "socketio-1.0.0.dist-info", "python_socketio"]
 )
 def test_other_neighbours_are_fine(target: Path, metadata: str) -> None:
     (target / metadata).mkdir()
