@@ -482,7 +482,7 @@ class BusConnection:
         # sync: return operation
 
     async def _close_driver(self, driver: BusDriver) -> None:
-        driver.leaving = self._closing
+        driver.leaving = self._closing or self._state == "failed"
         # async: begin
         # Some client libraries cannot be interrupted here: do not wait for them, either.
         closing = asyncio.ensure_future(driver.close())

@@ -456,7 +456,7 @@ class BusConnection:
         return operation
 
     def _close_driver(self, driver: BusDriver) -> None:
-        driver.leaving = self._closing
+        driver.leaving = self._closing or self._state == "failed"
         try:
             driver.close()
         except Exception as error:  # whatever the client library raises

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from socketio.testing.contracts.cluster import Flavour, Node
+from socketio.testing.contracts.cluster import Flavour, Node, wait_for
 
 FLAVOURS: tuple[Flavour, ...] = ("async", "sync")
 
@@ -23,7 +23,8 @@ def exchange(flavour: Flavour, create_manager: Callable[..., Any]) -> None:
     try:
         for _ in range(2):
             nodes.append(Node(flavour, lambda: create_manager(channel=channel)))
-            assert nodes[-1].manager.health().state == "connected", nodes[-1].manager.health()
+            manager = nodes[-1].manager
+            wait_for(lambda manager=manager: manager.health().state == "connected", "a connection")  # type: ignore[misc]  # mypy cannot type a default
         client = nodes[1].client()
         client.answers["ask"] = lambda value: [value]
         assert nodes[0].call("ask", "hello", to=client.sid, timeout=10) == ["hello"]

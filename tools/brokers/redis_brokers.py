@@ -132,6 +132,8 @@ class RedisSentinel(Broker):
             self._advertised_port, self.tls_port = free_port(), free_port()
             master |= _tls(certificate, self._advertised_port)
             sentinel |= _tls(certificate, self.tls_port)
+        # A sentinel whose master nobody stops can be patient with a busy machine.
+        self._down_after = 10_000 if sentinel else 1000
         self._settings = sentinel
         self._configuration = directory / "sentinel.conf"
         self._master = _server("redis-master", directory, self.port, *_options(master))
@@ -157,7 +159,7 @@ class RedisSentinel(Broker):
         self._configuration.write_text(
             f"port {self.sentinel_port}\nbind 127.0.0.1\ndir {self.directory}\ndaemonize no\n"
             f"sentinel monitor {self.service} 127.0.0.1 {self._advertised_port} 1\n"
-            f"sentinel down-after-milliseconds {self.service} 1000\n"
+            f"sentinel down-after-milliseconds {self.service} {self._down_after}\n"
             + "".join(f"{name} {value}\n" for name, value in self._settings.items())
         )
 

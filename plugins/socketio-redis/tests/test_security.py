@@ -101,10 +101,7 @@ def test_a_sentinel_by_tls(flavour: Any, sentinel: RedisSentinel, certificate: C
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_a_sentinel_that_refuses_fails_at_the_start(
-    flavour: Any, sentinel: RedisSentinel, certificate: Certificate
-) -> None:
-    url = f"rediss+sentinel://:right@127.0.0.1:{sentinel.tls_port}/0/{sentinel.service}"
-    manager = creator(flavour, url, ssl_ca_certs=str(certificate.authority))
+def test_a_sentinel_that_refuses_fails_at_the_start(flavour: Any, sentinel: RedisSentinel) -> None:
+    url = f"redis+sentinel://:right@127.0.0.1:{sentinel.sentinel_port}/0/{sentinel.service}"
     with pytest.raises(exceptions.ConnectionError, match="Authentication required"):
-        exchange(flavour, manager)
+        exchange(flavour, creator(flavour, url))

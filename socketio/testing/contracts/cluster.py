@@ -148,7 +148,13 @@ class Client:
         events: list[list[Any]] = []
         deadline = time.monotonic() + timeout
         while True:
-            event = self._events.get(timeout=max(0.001, deadline - time.monotonic()))
+            try:
+                event = self._events.get(timeout=max(0.001, deadline - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(
+                    f"no event {name!r} within {timeout:g} s, but {events!r:.1000}; the node has "
+                    f"logged {self.node.log.messages()}"
+                ) from None
             if event[0] == name:
                 return events
             events.append(event)
