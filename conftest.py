@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Generator
 from typing import Protocol, TypeVar
 
@@ -20,6 +21,16 @@ import pytest
 T = TypeVar("T")
 
 REQUIRE_VARIABLE = "SOCKETIO_REQUIRE"
+
+
+def pytest_configure() -> None:
+    """Have Ctrl-C work in the programs under test, wherever the tests were started.
+
+    A shell has what it starts in the background ignore SIGINT, and every program below it does the
+    same.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _required() -> frozenset[str]:
