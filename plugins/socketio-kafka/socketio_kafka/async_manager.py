@@ -10,7 +10,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.conn import create_conn
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.errors import (
     AuthenticationFailedError,
     ClusterAuthorizationFailedError,
@@ -121,7 +121,8 @@ class AsyncKafkaDriver(BusDriver):
         try:
             await self._producer.start()
         except KafkaConnectionError:
-            await self._raise_refusal(options)
+            if "security_protocol" in options:  # else nothing could be refused
+                await self._raise_refusal(options)
             raise
         await self._require_topic(options)
         if not receive:
@@ -143,12 +144,15 @@ class AsyncKafkaDriver(BusDriver):
 
     async def _raise_refusal(self, options: dict[str, Any]) -> None:
         # The client library only logs why it cannot connect: have it try once more.
-        known = inspect.signature(create_conn).parameters
+        known = inspect.signature(AIOKafkaConnection).parameters
         arguments = {name: value for name, value in options.items() if name in known}
         for server in self._servers:
             host, _, port = server.rpartition(":")
-            connection = await create_conn(host.strip("[]"), int(port), **arguments)
-            connection.close()
+            connection = AIOKafkaConnection(host.strip("[]"), int(port), **arguments)
+            try:
+                await connection.connect()
+            finally:
+                connection.close()
 
     async def _require_topic(self, options: dict[str, Any]) -> None:
         """Have the topic created if the broker does that, else raise what the broker says."""
