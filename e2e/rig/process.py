@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import threading
@@ -47,6 +48,17 @@ def wait_until_in_charge(pid: int, number: signal.Signals) -> None:
         time.sleep(0.01)
 
 
+def parse_entry(line: bytes) -> dict[str, Any]:
+    """Return the entry of a line; a line that is none becomes one of the event `output`."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        entry = None
+    if isinstance(entry, dict):
+        return entry
+    return {"event": "output", "text": line.decode(errors="replace").rstrip()}
+
+
 class Journal:
     """What a program has said so far, one JSON object per line of its output."""
 
@@ -54,24 +66,52 @@ class Journal:
         self._entries: list[dict[str, Any]] = []
         self._news = threading.Condition()
         self._ended = False
+        self._output = -1
+        self._half_a_line = b""
 
     def read(self, stream: IO[str]) -> None:
         """Take lines until the stream ends."""
-        for line in stream:
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                entry = {"event": "output", "text": line.rstrip()}
-            with self._news:
-                self._entries.append(entry)
-                self._news.notify_all()
         with self._news:
-            self._ended = True
+            self._output = stream.fileno()
+            os.set_blocking(self._output, False)
+        poll = select.poll()
+        poll.register(self._output, select.POLLIN)
+        while not self._ended:
+            poll.poll(500)
+            with self._news:
+                self._take()
+
+    def close(self) -> None:
+        """Take no more lines."""
+        with self._news:
+            self._take()
+            self._end()
+
+    def _take(self) -> None:
+        """Take what has been written so far."""
+        while not self._ended and self._output >= 0:
+            try:
+                data = os.read(self._output, 65536)
+            except BlockingIOError:
+                return
+            *lines, self._half_a_line = (self._half_a_line + data).split(b"\n")
+            if not data:
+                lines, self._half_a_line = [self._half_a_line] * bool(self._half_a_line), b""
+                self._end()
+            self._entries += map(parse_entry, lines)
             self._news.notify_all()
 
+    def _end(self) -> None:
+        self._ended = True
+        self._news.notify_all()
+
     def all(self, **fields: Any) -> list[dict[str, Any]]:
-        """Return the entries that have these fields."""
+        """Return the entries that have these fields.
+
+        Whatever the program had written before somebody heard of it by another way is there.
+        """
         with self._news:
+            self._take()
             return [entry for entry in self._entries if fields.items() <= entry.items()]
 
     def wait(self, deadline: float = DEADLINE, *, count: int = 1, **fields: Any) -> dict[str, Any]:
@@ -230,6 +270,7 @@ class Program:
     def _drain(self) -> None:
         for thread in self._threads:
             thread.join(DEADLINE)
+        self.journal.close()
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
