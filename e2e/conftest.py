@@ -45,6 +45,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
                         pytest.mark.xdist_group(kind.name),
                         pytest.mark.server,
                         *([pytest.mark.node] if kind.command[:1] == ("node",) else []),
+                        *([pytest.mark.heavy] if kind.heavy else []),
                     ],
                 )
                 for kind in (*KINDS, *peer_kinds())

@@ -30,11 +30,13 @@ class ServerKind:
     features: frozenset[str] = field(default_factory=frozenset)
     """``python``: behaviours that only a Python program can show."""
     environment: tuple[tuple[str, str], ...] = ()
+    heavy: bool = False
+    """Whether its tests are for the long run only, `make e2e`."""
     url: str | None = None
     """Where it runs already; its journal is out of reach, and so are the tests that read it."""
 
 
-def python(name: str, *modules: str, program: str | None = None) -> ServerKind:
+def python(name: str, *modules: str, program: str | None = None, heavy: bool = False) -> ServerKind:
     """Return a kind served by ``servers/serve_NAME.py``."""
     script = SERVERS / f"serve_{program or name}.py"
     return ServerKind(
@@ -42,6 +44,7 @@ def python(name: str, *modules: str, program: str | None = None) -> ServerKind:
         command=(sys.executable, str(script)),
         modules=modules,
         features=frozenset({"python"}),
+        heavy=heavy,
     )
 
 
@@ -49,8 +52,8 @@ KINDS = (
     python("uvicorn", "uvicorn"),
     python("aiohttp", "aiohttp"),
     python("werkzeug", "werkzeug"),
-    python("gevent", "gevent"),
-    python("eventlet", "eventlet"),
+    python("gevent", "gevent", heavy=True),
+    python("eventlet", "eventlet", heavy=True),
     ServerKind(name="javascript", command=("node", str(E2E / "js" / "reference_server.mjs"))),
 )
 """Add a server: a program ``servers/serve_NAME.py`` and a line here."""

@@ -302,7 +302,11 @@ class BaseEngine:
 
     def pong(self, session: Session) -> None:
         """Note a client's answer to a ping."""
-        self.heartbeats.pong(session, self.runtime.now())
+        now = self.runtime.now()
+        self.heartbeats.pong(session, now)
+        if self._timer is not None:
+            # The timer may wait for the end of `ping_timeout`, which may be the longer of the two.
+            self._wake_by(now + self.heartbeats.interval, now)
 
     def expect_join(self, session: Session) -> None:
         """End a session unless `joined` is called for it within `connect_timeout` seconds."""

@@ -36,6 +36,7 @@ def faulty_broker(need: Any) -> Iterator[FaultyBroker]:
         yield broker
 
 
+@pytest.mark.heavy  # minutes of waiting for an outage to be noticed
 @pytest.mark.xdist_group("faulty-rabbitmq-aiopika")
 class TestAiopikaFaults(Managers, BrokerFaultContract):
     @pytest.fixture

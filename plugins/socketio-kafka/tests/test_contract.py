@@ -37,6 +37,7 @@ def faulty_broker(need: Any) -> Iterator[FaultyBroker]:
         yield broker
 
 
+@pytest.mark.heavy  # minutes of waiting for an outage to be noticed
 @pytest.mark.xdist_group("faulty-kafka-kafka")
 class TestKafkaFaults(Managers, BrokerFaultContract):
     # Kafka is slower to answer than the others, and its client libraries to notice.

@@ -94,6 +94,7 @@ class TestSentinelFaults(OnFaultyBroker):
     fixture = "faulty_sentinel"
 
 
+@pytest.mark.heavy  # minutes of waiting for an outage to be noticed
 @pytest.mark.xdist_group("faulty-redis-cluster")
 class TestClusterFaults(OnFaultyBroker):
     fixture = "faulty_cluster"

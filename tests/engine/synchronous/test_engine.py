@@ -218,6 +218,13 @@ def test_a_silent_client_is_pinged_and_dropped(serve: Serve, log: Log) -> None:
     log.wait_for("disconnect", "ping timeout")
 
 
+def test_pings_keep_their_interval_however_long_the_timeout_is(serve: Serve) -> None:
+    client = Poller(serve(Engine(ping_interval=0.05, ping_timeout=300)))
+    for _ in range(5):
+        assert client.get().text == "2"
+        assert client.post("3").status == 200
+
+
 def test_many_sessions_come_and_go_at_once(serve: Serve, log: Log) -> None:
     """Heartbeats of all sessions share tables that all threads use."""
     engine = Engine(ping_interval=0.02, ping_timeout=5)
