@@ -10,14 +10,18 @@ into a failure:
 
 from __future__ import annotations
 
+import ast
+import functools
 import gc
 import os
 import signal
-from collections.abc import Generator
-from typing import Protocol, TypeVar
+import sys
+from collections.abc import Callable, Generator
+from typing import ParamSpec, Protocol, TypeVar
 
 import pytest
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 REQUIRE_VARIABLE = "SOCKETIO_REQUIRE"
@@ -31,6 +35,28 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if sys.version_info < (3, 12):
+        vars(ast)["parse"] = _without_collection(ast.parse)
+
+
+def _without_collection(parse: Callable[P, T]) -> Callable[P, T]:
+    """Keep the garbage collector out of `ast.parse`, which pytest and `traceback` call too.
+
+    Until CPython 3.12 a collection in it that runs a finalizer which itself formats a traceback
+    breaks the parser with a SystemError.
+    """
+
+    @functools.wraps(parse)
+    def parse_undisturbed(*args: P.args, **options: P.kwargs) -> T:
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return parse(*args, **options)
+        finally:
+            if collecting:
+                gc.enable()
+
+    return parse_undisturbed
 
 
 def _required() -> frozenset[str]:
@@ -124,17 +150,8 @@ def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Apply `SOCKETIO_REQUIRE=all` to skips at run time.
-
-    The garbage collector is kept out while a failure is written down: until CPython 3.12 a
-    collection inside `ast.parse` that runs a finalizer which itself formats a traceback breaks
-    the parser with a SystemError, and with it the whole run.
-    """
-    gc.disable()
-    try:
-        report = yield
-    finally:
-        gc.enable()
+    """Apply `SOCKETIO_REQUIRE=all` to skips at run time."""
+    report = yield
     _forbid_skip(report)
     return report
 

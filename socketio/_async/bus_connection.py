@@ -466,10 +466,13 @@ class BusConnection:
         """Wait for what a driver does, but not for ever."""
         # async: begin
         limit = self._settings.timeout + more
+        # Not `wait_for`: a task of its own may fail while it is cancelled, and nobody looks.
+        deadline = asyncio.timeout(limit)
         try:
-            return await asyncio.wait_for(operation, limit)
+            async with deadline:
+                return await operation
         except TimeoutError as error:
-            if str(error):
+            if not deadline.expired():
                 raise
             raise ConnectionLost(f"{what} took more than {limit:g} s") from error
         except asyncio.CancelledError as error:
@@ -484,18 +487,13 @@ class BusConnection:
     async def _close_driver(self, driver: BusDriver) -> None:
         driver.leaving = self._closing or self._state == "failed"
         # async: begin
-        # Some client libraries cannot be interrupted here: do not wait for them, either.
         closing = asyncio.ensure_future(driver.close())
+        closing.add_done_callback(self._note_closed)
         try:
+            # Some client libraries cannot be interrupted here: do not wait for them, either.
             await asyncio.wait([closing], timeout=self._settings.timeout)
         finally:
-            if not closing.done():
-                closing.cancel()
-        if closing.cancelled() or not closing.done():
-            self._logger.debug("%s: closing the connection takes too long", self._name)
-        elif closing.exception() is not None:
-            error = closing.exception()
-            self._logger.debug("%s: closing the connection failed: %s", self._name, error)
+            closing.cancel()
         # async: end
         # sync: try:
         # sync:     driver.close()
@@ -503,6 +501,16 @@ class BusConnection:
         # sync:     self._logger.debug(
         # sync:         "%s: closing the connection failed: %s", self._name, error
         # sync:     )
+
+    # async: begin
+    def _note_closed(self, closing: asyncio.Future[None]) -> None:
+        if closing.cancelled():
+            self._logger.debug("%s: closing the connection takes too long", self._name)
+        elif closing.exception() is not None:
+            error = closing.exception()
+            self._logger.debug("%s: closing the connection failed: %s", self._name, error)
+
+    # async: end
 
 
 def is_misconfigured(error: BaseException | None) -> bool:

@@ -48,16 +48,25 @@ class NatsDriver(BusDriver):
         self._client: Client | None = None
 
     async def connect(self, receive: bool) -> None:
-        self._client = await nats.connect(
+        try:
+            self._client = await self._open()
+        except ConnectionResetError:
+            # NATS has closed it before the library's second write, and why was never read. With
+            # `verbose` the library reads the answer to the first.
+            self._client = await self._open(verbose=True)
+        if receive:
+            await self._client.subscribe(self._subject, cb=self._take)
+            await self._client.flush(self.timeout)  # subscribed when this is answered
+
+    async def _open(self, **options: Any) -> Client:
+        return await nats.connect(
             self._url,
             allow_reconnect=False,  # the supervisor connects again
             connect_timeout=max(1, int(self.timeout)),
             error_cb=self._error,
             disconnected_cb=self._disconnected,
+            **options,
         )
-        if receive:
-            await self._client.subscribe(self._subject, cb=self._take)
-            await self._client.flush(self.timeout)  # subscribed when this is answered
 
     async def _take(self, message: Msg) -> None:
         self._inbox.put(message.data)

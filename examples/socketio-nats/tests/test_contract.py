@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from brokers import FaultyBroker, NatsBroker, answers, faulty, test_url
+from nats.aio.transport import TcpTransport
 from socketio_nats.manager import AsyncNatsManager
 
 from socketio import AsyncServer, exceptions
@@ -60,8 +62,19 @@ class TestNatsFaults(Managers, BrokerFaultContract):
         faulty_nats.mend()
 
 
-async def test_a_refused_login_fails_at_the_start(need: Any) -> None:
+@pytest.mark.parametrize("slow", [False, True], ids=["answer-read", "answer-lost"])
+async def test_a_refused_login_fails_at_the_start(
+    need: Any, monkeypatch: pytest.MonkeyPatch, slow: bool
+) -> None:
     need("nats", not NatsBroker.missing(), "make brokers")
+    if slow:
+        write = TcpTransport.write
+
+        def write_slowly(transport: TcpTransport, payload: bytes) -> None:
+            write(transport, payload)
+            time.sleep(0.2)  # the whole loop stands still, as on a machine that is busy
+
+        monkeypatch.setattr(TcpTransport, "write", write_slowly)
     with faulty(NatsBroker, token="right") as broker:
         manager = AsyncNatsManager(broker.url.replace("//", "//wrong:secret@"), write_only=True)
         with pytest.raises(exceptions.ConnectionError, match="Authorization Violation") as raised:
