@@ -67,7 +67,7 @@ class Client:
         """Client ids by namespace. Whoever pops an entry runs its disconnect handler."""
         self.pending: dict[str, list[EnginePacket]] = {}
         """What the connect handler of a namespace sends to its client before it is accepted."""
-        self.left: set[str] = set()
+        self.left: tuple[str, ...] = ()
         """Namespaces that the client was in: late packets of these are no offence."""
         self.lock = lock
         self.start = start
@@ -563,8 +563,9 @@ class BaseServer(Consumer):
 
     def _note_left(self, client: Client, namespace: str) -> None:
         """Remember a namespace that a client has left: within bounds, as names are its own."""
-        if len(client.left) < 100 and len(namespace) <= 1000:
-            client.left.add(namespace)
+        left = client.left
+        if namespace not in left and len(left) < 100 and len(namespace) <= 1000:
+            client.left = (*left, namespace)
 
     def _leave(
         self, session: Session, namespace: str, reason: str, tell: bool = False

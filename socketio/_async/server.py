@@ -446,7 +446,8 @@ class AsyncServer(BaseServer):
     # async: begin
     async def handle_request(self, *args: Any, **kwargs: Any) -> Any:
         """Serve one request of the web server, in the terms of the async mode."""
-        return await self.eio.handle_request(*args, **kwargs)
+        # Not through the engine's own method, whose coroutine would live as long as a websocket.
+        return await self.eio.mode.handle_request(self.eio, *args, **kwargs)
 
     # async: end
     # sync: def handle_request(self, environ: dict[str, Any], start_response: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -15,6 +16,17 @@ from ..exceptions import ProtocolError
 
 Headers = list[tuple[str, str]]
 """Names and values, in order; a name may be repeated."""
+
+
+@lru_cache(256)  # the same few names come with each request, and stay with each session
+def environ_key(name: str) -> str:
+    """Return the key of a header in WSGI's environ (PEP 3333).
+
+    Args:
+        name: The header's name, in any case.
+    """
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
 
 class Request(ABC):

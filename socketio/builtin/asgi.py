@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from ..abc.http import environ_key
 from ..abc.transport import Receiver, WebSocket
 from ..engine.http import BodyTooLarge, Headers, Request, Response
 from ..protocol.engine import Packet
@@ -89,10 +90,7 @@ class ASGIRequest(Request):
             "asgi.send": self._send,
         }
         for name, value in headers.items():
-            key = name.upper().replace("-", "_")
-            if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-                key = f"HTTP_{key}"
-            environ[key] = value
+            environ[environ_key(name)] = value
         return environ
 
     async def read_body(self, max_bytes: int) -> bytes:

@@ -58,20 +58,39 @@ def direct_websocket(
     return UvicornWebSocket(engine, scope, receive, send, protocol)
 
 
-class DirectQueue(asyncio.Queue[Event]):
-    """Hands messages over instead of queueing them; only the end of the websocket waits here."""
+class DirectQueue:
+    """Stands in for uvicorn's queue: hands messages over, and keeps what ends the websocket.
+
+    It is a tenth of the size of an `asyncio.Queue`, of which each connection would have one.
+    """
+
+    __slots__ = ("_ends", "_receiver", "_waiting")
 
     def __init__(self, receiver: Receiver) -> None:
-        super().__init__()
         self._receiver = receiver
+        self._ends: list[Event] = []
+        self._waiting: asyncio.Future[None] | None = None
 
     def put_nowait(self, item: Event) -> None:
         """Take what uvicorn has parsed."""
         if item["type"] == "websocket.receive":
             text = item.get("text")
             self._receiver.receive(text if text is not None else item["bytes"])
-        else:
-            super().put_nowait(item)
+            return
+        self._ends.append(item)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    async def get(self) -> Event:
+        """Wait for what ends the websocket; one task at a time."""
+        if not self._ends:
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        return self._ends.pop(0)
+
+    def empty(self) -> bool:
+        """Tell whether nothing has ended the websocket."""
+        return not self._ends
 
 
 class MessageReader:

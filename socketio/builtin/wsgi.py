@@ -14,6 +14,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..abc.http import environ_key
 from ..abc.mode import AsyncMode
 from ..engine.cors import check_layer
 from ..engine.http import (
@@ -71,10 +72,7 @@ class WSGIRequest(Request):
 
     def header(self, name: str) -> str | None:
         """Return the value of a header (name in lower case), or None."""
-        key = name.upper().replace("-", "_")
-        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            key = f"HTTP_{key}"
-        value: str | None = self.environ.get(key)
+        value: str | None = self.environ.get(environ_key(name))
         return value
 
     def build_environ(self) -> Environ:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-_WITHOUT_PREFIX = ("CONTENT_TYPE", "CONTENT_LENGTH")
+from socketio.abc.http import environ_key
 
 
 def build_environ(
@@ -63,9 +63,7 @@ def build_environ(
         "REMOTE_PORT": remote[1],
     }
     for name, value in headers:
-        key = name.upper().replace("-", "_")
-        if key not in _WITHOUT_PREFIX:
-            key = f"HTTP_{key}"
+        key = environ_key(name)
         if key in environ:
             value = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{value}"
         environ[key] = value

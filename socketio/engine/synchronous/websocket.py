@@ -96,7 +96,7 @@ class WebSocketTransport(Transport):
     def _send_first(self, packet: Packet) -> None:
         """Send the handshake before what the consumer has already sent."""
         with self.session.lock:
-            self.session.outbox.appendleft(packet)
+            self.session.enqueue_first(packet)
             self._flush()
 
     # -- upgrade --------------------------------------------------------------------------
