@@ -303,8 +303,7 @@ class BaseEngine:
     def pong(self, session: Session) -> None:
         """Note a client's answer to a ping."""
         now = self.runtime.now()
-        self.heartbeats.pong(session, now)
-        if self._timer is not None:
+        if self.heartbeats.pong(session, now):
             # The timer may wait for the end of `ping_timeout`, which may be the longer of the two.
             self._wake_by(now + self.heartbeats.interval, now)
 
@@ -340,20 +339,31 @@ class BaseEngine:
 
     def _beat(self) -> None:
         """Ping who is due, and end who is silent or has joined nothing."""
-        self._timer = None
         now = self.runtime.now()
-        to_ping, silent = self.heartbeats.due(now)
+        to_ping, silent, strangers = self._take_due(now)
         try:
             for session in silent:
                 session.end(Reason.PING_TIMEOUT)
             for session in to_ping:
                 session.send(PING_PACKET)
-            for session in _overdue(self._joining, now):
+            for session in strangers:
                 self.logger.info("%s: closed, it joined no namespace in time", session.sid)
                 session.end(Reason.SERVER_DISCONNECT)
         finally:
             # Whatever a transport of somebody else's raises, the other sessions go on.
             self._schedule(now)
+
+    def _take_due(self, now: float) -> tuple[list[Session], list[Session], list[Session]]:
+        """Take the timer that has gone off, and whom it is for.
+
+        Returns:
+            Sessions to ping, those that are silent, and those that have joined nothing.
+        """
+        self._timer = None
+        strangers = [session for session, due in self._joining.items() if due <= now]
+        for session in strangers:
+            del self._joining[session]
+        return *self.heartbeats.due(now), strangers
 
     def begin_shutdown(self) -> None:
         """Take no new sessions and close those there are; `shutdown` waits for the rest."""
@@ -428,10 +438,6 @@ class BaseEngine:
                 self.async_mode,
                 remedy and f"; {remedy}",
             )
-
-
-def _overdue(table: dict[Session, float], now: float) -> list[Session]:
-    return [session for session, deadline in table.items() if deadline <= now]
 
 
 def _wrong_protocol(revision: str | None) -> str:

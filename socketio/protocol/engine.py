@@ -322,10 +322,16 @@ class Heartbeats(Generic[S]):
         """Begin the heartbeat of a session that has just opened."""
         self._ping_due[session] = now + self.interval
 
-    def pong(self, session: S, now: float) -> None:
-        """Note the client's answer; one that no ping asked for changes nothing."""
-        if self._awaiting_pong.pop(session, None) is not None:
-            self._ping_due[session] = now + self.interval
+    def pong(self, session: S, now: float) -> bool:
+        """Note the client's answer; one that no ping asked for changes nothing.
+
+        Returns:
+            Whether a ping has asked for it; the next one is due after `interval`.
+        """
+        if self._awaiting_pong.pop(session, None) is None:
+            return False
+        self._ping_due[session] = now + self.interval
+        return True
 
     def remove(self, session: S) -> None:
         """End the heartbeat of a session."""

@@ -173,6 +173,15 @@ class Engine(BaseEngine):
         with self._clock_lock:
             super()._wake_by(deadline, now)
 
+    def _take_due(self, now: float) -> tuple[list[Session], list[Session], list[Session]]:
+        with self._clock_lock:
+            return super()._take_due(now)
+
+    def stop_timer(self) -> None:
+        """Cancel the timer; it starts again with the next session."""
+        with self._clock_lock:
+            super().stop_timer()
+
     # -- plain Engine.IO ------------------------------------------------------------------
 
     def send(self, sid: str, data: str | bytes) -> None:
@@ -235,12 +244,10 @@ class Engine(BaseEngine):
 
     def shutdown(self) -> None:
         """Close all sessions, and give their last packets `close_timeout` seconds to leave."""
-        self.stopping = True
         sessions = list(self.sessions.values())
-        for session in sessions:
-            session.end(Reason.SERVER_DISCONNECT)
-        self.stop_timer()
+        self.begin_shutdown()
         deadline = self.runtime.now() + self.config.close_timeout
+        self.stop_timer()
         while any(session.outbox for session in sessions) and self.runtime.now() < deadline:
             self.runtime.sleep(0.01)
         self.runtime.close()

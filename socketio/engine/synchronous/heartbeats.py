@@ -32,10 +32,10 @@ class ThreadedHeartbeats(Heartbeats[S]):
         with self._lock:
             super().add(session, now)
 
-    def pong(self, session: S, now: float) -> None:
-        """Note the client's answer; one that no ping asked for changes nothing."""
+    def pong(self, session: S, now: float) -> bool:
+        """Note the client's answer, and return whether a ping has asked for it."""
         with self._lock:
-            super().pong(session, now)
+            return super().pong(session, now)
 
     def remove(self, session: S) -> None:
         """End the heartbeat of a session."""

@@ -225,6 +225,26 @@ def test_pings_keep_their_interval_however_long_the_timeout_is(serve: Serve) -> 
         assert client.post("3").status == 200
 
 
+def test_an_answer_while_the_timer_is_set_anew_is_not_overlooked(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(ping_interval=0.05, ping_timeout=300)
+    client = Poller(serve(engine))
+    session = engine.session_of(client.sid)
+    next_deadline = engine.heartbeats.next_deadline
+
+    def answered_meanwhile() -> float | None:
+        deadline = next_deadline()
+        engine.pong(session)  # the client is quicker than the thread that has pinged it
+        return deadline
+
+    monkeypatch.setattr(
+        type(engine.heartbeats), "next_deadline", lambda heartbeats: answered_meanwhile()
+    )
+    for _ in range(5):
+        assert client.get().text == "2"
+
+
 def test_many_sessions_come_and_go_at_once(serve: Serve, log: Log) -> None:
     """Heartbeats of all sessions share tables that all threads use."""
     engine = Engine(ping_interval=0.02, ping_timeout=5)
