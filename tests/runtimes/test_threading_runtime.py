@@ -346,8 +346,12 @@ def test_a_waiter_times_out_and_may_be_asked_again(
 def test_timers_are_due_in_order(runtime: ThreadingRuntime) -> None:
     log = Log()
     began = runtime.now()
-    for delay in (0.06, 0.02, 0.04, 0):
-        runtime.call_later(delay, lambda delay=delay: log.add((delay, runtime.now() - began)))
+
+    def begin() -> None:  # in the timers' thread: nothing is due before all are there
+        for delay in (0.06, 0.02, 0.04, 0):
+            runtime.call_later(delay, lambda delay=delay: log.add((delay, runtime.now() - began)))
+
+    runtime.call_later(0, begin)
     items = log.wait_for(4)
     assert [delay for delay, _ in items] == [0, 0.02, 0.04, 0.06]
     assert all(after >= delay for delay, after in items)
@@ -355,11 +359,14 @@ def test_timers_are_due_in_order(runtime: ThreadingRuntime) -> None:
 
 def test_a_cancelled_timer_is_never_due(runtime: ThreadingRuntime) -> None:
     log = Log()
-    timer = runtime.call_later(0.01, log.add, "cancelled")
-    timer.cancel()
-    runtime.call_later(0.03, log.add, "kept")
+
+    def begin() -> None:  # in the timers' thread: nothing is due before this has ended
+        runtime.call_later(0, log.add, "cancelled").cancel()
+        kept = runtime.call_later(0, log.add, "kept")
+        runtime.call_later(0, kept.cancel)
+
+    runtime.call_later(0, begin)
     assert log.wait_for(1) == ["kept"]
-    timer.cancel()
 
 
 def test_timers_go_on_after_an_error(
@@ -378,12 +385,18 @@ def test_timers_go_on_after_an_error(
 
 def test_no_timer_is_due_after_close(runtime: ThreadingRuntime) -> None:
     log = Log()
-    runtime.call_later(0.01, log.add, "closed")
-    runtime.close()
-    runtime.call_later(0, log.add, "closed")
+
+    def end() -> None:  # in the timers' thread: nothing is due before this has ended
+        runtime.call_later(0, log.add, "closed")
+        runtime.close()
+        runtime.call_later(0, log.add, "closed")
+        log.add("end")
+
+    runtime.call_later(0, end)
+    log.wait_for(1)
     other = ThreadingRuntime()
     other.call_later(0.05, log.add, "open")
-    assert log.wait_for(1) == ["open"]
+    assert log.wait_for(2) == ["end", "open"]
     other.close()
 
 
