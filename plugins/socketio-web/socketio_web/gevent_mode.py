@@ -24,7 +24,7 @@ from socketio.engine.http import Headers, Response
 from socketio.runtimes.primitives import Primitives
 from socketio.runtimes.threading_runtime import ThreadingRuntime
 
-from .green_mode import GreenMode
+from .green_mode import GreenMode, ReentrantLock
 
 if TYPE_CHECKING:
     from socketio.engine.synchronous.engine import Engine
@@ -69,7 +69,7 @@ PRIMITIVES = Primitives(
     spawn=_spawn,
     create_thread=_create_thread,
     create_lock=gevent.thread.allocate_lock,
-    create_reentrant_lock=gevent.lock.RLock,
+    create_reentrant_lock=lambda: ReentrantLock(gevent.lock.Semaphore()),  # as RLock, but faster
     create_event=gevent.event.Event,
     create_queue=gevent.queue.JoinableQueue,
     sleep=_sleep,
