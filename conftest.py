@@ -19,12 +19,22 @@ import sys
 from collections.abc import Callable, Generator
 from typing import ParamSpec, Protocol, TypeVar
 
+import hypothesis
 import pytest
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 REQUIRE_VARIABLE = "SOCKETIO_REQUIRE"
+
+hypothesis.settings.register_profile(
+    "no clock",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+# A machine that is busy is no counterexample. The rest stays as Hypothesis has it: the same examples
+# each time in the continuous integration, new ones elsewhere.
+hypothesis.settings.load_profile("no clock")
 
 
 def pytest_configure() -> None:
