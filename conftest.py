@@ -32,8 +32,8 @@ hypothesis.settings.register_profile(
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
-# A machine that is busy is no counterexample. The rest stays as Hypothesis has it: the same examples
-# each time in the continuous integration, new ones elsewhere.
+# A machine that is busy is no counterexample. The rest stays as Hypothesis has it: the same
+# examples each time in the continuous integration, new ones elsewhere.
 hypothesis.settings.load_profile("no clock")
 
 
