@@ -240,7 +240,13 @@ class Engine(BaseEngine):
 
     def start(self) -> None:
         """Take new sessions, also after a `shutdown`: test clients start applications again."""
-        self.stopping = False
+        with self._choice_lock:
+            if self.stopping and self._runtime is not None:
+                # Timers, threads and the socket loop of the old one have ended for good.
+                self.stop_timer()
+                self._lingering.clear()
+                self._runtime = None
+            self.stopping = False
 
     def shutdown(self) -> None:
         """Close all sessions, and give their last packets `close_timeout` seconds to leave."""

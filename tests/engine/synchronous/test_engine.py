@@ -284,6 +284,27 @@ def test_shutdown(serve: Serve, echo: Engine, log: Log, open_websocket: Callable
     assert answer.status == 503
 
 
+def test_it_serves_anew_after_a_shutdown(
+    serve: Serve, log: Log, open_websocket: Callable[..., Any]
+) -> None:
+    engine = Engine(ping_interval=0.05, ping_timeout=0.2)
+    engine.on("message", lambda sid, data: engine.send(sid, data))
+    engine.on("disconnect", lambda sid, reason: log.add(reason))
+    server = serve(engine)
+    poller = Poller(server)
+    open_websocket(server.websocket_url()).recv()
+    engine.shutdown()
+    assert log.wait_for_count(2) == [("server disconnect",)] * 2
+    assert poller.get().text == "1"
+    engine.start()
+    assert Poller(server).get().text == "2"
+    websocket = open_websocket(server.websocket_url())
+    websocket.recv()
+    websocket.send("4hello")
+    assert "4hello" in [websocket.recv(DEADLINE), websocket.recv(DEADLINE)]
+    assert log.wait_for_count(4)[2:] == [("ping timeout",)] * 2
+
+
 def test_stop_takes_no_longer_than_it_may(
     serve: Serve, log: Log, open_websocket: Callable[..., Any]
 ) -> None:
