@@ -93,6 +93,7 @@ class RawWebSocket(WebSocket):
         "_engine",
         "_error",
         "_key",
+        "_late_pong",
         "_lock",
         "_parser",
         "_pending",
@@ -120,6 +121,7 @@ class RawWebSocket(WebSocket):
         self._receiver: Receiver | None = None
         self._rest = b""
         self._pending: Pending | None = None
+        self._late_pong: bytes | None = None
         self._accepted = False
         self._close_sent = False
         self._error: WebSocketError | None = None
@@ -186,6 +188,14 @@ class RawWebSocket(WebSocket):
         """See to it that the rest is written as the socket takes it."""
         raise NotImplementedError
 
+    def _rest_is_written(self) -> Pending | None:
+        """Return whom to tell that more may be written, if anybody; called with the lock held."""
+        pong, self._late_pong = self._late_pong, None
+        pending, self._pending = self._pending, None
+        if pong is not None:
+            self._send_control(pong)
+        return pending
+
     def _send_control(self, frame: bytes) -> None:
         with self._lock:
             if self.closed or self._close_sent:
@@ -220,9 +230,22 @@ class RawWebSocket(WebSocket):
             self.close(message.code, message.reason)
             self.finish()
         elif message.opcode == PING:
-            self._send_control(encode_control(PONG, message.payload))
+            self._answer_ping(message.payload)
         elif message.opcode == CLOSE:
             self._answer_close(message)
+
+    def _answer_ping(self, payload: bytes) -> None:
+        """Send a pong, at the latest when the client has read what waits before it.
+
+        Of pings that come meanwhile the last one is answered (RFC 6455, section 5.5.3): pongs to a
+        client that reads nothing would pile up.
+        """
+        pong = encode_control(PONG, payload)
+        with self._lock:
+            if self._rest:
+                self._late_pong = pong
+            else:
+                self._send_control(pong)
 
     def _answer_close(self, frame: ControlFrame) -> None:
         with self._lock:
@@ -328,7 +351,7 @@ class LoopWebSocket(RawWebSocket):
                 return False
             except OSError:
                 return True  # reading finds out too
-            pending, self._pending = self._pending, None
+            pending = self._rest_is_written()
         if pending is not None:
             pending.done()
         with self._lock:
@@ -351,11 +374,16 @@ class LoopWebSocket(RawWebSocket):
             self.finish()
 
     def _read_tls(self) -> None:
-        """Read all there is: what OpenSSL has decrypted already does not wake the loop."""
-        while True:
+        """Read all that OpenSSL has decrypted: that does not wake the loop.
+
+        No more than that, or a client that sends quickly would keep the loop for itself.
+        """
+        more = 1
+        while more:
             # OpenSSL forbids to read and write one connection at the same time.
             with self._lock:
                 data = self._socket.recv(CHUNK)
+                more = self._socket.pending()
             if not data:
                 self.finish()
                 return
@@ -511,7 +539,7 @@ class SocketWebSocket(RawWebSocket):
                 self._rest = self._rest[len(data) :]
                 if self._rest:
                     continue
-                pending, self._pending = self._pending, None
+                pending = self._rest_is_written()
             if pending is not None:
                 pending.done()
             return

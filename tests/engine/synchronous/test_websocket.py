@@ -18,6 +18,8 @@ import trustme
 from websockets.asyncio.client import connect as asyncio_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from socketio.builtin.raw_websocket import LoopWebSocket
+from socketio.builtin.wsgi import WSGIRequest
 from socketio.engine import Engine
 from socketio.middleware import WSGIApp
 from socketio.protocol.engine import MESSAGE, Packet
@@ -305,6 +307,26 @@ def test_a_client_that_reads_nothing_is_dropped(
     assert engine.sockets == {}
 
 
+def test_pongs_for_a_client_that_reads_nothing_do_not_pile_up(
+    serve: Serve, log: Log, raw: Callable[..., RawWebSocket]
+) -> None:
+    engine = Engine()
+    engine.on("message", lambda sid, data: log.add(data))
+    client = raw(serve(engine))
+    for _ in range(300):
+        engine.send(client.sid, "x" * 60_000)
+    for number in range(1000):
+        client.send(0x89, b"%d" % number)
+    client.send(0x81, b"4all sent")
+    log.wait_for("all sent")
+    engine.send(client.sid, "the end")
+    pongs = []
+    while (received := client.receive()) != (0x81, b"4the end"):
+        if received[0] == 0x8A:
+            pongs.append(received[1])
+    assert pongs == [b"999"]
+
+
 def test_a_close_waits_for_what_was_sent_before(
     serve: Serve, echo: Engine, raw: Callable[..., RawWebSocket]
 ) -> None:
@@ -586,3 +608,32 @@ async def test_websockets_over_tls(serve: Serve, echo: Engine, log: Log) -> None
         with pytest.raises(ConnectionClosed):
             await websocket.recv()
     await asyncio.to_thread(log.wait_for, "disconnect", sid, "server disconnect")
+
+
+class EndlessTLS(ssl.SSLSocket):
+    """A client that sends faster than we read; OpenSSL holds nothing back."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        self.reads += 1
+        assert self.reads < 100, "the loop reads this one client only"
+        return b"\x8a\x80\0\0\0\0"
+
+    def pending(self) -> int:
+        return 0
+
+
+def test_a_client_that_sends_quickly_over_tls_does_not_keep_the_loop(echo: Engine) -> None:
+    opening = {
+        "REQUEST_METHOD": "GET",
+        "HTTP_CONNECTION": "Upgrade",
+        "HTTP_SEC_WEBSOCKET_VERSION": "13",
+        "HTTP_SEC_WEBSOCKET_KEY": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    connection = EndlessTLS()
+    websocket = LoopWebSocket(echo, WSGIRequest(opening), connection)
+    websocket.read()
+    assert len(websocket.messages) == connection.reads == 1
+    echo.runtime.close()
