@@ -15,9 +15,10 @@ _REDIS_SCHEMES = [
     for topology in ("", "+sentinel", "+cluster")
 ] + ["unix"]
 
-_ASYNC_MODES: Mapping[Flavour, tuple[str, ...]] = {
-    "async": ("aiohttp", "sanic", "tornado"),
-    "sync": ("eventlet", "gevent", "gevent_uwsgi"),
+# The names of modes with the extras of socketio-web that bring them.
+_ASYNC_MODES: Mapping[Flavour, Mapping[str, str]] = {
+    "async": {"aiohttp": "aiohttp", "sanic": "sanic", "tornado": "tornado"},
+    "sync": {"eventlet": "eventlet", "gevent": "gevent", "gevent_uwsgi": "uwsgi"},
 }
 
 _MANAGERS: Mapping[Flavour, Mapping[str, str]] = {
@@ -83,7 +84,7 @@ def install_target(kind: str, flavour: Flavour | None, name: str) -> str:
         return ""
     package = name.partition(".")[0]
     if kind == "async mode" and name in _ASYNC_MODES[flavour]:
-        return f"socketio-web[{name}]"
+        return f"socketio-web[{_ASYNC_MODES[flavour][name]}]"
     if kind in ("application type", "attachment") and package in _FRAMEWORKS[flavour]:
         return f"socketio-web[{package}]"
     if kind == "application type" and name == CATCH_ALL:

@@ -211,6 +211,12 @@ def _other_flavour(keys: Sequence[Key], plugins: Iterable[Plugin]) -> str:
         for key in plugin.answers_to():
             if (key.kind, key.name) in wanted:
                 return f"; there is one for {_SERVER[key.flavour]} only, from {plugin.origin}"
+    if any(install_target(*key) for key in keys):
+        return ""
+    for kind, flavour, name in keys:
+        other: Flavour = "sync" if flavour == "async" else "async"
+        if target := install_target(kind, other, name):
+            return f"; there is one for {_SERVER[other]} only: {_pip(target)}"
     return ""
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -286,11 +287,28 @@ def test_missing_async_mode_of_ours_names_its_extra(site: Path, mode: str) -> No
     assert f'pip install "socketio-web[{mode}]"' in str(caught.value)
 
 
-@pytest.mark.parametrize("mode", ["eventlet", "gevent", "gevent_uwsgi"])
-def test_missing_sync_mode_of_ours_names_its_extra(site: Path, mode: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "extra"), [("eventlet", "eventlet"), ("gevent", "gevent"), ("gevent_uwsgi", "uwsgi")]
+)
+def test_missing_sync_mode_of_ours_names_its_extra(site: Path, mode: str, extra: str) -> None:
     with pytest.raises(PluginError) as caught:
         PluginRegistry().async_mode(mode, "sync")
-    assert f'pip install "socketio-web[{mode}]"' in str(caught.value)
+    assert f'pip install "socketio-web[{extra}]"' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("mode", "flavour", "server", "extra"),
+    [
+        ("aiohttp", "sync", "AsyncServer", "aiohttp"),
+        ("gevent_uwsgi", "async", "Server", "uwsgi"),
+    ],
+)
+def test_missing_mode_of_ours_tells_of_the_other_flavour(
+    site: Path, mode: str, flavour: Flavour, server: str, extra: str
+) -> None:
+    words = f'there is one for {server} only: pip install "socketio-web[{extra}]"'
+    with pytest.raises(PluginError, match=re.escape(words)):
+        PluginRegistry().async_mode(mode, flavour)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import socketio
 from socketio.abc.mode import AsyncMode, Attachment
 from socketio.exceptions import PluginError
 from socketio.plugins import get_registry
+from socketio.plugins.first_party import install_target
 from socketio.plugins.types import AsyncModeEntry, AttachmentEntry
 from socketio_web import plugin
 
@@ -121,3 +122,12 @@ def test_a_subclass_of_a_framework_s_application() -> None:
 
     app = Own()
     assert socketio.AsyncServer().attach(app) is app
+
+
+def test_errors_name_the_same_extra_whether_this_is_installed_or_not() -> None:
+    for mode in modes():
+        assert install_target("async mode", mode.flavour, mode.name) == mode.install
+    for attachment in attachments():
+        if attachment.install:
+            named = install_target("attachment", attachment.flavour, attachment.name)
+            assert named == attachment.install
