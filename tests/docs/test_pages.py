@@ -51,6 +51,19 @@ def test_python_in_a_page_compiles(page: Path) -> None:
         compile(dedented, page_id(page), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
+def test_the_python_of_a_page_imports_what_it_uses(tmp_path: Path) -> None:
+    for page in PAGES:
+        code = "".join(c for c in blocks(page, "python") if not c.startswith((" ", ">>> ")))
+        (tmp_path / f"{page_id(page).replace('/', '-')}.py").write_text(code)
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache"]
+    undefined = subprocess.run(
+        [*command, "--select=F821", "--output-format=concise", str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert undefined.returncode == 0, undefined.stdout + undefined.stderr
+
+
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_links_in_a_page_lead_somewhere(page: Path) -> None:
     text = FENCE.sub("", page.read_text())
