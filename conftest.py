@@ -17,6 +17,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Generator
+from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
 import hypothesis
@@ -105,6 +106,15 @@ def need() -> Need:
         pytest.skip(reason)
 
     return check
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A port for a server that must be told one; the system gives it to nobody else meanwhile."""
+    monkeypatch.syspath_prepend(Path(__file__).parent / "tools")
+    from brokers.process import free_port
+
+    return free_port()
 
 
 class TooSlow(AssertionError):

@@ -16,8 +16,11 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # `rig` is no package of the distribution
+# `rig` and `brokers` are in no distribution.
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[1] / "tools"))
 
+from brokers.process import free_port
 from rig.kinds import E2E, KINDS, ServerKind, peer_kinds
 from rig.node import NodeClient
 from rig.process import Program, RemoteProgram
@@ -115,7 +118,7 @@ def server(
 @pytest.fixture
 def own_server(request: pytest.FixtureRequest) -> Iterator[Program]:
     """A server of this test alone, to be stopped, killed and restarted."""
-    program = _program(request.param, request).start()
+    program = _program(request.param, request).start("--port", str(free_port()))
     yield program
     program.close()
 

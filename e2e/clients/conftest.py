@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from brokers.process import free_port
 from rig.client import FLAVOURS, FlavouredClient, LoopThread
 from rig.process import Program
 
@@ -53,7 +54,8 @@ def js(node_path: str) -> Iterator[Program]:
 @pytest.fixture
 def own_js(node_path: str) -> Iterator[Program]:
     """A JavaScript server of this test alone, to be stopped and restarted."""
-    program = Program([node_path, str(HERE / "peer_server.mjs")]).start()
+    program = Program([node_path, str(HERE / "peer_server.mjs")])
+    program.start("--port", str(free_port()))
     yield program
     if program.process.poll() is None:
         program.kill()

@@ -1,11 +1,6 @@
-"""Makes `tools/brokers` importable for the example that needs a message queue."""
-
-import sys
-from pathlib import Path
+"""The examples that are left to the long run."""
 
 import pytest
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
 
 MIXED = (("werkzeug", "asyncio"), ("asyncio", "threads"))
 """Servers with clients of the other flavour, which are left to the long run."""

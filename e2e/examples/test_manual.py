@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
+from brokers import RedisServer, private
 from rig.example import MANUAL, ExampleServer, RunningClient, python_example, run_client
 from rig.kinds import E2E
 
@@ -211,8 +212,6 @@ def test_the_page_of_the_latency_example(program: str) -> None:
 def redis_url(need: Callable[..., str]) -> Iterator[str]:
     """A Redis of this test alone."""
     need("redis", shutil.which("redis-server"), "apt-get install redis-server")
-    from brokers import RedisServer, private
-
     with private(RedisServer) as broker:
         yield broker.url
 

@@ -11,17 +11,14 @@ import os
 import socket
 import sys
 import time
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
+
+from brokers.process import free_port
 
 DEADLINE = 20.0
 """Seconds for the server to listen."""
-
-
-def free_port() -> int:
-    """Return a port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def announce(port: int, server: int) -> None:

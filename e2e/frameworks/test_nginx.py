@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from brokers.process import free_port
 from frameworks.servers import PYTHONPATH, launched
 from rig.node import NodeClient
 from rig.process import Program
@@ -23,13 +24,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "deploy" / "nginx.md"
 DEADLINE = 10.0
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("nginx")]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Nginx:

@@ -6,19 +6,14 @@ Where a framework has no hook for its start, the first client is refused instead
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import aiohttp
 import pytest
+from brokers import RedisServer, answers, private, test_url
 from frameworks.matrix import FRAMEWORKS, Framework
 from frameworks.test_attachments import HERE, PYTHON, PYTHONPATH
 from rig.process import START_DEADLINE, Program
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
-
-from brokers import RedisServer, answers, private, test_url
 
 pytestmark = pytest.mark.server
 

@@ -10,19 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+from brokers.process import free_port
+
 from rig.process import CRASH_SIGNS, DEADLINE, Program
 
 MANUAL = Path(__file__).parents[2] / "examples" / "manual"
 CLIENT_DEADLINE = 20.0
 """Seconds for a client to come to its end."""
-
-
-def free_port() -> int:
-    """Return a port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class ExampleServer(Program):

@@ -32,9 +32,8 @@ WEBSOCKET_SERVERS = ("werkzeug", "gunicorn")
 class Program:
     """A server process and the lines that it has printed."""
 
-    def __init__(self, server: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port: int = listener.getsockname()[1]
+    def __init__(self, server: str, port: int) -> None:
+        self.port = port
         self.process = subprocess.Popen(
             [sys.executable, str(PROGRAM), server, str(self.port)],
             stdout=subprocess.PIPE,
@@ -70,12 +69,12 @@ class Program:
 
 
 @pytest.fixture
-def start(need: Callable[..., Any]) -> Iterator[Callable[[str], Program]]:
+def start(need: Callable[..., Any], port: int) -> Iterator[Callable[[str], Program]]:
     programs: list[Program] = []
 
     def start(server: str) -> Program:
         need(server, importlib.util.find_spec(server), f"pip install {server}")
-        programs.append(Program(server))
+        programs.append(Program(server, port))
         return programs[-1]
 
     yield start

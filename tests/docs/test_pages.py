@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -69,14 +68,6 @@ def test_links_in_a_page_lead_somewhere(page: Path) -> None:
     text = FENCE.sub("", page.read_text())
     dead = [m["target"] for m in LINK.finditer(text) if not (page.parent / m["target"]).exists()]
     assert dead == []
-
-
-@pytest.fixture
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
 
 
 @contextmanager

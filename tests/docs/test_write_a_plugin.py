@@ -48,11 +48,11 @@ def environment(site: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def url(site: Path, unused_tcp_port: int) -> Iterator[str]:
+def url(site: Path, port: int) -> Iterator[str]:
     """The guide's server, running."""
     code = PROGRAMS[0]
     assert "5000" in code
-    (site / "serve.py").write_text(code.replace("5000", str(unused_tcp_port)))
+    (site / "serve.py").write_text(code.replace("5000", str(port)))
     process = subprocess.Popen(
         [sys.executable, "serve.py"],
         cwd=site,
@@ -63,7 +63,7 @@ def url(site: Path, unused_tcp_port: int) -> Iterator[str]:
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "serving\n", process.stdout.read()
-    yield f"http://127.0.0.1:{unused_tcp_port}"
+    yield f"http://127.0.0.1:{port}"
     process.terminate()
     rest, _ = process.communicate(timeout=10)
     assert "Traceback" not in rest

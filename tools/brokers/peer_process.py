@@ -12,7 +12,6 @@ its channel. Commands come as lines of JSON, answers and events go out as such.
 import asyncio
 import base64
 import json
-import socket
 import sys
 import threading
 from socketserver import ThreadingMixIn
@@ -42,12 +41,6 @@ def say(**message):
     sys.stdout.flush()
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def manager_class(name):
     import socketio
 
@@ -72,14 +65,12 @@ async def run_async(name, url, channel):
     manager = manager_class(name)(url, channel=channel)
     server = socketio.AsyncServer(async_mode="asgi", client_manager=manager)
     server.on("disconnect", lambda sid, reason: say(disconnected=sid))
-    port = free_port()
-    config = uvicorn.Config(
-        socketio.ASGIApp(server), host="127.0.0.1", port=port, log_level="warning"
-    )
+    config = uvicorn.Config(socketio.ASGIApp(server), host="127.0.0.1", port=0, log_level="warning")
     serving = uvicorn.Server(config)
     task = asyncio.create_task(serving.serve())
     while not serving.started:
         await asyncio.sleep(0.01)
+    port = serving.servers[0].sockets[0].getsockname()[1]
     outside = manager_class(name)(url, channel=channel, write_only=True)
     clients = []
 
