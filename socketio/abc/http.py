@@ -7,7 +7,7 @@ know HTTP and nothing of sessions.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -27,6 +27,24 @@ def environ_key(name: str) -> str:
     """
     key = name.upper().replace("-", "_")
     return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+
+
+def add_headers(environ: dict[str, Any], headers: Iterable[tuple[str, str]]) -> None:
+    """Put a request's headers into WSGI's environ (PEP 3333), repeated ones joined.
+
+    A name with underscores has the key of one with hyphens, and never takes its place: a proxy
+    says `X-Real-IP`, and lets its client say `X_Real_IP`.
+
+    Args:
+        environ: Gets the headers.
+        headers: Names and values.
+    """
+    for name, value in sorted(headers, key=lambda header: "_" in header[0]):
+        key = environ_key(name)
+        if key not in environ:
+            environ[key] = value
+        elif "_" not in name:
+            environ[key] += f"{'; ' if key == 'HTTP_COOKIE' else ','}{value}"
 
 
 class Request(ABC):

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from ..abc.http import environ_key
+from ..abc.http import add_headers
 from ..abc.transport import Receiver, WebSocket
 from ..engine.http import BodyTooLarge, Headers, Request, Response
 from ..protocol.engine import Packet
@@ -57,7 +57,6 @@ class ASGIRequest(Request):
     def build_environ(self) -> dict[str, Any]:
         """Return the WSGI-like description of the scope."""
         scope = self.scope
-        headers = self.headers
         root_path = scope.get("root_path", "")
         path = application_path(scope)
         client = scope.get("client") or ("", 0)
@@ -89,8 +88,7 @@ class ASGIRequest(Request):
             "asgi.receive": self._receive,
             "asgi.send": self._send,
         }
-        for name, value in headers.items():
-            environ[environ_key(name)] = value
+        add_headers(environ, self.headers.items())
         return environ
 
     async def read_body(self, max_bytes: int) -> bytes:

@@ -1,4 +1,4 @@
-"""An ASGI server that has no websockets."""
+"""Requests of ASGI, and a server that has no websockets."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 
 import socketio
+from socketio.builtin.asgi import ASGIRequest
 
 HANDSHAKE = (
     "GET /socket.io/?EIO=4&transport={transport} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
@@ -52,3 +53,24 @@ async def test_a_server_without_websockets(caplog: pytest.LogCaptureFixture) -> 
     assert b'0{"sid"' in await exchange(port, POLL)
     server.should_exit = True
     await asyncio.wait_for(running, 10)
+
+
+async def test_a_name_with_underscores_cannot_take_the_place_of_one_with_hyphens() -> None:
+    async def never(*event: object) -> None:
+        raise AssertionError("nothing is received or sent")
+
+    scope = {
+        "path": "/socket.io/",
+        "query_string": b"",
+        "headers": [
+            (b"x-real-ip", b"192.0.2.1"),
+            (b"x_real_ip", b"forged"),
+            (b"x_own", b"1"),
+            (b"cookie", b"a=1"),
+            (b"cookie", b"b=2"),
+        ],
+    }
+    environ = ASGIRequest(scope, never, never).environ  # type: ignore[arg-type]  # never called
+    assert environ["HTTP_X_REAL_IP"] == "192.0.2.1"
+    assert environ["HTTP_X_OWN"] == "1"
+    assert environ["HTTP_COOKIE"] == "a=1; b=2"

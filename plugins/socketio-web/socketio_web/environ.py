@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from socketio.abc.http import environ_key
+from socketio.abc.http import add_headers
 
 
 def build_environ(
@@ -62,11 +62,7 @@ def build_environ(
         "REMOTE_ADDR": remote[0],
         "REMOTE_PORT": remote[1],
     }
-    for name, value in headers:
-        key = environ_key(name)
-        if key in environ:
-            value = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{value}"
-        environ[key] = value
+    add_headers(environ, headers)
     return environ
 
 

@@ -49,6 +49,14 @@ def test_a_header_cannot_take_the_place_of_something_else() -> None:
     assert environ["PATH_INFO"] == "/socket.io/"
 
 
+def test_a_name_with_underscores_cannot_take_the_place_of_one_with_hyphens() -> None:
+    headers = [("x_real_ip", "forged"), ("X-Real-IP", "192.0.2.1"), ("X_Own", "1")]
+    for order in (headers, headers[::-1]):
+        environ = build_environ(**REQUEST, headers=order)  # type: ignore[arg-type]  # one value per name
+        assert environ["HTTP_X_REAL_IP"] == "192.0.2.1"
+        assert environ["HTTP_X_OWN"] == "1"
+
+
 def test_addresses() -> None:
     assert address(("127.0.0.1", 80)) == ("127.0.0.1", "80")
     assert address(("::1", 80, 0, 0)) == ("::1", "80")
