@@ -148,7 +148,7 @@ def _is_current(header: Header, etag: str, modified: float) -> bool:
         return False
     try:
         date = parsedate_to_datetime(since)
-    except ValueError:
+    except (ValueError, OverflowError):  # OverflowError: numbers of any length
         return False  # an invalid date is ignored, as the RFC says
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)

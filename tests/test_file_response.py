@@ -166,3 +166,10 @@ async def test_asgi_closes_the_file_of_a_client_that_goes(long_file: Path) -> No
     scope = {"type": "http", "method": "GET", "path": "/long", "query_string": b"", "headers": []}
     with pytest.raises(ConnectionResetError):  # an unclosed file would be a warning, and so fail
         await app(scope, None, send)  # type: ignore[arg-type]  # a GET has nothing to receive
+
+
+@pytest.mark.parametrize("zone", ["+" + "9" * 20, "+" + "9" * 13])
+@pytest.mark.parametrize("day", ["01", "9" * 30])
+def test_a_date_of_impossible_numbers_is_ignored(file: Path, day: str, zone: str) -> None:
+    response = ask(file, headers={"if-modified-since": f"Mon, {day} Jan 2024 00:00:00 {zone}"})
+    assert response.status == 200

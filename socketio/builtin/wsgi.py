@@ -43,6 +43,9 @@ SOCKET_KEYS = ("werkzeug.socket", "gunicorn.socket")
 
 CHUNK = 65536
 
+MAX_LENGTH_DIGITS = 18
+"""Digits of a `Content-Length` that is looked at: Python refuses to read thousands of them."""
+
 
 class WSGIRequest(Request):
     """A request of a WSGI server.
@@ -92,11 +95,11 @@ class WSGIRequest(Request):
         body = self.environ["wsgi.input"]
         length = self.environ.get("CONTENT_LENGTH") or ""
         if length:
-            if not length.isdigit():
+            if not (length.isascii() and length.isdigit()):
                 # Most servers refuse it themselves; it says nothing about the session.
                 raise HTTPError(BAD_REQUEST, f"Content-Length: {length!r:.20} is no number")
-            if int(length) > max_bytes:
-                raise BodyTooLarge(f"a body of {length} bytes, at most {max_bytes} allowed")
+            if len(length) > MAX_LENGTH_DIGITS or int(length) > max_bytes:
+                raise BodyTooLarge(f"a body of {length:.20} bytes, at most {max_bytes} allowed")
             remaining = int(length)
         elif self.environ.get("wsgi.input_terminated"):
             remaining = max_bytes + 1

@@ -340,8 +340,9 @@ class FrameParser:
         """Take one fragment of a message."""
         if not self._opcode:
             self._opcode = first & 0x0F
-        self._fragments.append(payload)
-        self._size += len(payload)
+        if payload:  # empty ones would count nothing, however many they are
+            self._fragments.append(payload)
+            self._size += len(payload)
         if first & 0x80:
             opcode, whole = self._opcode, b"".join(self._fragments)
             self._opcode, self._size = CONTINUATION, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -241,6 +242,20 @@ def test_too_much_is_refused_before_any_of_it_is_there() -> None:
     with pytest.raises(BrokenStream) as caught:
         parser.feed(client_frame(b"", BINARY, length=1001, size=2)[:8])
     assert caught.value.code == 1009
+
+
+def test_fragments_without_content_take_no_memory() -> None:
+    parser = FrameParser(1000)
+    assert parser.feed(client_frame(b"be", fin=False)) == []
+    empty = client_frame(b"", CONTINUATION, fin=False) * 10_000
+    tracemalloc.start()
+    try:
+        for _ in range(10):
+            assert parser.feed(empty) == []
+        assert tracemalloc.get_traced_memory()[0] < 100_000
+    finally:
+        tracemalloc.stop()
+    assert parser.feed(client_frame(b"gun", CONTINUATION)) == ["begun"]
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(min_value=0, max_value=200), max_size=4))

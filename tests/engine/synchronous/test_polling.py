@@ -163,6 +163,22 @@ def test_a_body_that_is_too_long_is_refused_by_its_announcement(
     log.wait_for("disconnect", client.sid, "transport error")
 
 
+@pytest.mark.parametrize(
+    ("length", "status"), [("9" * 5000, 413), ("\xb2", 400)], ids=["thousands", "superscript"]
+)
+def test_a_length_that_python_reads_as_no_number(
+    serve: Serve, echo: Engine, length: str, status: int
+) -> None:
+    server = serve(echo)
+    client = Poller(server)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=DEADLINE) as connection:
+        head = f"POST {client.path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n4hel"
+        connection.sendall(head.encode("latin-1"))
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        assert response.status == status
+
+
 @pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
 def test_a_body_that_never_ends(serve: Serve, echo: Engine, log: Log, encrypted: bool) -> None:
     """Of one byte again and again no read of a socket ever times out."""
