@@ -255,6 +255,7 @@ class AsyncioRuntime(Runtime):
             loop.call_exception_handler(
                 {"message": f"unhandled error in {function!r}", "exception": error}
             )
+            task.cancel()  # nobody keeps the carrier, whose task would wait for ever
             return None
         finally:
             _leave_task(loop, task)
