@@ -56,7 +56,8 @@ class Program:
     def get(self, path: str) -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
         with contextlib.closing(connection):
-            connection.request("GET", path)
+            # Or the connection's end would keep the server busy after the answer.
+            connection.request("GET", path, headers={"Connection": "close"})
             response = connection.getresponse()
             return response.status, response.read().decode()
 

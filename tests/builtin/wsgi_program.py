@@ -6,6 +6,8 @@ Usage: `wsgi_program.py werkzeug|gunicorn|waitress PORT`. It prints a line for e
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from typing import Any
 
 from socketio.engine import Engine
@@ -37,11 +39,27 @@ def note(*words: str) -> None:
 
 
 def count_polls(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Answer how many requests wait for a packet."""
+    """Answer how many requests wait for a packet, when a signal may come."""
+    while submits():
+        time.sleep(0.001)
     transports: list[Any] = [session.transport for session in engine.sessions.values()]
     waiting = [each for each in transports if getattr(each, "_poll", None) is not None]
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [str(len(waiting)).encode()]
+
+
+def submits() -> bool:
+    """Tell whether the main thread gives the pool a request, which may start a thread.
+
+    gunicorn (27) handles SIGQUIT, which it makes of SIGINT, by taking a lock that the main thread
+    holds meanwhile. Interrupted there, it waits for itself, until the arbiter kills it.
+    """
+    frame = sys._current_frames()[threading.main_thread().ident or 0]
+    while frame.f_back is not None:
+        if frame.f_code.co_name == "submit":
+            return True
+        frame = frame.f_back
+    return False
 
 
 app = WSGIApp(engine, count_polls, socketio_path="engine.io")
