@@ -141,7 +141,7 @@ class Within(Protocol):
 def within() -> Within:
     """Check a time that belongs to what is promised, such as ending within a second.
 
-    The machine is busy with other tests, and may stand still for a moment: the best of three runs
+    The machine is busy with other tests, and may stand still for a moment: the best of five runs
     counts. What waits for a timeout that it should not wait for is too slow each time.
     """
 
@@ -153,10 +153,10 @@ def within() -> Within:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a test that measures a time run up to three times."""
+    """Let a test that measures a time run up to five times, until it is quick enough."""
     for item in items:
         if "within" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.flaky(reruns=2, only_rerun=[f"^{TooSlow.__name__}:"]))
+            item.add_marker(pytest.mark.flaky(reruns=4, only_rerun=[f"^{TooSlow.__name__}:"]))
 
 
 def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
