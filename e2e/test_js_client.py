@@ -236,9 +236,7 @@ def test_a_client_that_answers_pings_stays(
     node: NodeClient, server: Program, transports: list[str]
 ) -> None:
     facts = node.run("heartbeat", server.url, transports=transports)
-    assert facts["lost"] is None
-    assert facts["connected"] is True
-    assert facts["pings"] >= 2
+    assert facts == {"alive": "alive", "connected": True}
 
 
 @TRANSPORTS
@@ -342,11 +340,10 @@ def test_handlers_start_in_order_and_overlap(
     node: NodeClient, server: Program, transports: list[str]
 ) -> None:
     """Trap 32."""
-    seconds = [0.3, 0.2, 0.1, 0]
+    seconds = [0.6, 0.5, 0.4, 0]
     facts = node.run("order", server.url, transports=transports, seconds=seconds)
-    assert facts["answers"] == [[0, 1, 2, 3]] * 3 + [facts["answers"][3]]
-    assert facts["answers"][3] == [0, 1, 2, 3]
-    assert facts["ms"] < 590, "the handlers waited for each other"
+    # Each answers with the starts that it has seen by its end: all before the first end.
+    assert facts["answers"] == [[0, 1, 2, 3]] * 4
 
 
 @pytest.mark.python_only("handlers never wait for each other")
@@ -364,11 +361,13 @@ def test_sessions_are_kept_apart(node: NodeClient, server: Program) -> None:
 @pytest.mark.logs_traceback
 def test_handler_errors_do_not_touch_the_connection(node: NodeClient, server: Program) -> None:
     """Trap 1, trap 48: reserved names and NaN are refused at emit."""
+    before = len(server.errors)
     facts = node.run("errors", server.url, nan=True)
     assert facts["nan"].startswith("ValueError"), facts
     for event in ("connect", "disconnect"):
         assert facts["reserved"][event].startswith("ValueError"), facts
     assert facts["alive"] == "alive"
+    server.wait_for_log("this handler failed on purpose", before)
 
 
 @pytest.mark.parametrize("variant", ["polling", "websocket"])

@@ -47,7 +47,7 @@ function behave(io, variant) {
     });
     socket.on("volatile", (...args) => socket.volatile.emit("volatile", ...args));
     socket.on("ask", (...args) =>
-      socket.timeout(5000).emit("question", ...args, (error, ...values) =>
+      socket.timeout(20_000).emit("question", ...args, (error, ...values) =>
         socket.emit("answered", error ? String(error) : null, ...values),
       ),
     );

@@ -40,7 +40,7 @@ def test_reconnects_after_the_server_was_restarted(
     client = make_client(reconnection_delay=0.1, reconnection_delay_max=0.2)
     client.listen("connect", "disconnect", "echo", "__disconnect_final")
     headers = {"x-test": "kept"}
-    client.connect(own_js.url, headers=headers, auth={"tag": "kept"}, wait_timeout=5, **way)
+    client.connect(own_js.url, headers=headers, auth={"tag": "kept"}, **way)
     first = client.get_sid()
     for turn in (1, 2):
         if crash:
@@ -77,7 +77,7 @@ def test_the_given_wait_timeout_also_holds_for_reconnections(
     """Trap 37."""
     client = make_client(reconnection_delay=0.01)
     client.listen("connect", "connect_error")
-    client.connect(js.url, auth={"delay": 1300}, wait_timeout=5, transports=["websocket"])
+    client.connect(js.url, auth={"delay": 1300}, wait_timeout=DEADLINE, transports=["websocket"])
     client.emit("drop")
     client.record.wait("connect", 2)
     assert client.record.entries == [("connect",), ("connect",)]
@@ -91,7 +91,7 @@ def test_gives_up_after_its_attempts_and_works_again_later(
         reconnection_attempts=2, reconnection_delay=0.01, reconnection_delay_max=0.02
     )
     client.listen("connect", "disconnect", "connect_error", "__disconnect_final")
-    client.connect(own_js.url, transports=["websocket"], wait_timeout=5)
+    client.connect(own_js.url, transports=["websocket"])
     own_js.kill()
     client.wait()
     assert [entry[0] for entry in client.record.entries] == [
@@ -102,7 +102,7 @@ def test_gives_up_after_its_attempts_and_works_again_later(
         "__disconnect_final",
     ]
     own_js.restart()
-    client.connect(own_js.url, transports=["websocket"], wait_timeout=5)
+    client.connect(own_js.url, transports=["websocket"])
     client.emit("drop")
     client.record.wait("connect", 3)
     assert client.call("echo", "again") == "again"
@@ -152,7 +152,7 @@ def test_connect_goes_before_a_running_reconnection(
     own_js.kill()
     client.record.wait("disconnect")
     own_js.restart()
-    client.connect(own_js.url, wait_timeout=5)
+    client.connect(own_js.url)
     assert client.record.entries == [("connect",), ("disconnect", "transport error"), ("connect",)]
 
 
@@ -177,7 +177,7 @@ def test_a_disconnect_handler_may_connect_again(
     client.connect(js.url)
     for turn in (1, 2, 3):
         client.record.wait("connect", turn)
-        inner_connected = time.monotonic() + 5
+        inner_connected = time.monotonic() + DEADLINE
         while not client.connected and time.monotonic() < inner_connected:
             client.sleep(0.01)
         client.emit("kick")
@@ -212,7 +212,7 @@ def test_retry_goes_on_until_there_is_a_server(own_js: Program, make_client: Mak
     done = threading.Event()
 
     def connect() -> None:
-        client.connect(own_js.url, retry=True, wait_timeout=5)
+        client.connect(own_js.url, retry=True)
         done.set()
 
     thread = threading.Thread(target=connect, daemon=True)
@@ -220,7 +220,7 @@ def test_retry_goes_on_until_there_is_a_server(own_js: Program, make_client: Mak
     client.record.wait("connect_error", 2)
     assert not done.is_set()
     own_js.restart()
-    assert done.wait(10)
+    assert done.wait(DEADLINE)
     thread.join()
     assert client.call("echo", 1) == 1
 
@@ -279,7 +279,7 @@ def test_a_server_of_the_generation_before_is_named(
     old_js: Program, make_client: MakeClient, transport: str
 ) -> None:
     with pytest.raises(socketio.exceptions.ConnectionError, match=r"Socket\.IO 2\.x generation"):
-        make_client().connect(old_js.url, transports=[transport], wait_timeout=5)
+        make_client().connect(old_js.url, transports=[transport])
 
 
 PLACES = (

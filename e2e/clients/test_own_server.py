@@ -74,16 +74,16 @@ def test_a_refusal(
     client = make_client()
     client.listen("connect_error")
     with pytest.raises(socketio.exceptions.ConnectionError, match="not allowed"):
-        client.connect(server.url, auth={"refuse": wish}, wait_timeout=5)
+        client.connect(server.url, auth={"refuse": wish})
     assert client.record.all("connect_error") == [(expected,)]
 
 
 def test_reconnects(own_server: Program, make_client: MakeClient) -> None:
     client = make_client(reconnection_delay=0.1, reconnection_delay_max=0.3)
     client.listen("connect", "disconnect")
-    client.connect(own_server.url, wait_timeout=5)
+    client.connect(own_server.url)
     own_server.stop()
     client.record.wait("disconnect")
     own_server.restart()
-    client.record.wait("connect", 2, deadline=10)
+    client.record.wait("connect", 2)
     assert client.call("ack plain", 7) == 7

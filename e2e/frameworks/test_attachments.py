@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 from frameworks.matrix import FRAMEWORKS, Framework
 from rig.process import Program
-from rig.wire import EngineSession, Peer, RawConnection
+from rig.wire import DEADLINE, EngineSession, Peer, RawConnection
 
 HERE = Path(__file__).parent
 PYTHONPATH = f"{HERE / 'applications'}:{HERE.parent / 'servers'}"
@@ -156,7 +156,7 @@ async def test_environ(
     else:
         socket = await http.ws_connect(f"{url}?{query}", headers=headers)
         await socket.send_str("40")
-    deadline = asyncio.get_running_loop().time() + 5
+    deadline = asyncio.get_running_loop().time() + DEADLINE
     while True:
         found = [
             entry
@@ -276,7 +276,7 @@ async def test_stops(
         if framework.hooks:
             assert len(program.journal.all(event="startup")) == 1
         await asyncio.sleep(0.05)  # not a wait for anything: the poll is to be there first
-        took = await asyncio.to_thread(program.stop, number, 10.0)
+        took = await asyncio.to_thread(program.stop, number)
         assert (await poll).status == 200
         await closed
         within(took, STOP_WITHIN)

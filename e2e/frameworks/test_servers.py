@@ -231,7 +231,7 @@ async def connect_and_stop(kind: Server, program: WebServer) -> tuple[float, flo
         closed = asyncio.create_task(clients[1].engine.gone()) if len(clients) > 1 else None
         await asyncio.sleep(0.05)  # not a wait for anything: the poll is to be there first
         began = time.monotonic()
-        stopping = asyncio.create_task(asyncio.to_thread(program.stop, signal.SIGTERM, 10.0))
+        stopping = asyncio.create_task(asyncio.to_thread(program.stop, signal.SIGTERM))
         if cut:
             with pytest.raises(aiohttp.ClientError):
                 await poll

@@ -10,7 +10,8 @@ import msgpackParser from "socket.io-msgpack-parser";
 
 const VARIANTS = {
   main: { maxHttpBufferSize: 100_000 },
-  fast: { pingInterval: 400, pingTimeout: 400, upgradeTimeout: 400, connectTimeout: 600 },
+  fast: { pingInterval: 400, pingTimeout: 800 },
+  brief: { pingInterval: 400, pingTimeout: 60_000, upgradeTimeout: 1000, connectTimeout: 1500 },
   msgpack: { parser: msgpackParser },
   cors: { cors: { origin: ["http://allowed.example"], credentials: true }, cookie: "io" },
   polling: { transports: ["polling"] },
@@ -97,7 +98,7 @@ function mainBehaviours(io, server, socket) {
     "ack plain": (value, answer) => answer(value),
     ask: async (event, ...args) => {
       const answer = args.pop();
-      socket.timeout(5000).emit(event, ...args, (error, ...values) => {
+      socket.timeout(20_000).emit(event, ...args, (error, ...values) => {
         const value = values.length > 1 ? values : (values[0] ?? null);
         answer({ answer: error ? String(error) : value });
       });

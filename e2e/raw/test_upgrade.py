@@ -10,6 +10,9 @@ import pytest
 from rig.process import Program
 from rig.wire import ClosedError, Peer
 
+LONGEST_UPGRADE = 8.0
+"""Seconds that an upgrade with a timeout of its own may take: less than the default, ten."""
+
 
 async def test_upgrade(peer: Any) -> None:
     """Trap 22: `3probe`, `6` for the poll, then everything on the websocket."""
@@ -157,15 +160,15 @@ async def test_a_bad_probe_closes_the_websocket_alone(peer: Any, frame: str | by
 
 async def test_a_stalled_upgrade_times_out(peer: Any) -> None:
     """Trap 22: the websocket is closed, polling goes on."""
-    client: Peer = await peer("polling", "fast")
+    client: Peer = await peer("polling", "brief")
     socket = await client.engine.websocket()
     await socket.send("2probe")
     assert await socket.receive() == "3probe"
-    ended = asyncio.create_task(socket.ended(3))
+    ended = asyncio.create_task(socket.ended(LONGEST_UPGRADE))
     for turn in range(3):
         await client.emit("echo", turn)
         assert await client.event() == ["echo", turn]
-    while not ended.done():  # the heartbeat wants its answers meanwhile
+    while not ended.done():
         assert await client.ask("ack plain", 1) == [1]
         await asyncio.wait({ended}, timeout=0.1)
     await ended
@@ -175,9 +178,9 @@ async def test_a_stalled_upgrade_times_out(peer: Any) -> None:
 
 async def test_a_stalled_upgrade_without_a_probe_times_out(peer: Any) -> None:
     """Trap 22."""
-    client: Peer = await peer("polling", "fast")
+    client: Peer = await peer("polling", "brief")
     socket = await client.engine.websocket()
-    ended = asyncio.create_task(socket.ended(3))
+    ended = asyncio.create_task(socket.ended(LONGEST_UPGRADE))
     while not ended.done():
         assert await client.ask("ack plain", 1) == [1]
         await asyncio.wait({ended}, timeout=0.1)
@@ -193,7 +196,7 @@ async def refused(attempt: Any) -> bool:
         return error.status in {400, 403}
     try:
         await socket.send("2probe")
-        await socket.receive(2)
+        await socket.receive()
     except (ClosedError, ConnectionError):
         return True
     return False
@@ -238,5 +241,5 @@ async def test_the_session_may_end_during_the_upgrade(peer: Any, server: Program
     await poll
     await client.engine.post("1")
     await server.seen(event="disconnect", sid=client.sids["/"])
-    await socket.ended(5)
+    await socket.ended()
     assert len(server.journal.all(event="disconnect", sid=client.sids["/"])) == 1

@@ -19,8 +19,8 @@ import pytest
 
 START_DEADLINE = 20.0
 """Seconds for a program to print its port."""
-DEADLINE = 5.0
-"""Seconds for anything else that a test waits for."""
+DEADLINE = 20.0
+"""Seconds for anything else that a test waits for: a busy machine may stand still for some."""
 ON_PURPOSE = re.compile(
     r"handler of 'fail' in \S+ failed\nTraceback.*?ValueError: this handler failed on purpose\n",
     re.DOTALL,
@@ -59,11 +59,14 @@ def parse_entry(line: bytes) -> dict[str, Any]:
     return {"event": "output", "text": line.decode(errors="replace").rstrip()}
 
 
-class Journal:
-    """What a program has said so far, one JSON object per line of its output."""
+class Output:
+    """The lines that a program has written so far to one of its streams.
+
+    Whatever it had written before somebody heard of it by another way is there.
+    """
 
     def __init__(self) -> None:
-        self._entries: list[dict[str, Any]] = []
+        self._lines: list[bytes] = []
         self._news = threading.Condition()
         self._ended = False
         self._output = -1
@@ -98,18 +101,36 @@ class Journal:
             if not data:
                 lines, self._half_a_line = [self._half_a_line] * bool(self._half_a_line), b""
                 self._end()
-            self._entries += map(parse_entry, lines)
+            self._add(lines)
             self._news.notify_all()
+
+    def _add(self, lines: list[bytes]) -> None:
+        """Keep lines, which are without their ends."""
+        self._lines += lines
 
     def _end(self) -> None:
         self._ended = True
         self._news.notify_all()
 
-    def all(self, **fields: Any) -> list[dict[str, Any]]:
-        """Return the entries that have these fields.
+    def lines(self) -> list[str]:
+        """Return the lines, each with its end."""
+        with self._news:
+            self._take()
+            return [f"{line.decode(errors='replace')}\n" for line in self._lines]
 
-        Whatever the program had written before somebody heard of it by another way is there.
-        """
+
+class Journal(Output):
+    """What a program has said so far, one JSON object per line of its output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._entries: list[dict[str, Any]] = []
+
+    def _add(self, lines: list[bytes]) -> None:
+        self._entries += map(parse_entry, lines)
+
+    def all(self, **fields: Any) -> list[dict[str, Any]]:
+        """Return the entries that have these fields."""
         with self._news:
             self._take()
             return [entry for entry in self._entries if fields.items() <= entry.items()]
@@ -148,7 +169,7 @@ class Program:
         self.command = list(command)
         self.environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
         self.journal = Journal()
-        self.errors: list[str] = []
+        self._errors = Output()
         self._process: subprocess.Popen[str] | None = None
         self._threads: list[threading.Thread] = []
         self.port = 0
@@ -162,6 +183,11 @@ class Program:
     def url(self) -> str:
         """Base URL, without a slash at its end."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def errors(self) -> list[str]:
+        """The lines of its standard error so far."""
+        return self._errors.lines()
 
     @property
     def process(self) -> subprocess.Popen[str]:
@@ -191,6 +217,7 @@ class Program:
 
     def _spawn(self, arguments: Sequence[str]) -> None:
         self.journal = Journal()
+        self._errors = Output()
         self._process = process = subprocess.Popen(
             [*self.command, *arguments],
             stdout=subprocess.PIPE,
@@ -204,7 +231,7 @@ class Program:
         assert process.stderr is not None
         self._threads = [
             threading.Thread(target=self.journal.read, args=(process.stdout,), daemon=True),
-            threading.Thread(target=self.errors.extend, args=(process.stderr,), daemon=True),
+            threading.Thread(target=self._errors.read, args=(process.stderr,), daemon=True),
         ]
         for thread in self._threads:
             thread.start()
@@ -269,8 +296,9 @@ class Program:
 
     def _drain(self) -> None:
         for thread in self._threads:
-            thread.join(DEADLINE)
+            thread.join(5)  # a worker that is left behind may keep the other end open
         self.journal.close()
+        self._errors.close()
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
