@@ -7,6 +7,8 @@ import re
 import pytest
 from rig.traps import TABLE, TRAPS, collect
 
+pytestmark = pytest.mark.xdist_group("traps")  # the table is made once
+
 
 @pytest.mark.parametrize("trap", TRAPS)
 def test_a_trap_has_a_test(trap: int) -> None:
