@@ -15,7 +15,7 @@ from aiohttp import WSMsgType, web
 
 import socketio
 
-DEADLINE = 5.0
+DEADLINE = 20.0
 
 
 class LoopThread:
@@ -28,7 +28,7 @@ class LoopThread:
 
     def run(self, coroutine: Any) -> Any:
         """Run a coroutine in the loop and return its result."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(3 * DEADLINE)
 
     def close(self) -> None:
         """End what is left in the loop, and the loop."""

@@ -136,6 +136,12 @@ class Poller:
         return answer
 
 
+def wait_for_poll(engine: Engine, sid: str) -> None:
+    """Wait until a client's poll waits for packets."""
+    transport: Any = engine.session_of(sid).transport
+    until(lambda: transport._poll is not None)
+
+
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Serve an engine, or an application."""

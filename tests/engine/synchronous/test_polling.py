@@ -16,7 +16,7 @@ import trustme
 
 from socketio.engine import Engine
 
-from .conftest import DEADLINE, Log, Poller, Serve
+from .conftest import DEADLINE, Log, Poller, Serve, until, wait_for_poll
 
 
 def test_the_handshake(serve: Serve) -> None:
@@ -66,14 +66,6 @@ def test_the_client_closes(serve: Serve, echo: Engine, log: Log) -> None:
     log.wait_for("disconnect", client.sid, "client disconnect")
 
 
-def wait_for_poll(engine: Engine, sid: str) -> None:
-    transport: Any = engine.session_of(sid).transport
-    deadline = engine.runtime.now() + DEADLINE
-    while transport._poll is None:
-        assert engine.runtime.now() < deadline
-        engine.sleep(0.002)
-
-
 def test_two_gets_at_once(serve: Serve, echo: Engine, log: Log) -> None:
     client = Poller(serve(echo))
     first = client.get_beside()
@@ -90,10 +82,7 @@ def test_two_posts_at_once(serve: Serve, echo: Engine, log: Log) -> None:
         head = f"POST {client.path} HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n4h"
         first.sendall(head.encode())
         transport: Any = echo.session_of(client.sid).transport
-        deadline = echo.runtime.now() + DEADLINE
-        while not transport._posting:
-            assert echo.runtime.now() < deadline
-            echo.sleep(0.002)
+        until(lambda: transport._posting)
         assert client.post("4x").status == 400
         log.wait_for("disconnect", client.sid, "transport error")
 

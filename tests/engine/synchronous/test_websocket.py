@@ -254,7 +254,10 @@ def test_a_client_that_never_answers_the_close_frame(
 
 
 def test_a_slow_client_holds_up_nobody_and_gets_everything(
-    serve: Serve, echo: Engine, raw: Callable[..., RawWebSocket]
+    serve: Serve,
+    echo: Engine,
+    raw: Callable[..., RawWebSocket],
+    within: Callable[[float, float], None],
 ) -> None:
     server = serve(echo)
     slow, quick = raw(server), raw(server)
@@ -263,7 +266,7 @@ def test_a_slow_client_holds_up_nobody_and_gets_everything(
     for packet in packets:
         for sid in (slow.sid, quick.sid):
             echo.send_packet(sid, packet)
-    assert echo.runtime.now() - began < 5
+    seconds = echo.runtime.now() - began
     assert echo.session_of(slow.sid).outbox_size > 1_000_000
     for packet in packets:
         assert quick.receive()[1] == f"4{packet.data!s}".encode()
@@ -271,6 +274,7 @@ def test_a_slow_client_holds_up_nobody_and_gets_everything(
         assert slow.receive()[1] == f"4{packet.data!s}".encode()
     echo.send(slow.sid, "and on")
     assert slow.receive() == (0x81, b"4and on")
+    within(seconds, 5)
 
 
 def test_many_threads_send_to_a_slow_client(
@@ -397,10 +401,7 @@ def test_an_upgrade_that_dies_leaves_polling_working(
             websocket.send(last)
             assert websocket.recv(DEADLINE) == "3probe"
         websocket.close()
-    deadline = echo.runtime.now() + DEADLINE
-    while echo.session_of(client.sid).upgrading is not None:
-        assert echo.runtime.now() < deadline
-        echo.sleep(0.002)
+    until(lambda: echo.session_of(client.sid).upgrading is None)
     client.post("4hello")
     assert client.get().text == "4hello"
 
@@ -441,7 +442,7 @@ def test_anything_but_a_probe_ends_the_upgrade(
 def test_an_upgrade_times_out(
     serve: Serve, echo: Engine, open_websocket: Callable[..., Any]
 ) -> None:
-    echo.config.upgrade_timeout = 0.1
+    echo.config.upgrade_timeout = 1
     server = serve(echo)
     client = Poller(server)
     websocket = open_websocket(server.websocket_url(client.sid))
