@@ -16,7 +16,7 @@ from socketio_web import aiohttp_mode
 from socketio_web.aiohttp_mode import AiohttpMode, PollWatch
 from socketio_web.aiohttp_parsing import DirectWebSocketResponse, direct_parsing_works
 
-DEADLINE = 5.0
+DEADLINE = 20.0
 
 
 @pytest.fixture

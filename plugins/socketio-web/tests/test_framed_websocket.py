@@ -20,7 +20,7 @@ HEADERS = {
     "sec-websocket-version": "13",
     "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
-DEADLINE = 5.0
+DEADLINE = 20.0
 
 
 class Opening(Request):
