@@ -38,6 +38,9 @@ class ASGIApp:
         socketio_path: The path of the endpoint below the mount point; None takes every request.
         on_startup: Called when the application starts; a function or coroutine function.
         on_shutdown: Called when it stops, after the server's clients have been closed.
+
+    Raises:
+        TypeError: The server is none for asyncio, or `static_files` is no such mapping.
     """
 
     def __init__(
@@ -49,6 +52,14 @@ class ASGIApp:
         on_startup: Hook = None,
         on_shutdown: Hook = None,
     ) -> None:
+        engine = getattr(socketio_server, "eio", socketio_server)
+        if getattr(engine, "flavour", "async") != "async":
+            raise TypeError(
+                f"ASGIApp serves an AsyncServer, not {type(socketio_server).__name__}: wrap that "
+                "one in WSGIApp, or attach it to its framework's application"
+            )
+        if not hasattr(socketio_server, "handle_request"):
+            raise TypeError(f"ASGIApp serves a socketio.AsyncServer, got {socketio_server!r}")
         self.engineio_server = socketio_server
         self.other_asgi_app = other_asgi_app
         self.static_files = static_files or {}
@@ -62,7 +73,7 @@ class ASGIApp:
         self._watches = False
         self._end_watch: Callable[[], None] = lambda: None
         self._files = StaticFiles(self.static_files)
-        getattr(socketio_server, "eio", socketio_server).use_mode("asgi")
+        engine.use_mode("asgi")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one scope."""

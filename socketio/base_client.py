@@ -18,8 +18,11 @@ from ._core.handlers import (
     CATCH_ALL,
     HandlerTable,
     check_arity,
+    check_event_arguments,
+    check_event_name,
     check_minimum,
-    is_coroutine_function,
+    check_namespace,
+    refuse_coroutine_function,
 )
 from ._core.logs import choose_logger
 from ._core.recovery import is_offset
@@ -204,6 +207,7 @@ class BaseClient:
         Raises:
             TypeError: The handler cannot take the arguments of the event.
         """
+        check_event_name(event)
         if handler is not None:
             self._add_handler(event, handler, namespace or "/")
             return None
@@ -228,6 +232,7 @@ class BaseClient:
         if len(args) == 1 and not kwargs and callable(args[0]):
             self.on(args[0].__name__, args[0])
             return args[0]
+        check_event_arguments(args)
 
         def decorate(function: H) -> H:
             self.on(function.__name__, function, *args, **kwargs)
@@ -265,10 +270,8 @@ class BaseClient:
         """
         if not callable(function):
             raise TypeError(f"the handler of {event!r} must be a function, not {function!r}")
-        if not self._ASYNC and is_coroutine_function(function):
-            raise TypeError(
-                f"the handler of {event!r} is a coroutine function; it needs socketio.AsyncClient"
-            )
+        if not self._ASYNC:
+            refuse_coroutine_function(function, event, "socketio.AsyncClient")
         before = 1 if namespace == CATCH_ALL else 0
         names = "namespace, " if before else ""
         if event in ("connect", "__disconnect_final"):
@@ -580,7 +583,7 @@ class BaseClient:
         self.connection_headers = headers if callable(headers) else dict(headers or {})
         self.connection_auth = auth
         self.connection_transports = transports
-        self.connection_namespaces = list(dict.fromkeys(namespaces))
+        self.connection_namespaces = [*dict.fromkeys(map(check_namespace, namespaces))]
         self.socketio_path = socketio_path
         self._wait_timeout = wait_timeout
 

@@ -6,13 +6,15 @@ Called by the namespaces of both flavours; it knows method names and signatures.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
-from ._core.handlers import CATCH_ALL, check_arity, check_minimum
+from ._core.handlers import CATCH_ALL, check_arity, check_minimum, refuse_coroutine_function
 
 
 class BaseNamespace:
     """A namespace whose handlers are methods named `on_<event>`."""
+
+    _KIND: ClassVar[str]
 
     def __init__(self, namespace: str | None = None) -> None:
         self.namespace = namespace or "/"
@@ -43,6 +45,7 @@ class BaseNamespace:
         method = self._handler(event)
         if method is None:
             return
+        self._refuse_coroutine_function(method, event)
         try:
             count = check_arity(method, event, counts, names)
         except TypeError:
@@ -66,11 +69,18 @@ class BaseNamespace:
                 continue
             method = self._handler(event)
             if method is not None:
+                self._refuse_coroutine_function(method, event)
                 check_minimum(method, event, count, names)
+
+    def _refuse_coroutine_function(self, method: Callable[..., Any], event: str) -> None:
+        if not self.is_asyncio_based() and not self._has_own_dispatch():
+            refuse_coroutine_function(method, event, f"socketio.Async{self._KIND}")
 
 
 class BaseServerNamespace(BaseNamespace):
     """A server's class-based namespace."""
+
+    _KIND = "Namespace"
 
     def __init__(self, namespace: str | None = None) -> None:
         super().__init__(namespace)
@@ -96,6 +106,8 @@ class BaseServerNamespace(BaseNamespace):
 
 class BaseClientNamespace(BaseNamespace):
     """A client's class-based namespace."""
+
+    _KIND = "ClientNamespace"
 
     def __init__(self, namespace: str | None = None) -> None:
         super().__init__(namespace)

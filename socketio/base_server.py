@@ -11,7 +11,17 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
-from ._core.handlers import CATCH_ALL, F, HandlerTable, check_arity, check_minimum
+from ._core.handlers import (
+    CATCH_ALL,
+    F,
+    HandlerTable,
+    check_arity,
+    check_event_arguments,
+    check_event_name,
+    check_minimum,
+    check_namespace,
+    refuse_coroutine_function,
+)
 from ._core.logs import choose_logger
 from .base_manager import BaseManager
 from .engine.base import BaseEngine
@@ -233,6 +243,7 @@ class BaseServer(Consumer):
         Raises:
             TypeError: The handler cannot take the event's arguments.
         """
+        check_event_name(event)
         namespace = namespace or "/"
 
         def register(function: F) -> F:
@@ -247,6 +258,8 @@ class BaseServer(Consumer):
     def _add_handler(self, namespace: str, event: str, function: Callable[..., Any]) -> None:
         if not callable(function):
             raise TypeError(f"the handler of {event!r} must be callable, got {function!r}")
+        if self.flavour == "sync":
+            refuse_coroutine_function(function, event, "socketio.AsyncServer")
         extra = 1 if namespace == CATCH_ALL else 0
         before = "namespace, " if extra else ""
         legacy = False
@@ -277,6 +290,7 @@ class BaseServer(Consumer):
         """
         if len(args) == 1 and not kwargs and callable(args[0]):
             return self.on(args[0].__name__)(args[0])
+        check_event_arguments(args)
 
         def register(function: F) -> F:
             decorator: Callable[[F], F] = self.on(function.__name__, *args, **kwargs)
@@ -630,7 +644,7 @@ def _namespaces(namespaces: list[str] | tuple[str, ...] | str | None) -> Any:
         return "*"
     if isinstance(namespaces, str):
         raise TypeError(f"namespaces= needs a list of names or '*', got {namespaces!r}")
-    return list(namespaces)
+    return [check_namespace(namespace) for namespace in namespaces]
 
 
 def check_outgoing_event(event: object) -> None:

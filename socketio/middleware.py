@@ -50,6 +50,8 @@ class WSGIApp:
                 f"WSGIApp serves a Server, not {type(socketio_app).__name__}: wrap that one in "
                 "ASGIApp, or attach it to its framework's application"
             )
+        if not hasattr(socketio_app, "handle_request"):
+            raise TypeError(f"WSGIApp serves a socketio.Server, got {socketio_app!r}")
         self.engineio_app = socketio_app
         self.wsgi_app = wsgi_app
         path = socketio_path.strip("/")

@@ -54,6 +54,8 @@ class StaticFiles:
     """
 
     def __init__(self, mapping: Mapping[str, StaticFile]) -> None:
+        if not isinstance(mapping, Mapping):
+            raise TypeError(f"static_files= needs a dict of URL paths and files, got {mapping!r}")
         self.mapping = mapping
         for key, value in mapping.items():
             if not isinstance(key, str):

@@ -117,6 +117,60 @@ def check_minimum(function: Function, event: str, count: int, names: str) -> Non
         raise TypeError(f"the handler {function!r} of {event!r} must take the arguments ({names})")
 
 
+def check_event_name(event: object) -> None:
+    """Refuse a function in place of the event's name: a decorator without its parentheses.
+
+    Raises:
+        TypeError: It is one.
+    """
+    if callable(event):
+        raise TypeError(
+            f"on() needs the name of the event, got {event!r}: write @sio.on('name'), or "
+            "@sio.event for an event with the name of its function"
+        )
+
+
+def check_event_arguments(arguments: tuple[Any, ...]) -> None:
+    """Refuse the name of an event where `@sio.event` takes that of its function.
+
+    Raises:
+        TypeError: There is one.
+    """
+    if arguments and isinstance(arguments[0], str):
+        raise TypeError(
+            f"@sio.event takes the name of its function: write @sio.on({arguments[0]!r})"
+        )
+
+
+def check_namespace(namespace: str) -> str:
+    """Return the name of a namespace, unless no client or server can have it.
+
+    Raises:
+        ValueError: It does not begin with a slash.
+    """
+    if namespace != CATCH_ALL and not namespace.startswith("/"):
+        raise ValueError(f"the namespace {namespace!r} must begin with a slash: '/{namespace}'")
+    return namespace
+
+
+def refuse_coroutine_function(function: Function, event: str, instead: str) -> None:
+    """Refuse a coroutine function as a handler where nothing awaits it.
+
+    Args:
+        function: The handler.
+        event: The event's name, for the message.
+        instead: What would await it.
+
+    Raises:
+        TypeError: It is a coroutine function.
+    """
+    if is_coroutine_function(function):
+        raise TypeError(
+            f"the handler of {event!r} is a coroutine function, which needs {instead}; "
+            "write `def` instead of `async def`, or use that"
+        )
+
+
 class HandlerTable:
     """Functions by namespace and event, class-based namespaces by name, and how to choose.
 
@@ -136,13 +190,13 @@ class HandlerTable:
 
     def add(self, namespace: str, event: Any, function: Function, legacy: bool = False) -> None:
         """Register a function; it replaces the one that was there."""
-        self.functions.setdefault(namespace, {})[event] = function
+        self.functions.setdefault(check_namespace(namespace), {})[event] = function
         (self._legacy.add if legacy else self._legacy.discard)((namespace, event))
         self._chosen.clear()
 
     def add_class(self, namespace: str, handler: Any) -> None:
         """Register a class-based namespace; it replaces the one that was there."""
-        self.classes[namespace] = handler
+        self.classes[check_namespace(namespace)] = handler
         self._chosen.clear()
 
     def __contains__(self, namespace: str) -> bool:

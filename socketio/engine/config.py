@@ -100,8 +100,17 @@ class EngineConfig:
             self.transports = (self.transports,)
         if self.transports is not None and not self.transports:
             raise ValueError("transports= is empty: name at least one, such as 'websocket'")
+        if self.cookie and not (isinstance(self.cookie, str | Mapping) or callable(self.cookie)):
+            raise TypeError(f"cookie= needs a name or a dict of attributes, got {self.cookie!r}")
         if isinstance(self.cookie, Mapping) and not isinstance(self.cookie.get("name", "io"), str):
             raise TypeError("cookie= needs a string under 'name'")
+
+        origins = self.cors_allowed_origins
+        if not (origins is None or callable(origins) or isinstance(origins, Iterable)):
+            raise TypeError(
+                "cors_allowed_origins= needs an origin such as 'https://page.example', a list of "
+                f"them, '*' or a function, got {origins!r}"
+            )
 
     def _require_number(self, name: str, above: float) -> None:
         value = getattr(self, name)

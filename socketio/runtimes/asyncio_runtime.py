@@ -295,11 +295,26 @@ class AsyncioRuntime(Runtime):
 
         Raises:
             TypeError: The target is no coroutine function.
+            RuntimeError: There is no event loop yet.
         """
+        if inspect.iscoroutine(target):
+            target.close()
+            raise TypeError(
+                "start_background_task() calls the function itself: write "
+                "start_background_task(function, argument) without calling it before"
+            )
         coroutine = target(*args, **kwargs)
         if not inspect.isawaitable(coroutine):
             raise TypeError(f"a background task must be a coroutine function, not {target!r}")
-        task: asyncio.Task[Any] = asyncio.ensure_future(coroutine)
+        try:
+            task: asyncio.Task[Any] = asyncio.ensure_future(coroutine)
+        except RuntimeError as error:
+            if inspect.iscoroutine(coroutine):
+                coroutine.close()
+            raise RuntimeError(
+                "there is no event loop for a background task yet: start it in a coroutine, such "
+                f"as a handler or ASGIApp's on_startup= ({error})"
+            ) from error
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
+from .._core.handlers import is_coroutine_function
 from ..abc.runtime import Runtime, Waiter
 from .lanes import AlwaysInPlace, InPlace, Job, Lane, Series
 from .primitives import THREADS, Primitives
@@ -202,7 +203,13 @@ class ThreadingRuntime(Runtime):
         return Series(self, self._handlers, self._in_place)
 
     def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Run a function in a thread of its own, and return the thread."""
+        """Run a function in a thread of its own, and return the thread.
+
+        Raises:
+            TypeError: The target is no function, or a coroutine function.
+        """
+        if not callable(target) or is_coroutine_function(target):
+            raise TypeError(f"a background task of threads must be a function, not {target!r}")
         return self.primitives.create_thread(target, args, kwargs)
 
     def sleep(self, seconds: float = 0) -> None:
