@@ -11,8 +11,10 @@ into a failure:
 from __future__ import annotations
 
 import ast
+import asyncio
 import functools
 import gc
+import logging
 import os
 import signal
 import sys
@@ -115,6 +117,23 @@ def port(monkeypatch: pytest.MonkeyPatch) -> int:
     from brokers.process import free_port
 
     return free_port()
+
+
+@pytest.fixture
+async def logged_errors(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """Return what this test's event loop, and everything but asyncio, has reported as an error.
+
+    What other tests have left to the garbage collector is reported during any test: by asyncio, to
+    the loop that it was made in.
+    """
+    own: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: own.append(str(context)))
+
+    def errors() -> list[str]:
+        errors = (record for record in caplog.records if record.levelno >= logging.ERROR)
+        return [*own, *(record.getMessage() for record in errors if record.name != "asyncio")]
+
+    return errors
 
 
 class TooSlow(AssertionError):

@@ -32,7 +32,7 @@ async def join(server: socketio.AsyncServer, namespace: str = "/", **kwargs: Any
     return client
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
     """Let the loop run until something holds, with a deadline."""
     async with asyncio.timeout(seconds):
         while not condition():

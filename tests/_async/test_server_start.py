@@ -46,7 +46,7 @@ class Driver(BusDriver):
         self._closed = threading.Event()
 
     def connect(self, receive: bool) -> None:
-        self._door.waiting.wait(5)
+        self._door.waiting.wait(20)
         self._door.knock()
 
     def publish(self, messages: list[bytes]) -> None:
@@ -87,7 +87,7 @@ class AsyncDriver(BusDriver):
 
 
 class Manager(PubSubManager):
-    reconnect_delay_max = 0.2
+    reconnect_delay_max = 1.0  # what must come before it has time to
 
     def __init__(self, door: Door) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class Manager(PubSubManager):
 
 
 class AsyncManager(AsyncPubSubManager):
-    reconnect_delay_max = 0.2
+    reconnect_delay_max = 1.0  # what must come before it has time to
 
     def __init__(self, door: Door) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ async def test_a_refusal_is_an_error_until_the_broker_lets_us_in() -> None:
             await sio.start()
     assert door.attempts == 1
     door.open = True
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while sio.manager.health().state != "connected":
             try:
                 await sio.start()
@@ -154,7 +154,7 @@ def test_first_clients_of_several_threads_wait_for_the_manager() -> None:
         assert not any(each.done() for each in opened)
         door.waiting.set()
         for each in opened:
-            each.result(5)
+            each.result(20)
     assert door.attempts == 1
     sio.shutdown()
 

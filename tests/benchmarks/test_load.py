@@ -32,7 +32,7 @@ def load(tmp_path_factory: pytest.TempPathFactory, need: Any) -> Path:
 
 async def measure(load: Path, port: int, *options: str) -> tuple[int, dict[str, Any], str]:
     process = await asyncio.create_subprocess_exec(
-        load, "--port", str(port), "--seconds", "0.3", "--warmup", "0.1", "--deadline", "10",
+        load, "--port", str(port), "--seconds", "1", "--warmup", "0.1", "--deadline", "10",
         *options, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     output, errors = await asyncio.wait_for(process.communicate(), DEADLINE)

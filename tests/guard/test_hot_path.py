@@ -8,6 +8,7 @@ why it is worth it.
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -38,11 +39,13 @@ def count_calls(function: Callable[[], Any]) -> Counter[str]:
         elif event == "c_call":
             calls[argument.__name__] += 1
 
+    gc.disable()  # finalizers of what other tests have left would be counted
     sys.setprofile(profile)
     try:
         function()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return calls
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -122,7 +121,7 @@ def opening_handshake(key: bytes) -> bytes:
 
 
 async def test_a_websocket_key_that_is_no_ascii_is_the_client_s_fault(
-    serve: Any, caplog: pytest.LogCaptureFixture
+    serve: Any, logged_errors: Callable[[], list[str]]
 ) -> None:
     app = web.Application()
     AsyncEngine().attach(app)
@@ -132,11 +131,11 @@ async def test_a_websocket_key_that_is_no_ascii_is_the_client_s_fault(
         assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
         writer.close()
         await writer.wait_closed()
-    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert logged_errors() == []
 
 
 async def test_a_ping_of_a_client_that_has_gone_is_no_error(
-    serve: Any, caplog: pytest.LogCaptureFixture
+    serve: Any, logged_errors: Callable[[], list[str]]
 ) -> None:
     app = web.Application()
     engine = AsyncEngine()
@@ -156,7 +155,7 @@ async def test_a_ping_of_a_client_that_has_gone_is_no_error(
         writer.write(text + ping)
         assert await reasons.get() == "transport close"
         writer.close()
-    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert logged_errors() == []
 
 
 @pytest.mark.parametrize("path", ["engine.io", "a/b", ""])
