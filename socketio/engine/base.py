@@ -31,6 +31,7 @@ from .http import (
     OriginPolicy,
     Request,
     cookie_header,
+    jsonp_index,
 )
 from .session import Reason, Session
 
@@ -216,6 +217,8 @@ class BaseEngine:
         query = request.query
         transport = self.transport_class(query.get("transport"))
         self.origins.check(request)
+        if not websocket and "j" in query:
+            jsonp_index(query["j"])  # before a session is opened, or its packets are taken
         sid = query.get("sid")
         if sid is None:
             if request.method != "GET":

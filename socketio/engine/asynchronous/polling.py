@@ -68,12 +68,13 @@ class PollingTransport(Transport):
     async def _handshake(cls, engine: AsyncEngine, request: Request) -> Response:
         session = engine.create_session(cls, request.environ)
         session.transport = cls(session)
+        headers = engine.handshake_headers(session, request)
         await engine.open(session)
         packets = [engine.open_packet(session)]
         if session.outbox:
             packets += session.take_payload(engine.config.max_http_buffer_size)
         response = payload_response(request, encode_payload(packets))
-        response.headers += engine.handshake_headers(session, request)
+        response.headers += headers
         return response
 
     async def _get(self, request: Request) -> Response:

@@ -21,7 +21,7 @@ from ...protocol.engine import (
     Packet,
     decode_packet,
 )
-from ..http import BAD_REQUEST, HTTPError, Request
+from ..http import BAD_REQUEST, Headers, HTTPError, Request
 from ..session import Reason, Session
 from .polling import PollingTransport
 
@@ -63,9 +63,9 @@ class WebSocketTransport(Transport):
         if session is None:
             session = engine.create_session(cls, request.environ)
             transport = session.transport = cls(session, websocket)
+            headers = engine.handshake_headers(session, request)
             await engine.open(session)
-            await websocket.accept(engine.handshake_headers(session, request))
-            transport._send_first(engine.open_packet(session))
+            await transport._serve(headers, engine.open_packet(session))
         else:
             if (
                 session.closed
@@ -78,16 +78,25 @@ class WebSocketTransport(Transport):
             transport._timer = engine.runtime.call_later(
                 engine.config.upgrade_timeout, transport._upgrade_timed_out
             )
-            await websocket.accept([])
-        await transport._serve()
+            await transport._serve([])
 
-    async def _serve(self) -> None:
-        """Take messages until the websocket ends, for whatever reason."""
+    async def _serve(self, headers: Headers, first: Packet | None = None) -> None:
+        """Accept the websocket, and take messages until it ends, for whatever reason.
+
+        Args:
+            headers: To be sent with the answer.
+            first: The packet that opens the session, if this websocket does.
+        """
         error: ProtocolError | None = None
         try:
+            await self._websocket.accept(headers)
+            if first is not None:
+                self._send_first(first)
             await self._websocket.serve(self)
         except ProtocolError as broken:
             error = broken
+        except OSError as gone:
+            self.session.engine.logger.debug("%s: the client is gone: %s", self.session.sid, gone)
         finally:
             self._closing = True
             self._cancel_timer()

@@ -65,10 +65,11 @@ class PollingTransport(Transport):
     def _handshake(cls, engine: Engine, request: Request) -> Response:
         session = engine.create_session(cls, request.environ)
         session.transport = transport = cls(session)
+        headers = engine.handshake_headers(session, request)
         engine.open(session)
         packets = [engine.open_packet(session), *transport._take()]
         response = payload_response(request, encode_payload(packets))
-        response.headers += engine.handshake_headers(session, request)
+        response.headers += headers
         return response
 
     def _get(self, request: Request) -> Response:

@@ -21,7 +21,7 @@ from ...protocol.engine import (
     Packet,
     decode_packet,
 )
-from ..http import BAD_REQUEST, HTTPError, Request
+from ..http import BAD_REQUEST, Headers, HTTPError, Request
 from ..session import Reason, Session
 from .polling import PollingTransport
 from .session import ThreadedSession
@@ -60,30 +60,31 @@ class WebSocketTransport(Transport):
         if session is None:
             session = engine.create_session(cls, request.environ)
             transport = session.transport = cls(session, websocket)
+            headers = engine.handshake_headers(session, request)
             engine.open(session)
-            try:
-                websocket.accept(engine.handshake_headers(session, request))
-            except OSError:
-                session.end(Reason.TRANSPORT_CLOSE)
-                return
-            transport._send_first(engine.open_packet(session))
+            transport._serve(headers, engine.open_packet(session))
         else:
             transport = cls(session, websocket)
             transport._begin_upgrade(engine)
-            try:
-                websocket.accept([])
-            except OSError:
-                transport._abandon_upgrade()
-                return
-        transport._serve()
+            transport._serve([])
 
-    def _serve(self) -> None:
-        """Take messages until the websocket ends, for whatever reason."""
+    def _serve(self, headers: Headers, first: Packet | None = None) -> None:
+        """Accept the websocket, and take messages until it ends, for whatever reason.
+
+        Args:
+            headers: To be sent with the answer.
+            first: The packet that opens the session, if this websocket does.
+        """
         error: ProtocolError | None = None
         try:
+            self._websocket.accept(headers)
+            if first is not None:
+                self._send_first(first)
             self._websocket.serve(self)
         except ProtocolError as broken:
             error = broken
+        except OSError as gone:
+            self.session.engine.logger.debug("%s: the client is gone: %s", self.session.sid, gone)
         finally:
             self._closing = True
             self._cancel_timer()

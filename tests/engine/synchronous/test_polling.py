@@ -165,6 +165,7 @@ def test_a_length_that_python_reads_as_no_number(
         connection.sendall(head.encode("latin-1"))
         response = http.client.HTTPResponse(connection)
         response.begin()
+        assert json.loads(response.read())["code"] == 3
         assert response.status == status
 
 
@@ -271,6 +272,17 @@ def test_jsonp(serve: Serve, echo: Engine) -> None:
     answer = client.get()
     assert answer.text == '___eio[7]("4hello");'
     assert answer.headers["Content-Type"] == "text/javascript; charset=UTF-8"
+
+
+def test_a_jsonp_index_that_is_no_number(serve: Serve, echo: Engine, log: Log) -> None:
+    server = serve(echo)
+    path = "/engine.io/?EIO=4&transport=polling"
+    assert server.request("GET", f"{path}&j=alert()").status == 400
+    assert (echo.sockets, log.items) == ({}, [])
+    client = Poller(server)
+    echo.send(client.sid, "kept")
+    assert server.request("GET", f"{client.path}&j=alert()").status == 400
+    assert client.get().text == "4kept"
 
 
 def test_a_client_that_goes_in_the_middle_of_a_poll(serve: Serve, echo: Engine, log: Log) -> None:

@@ -127,6 +127,17 @@ def test_what_the_connect_handler_sends_comes_after_the_handshake(
     assert "io=" in websocket.response.headers["Set-Cookie"]
 
 
+def test_a_cookie_that_cannot_be_sent(
+    serve: Serve, log: Log, open_websocket: Callable[..., Any]
+) -> None:
+    engine = Engine(cookie=lambda sid, environ: "io=\r\n")
+    engine.on("disconnect", lambda sid, reason: log.add(reason))
+    with pytest.raises(InvalidStatus):
+        open_websocket(serve(engine).websocket_url())
+    log.wait_for("transport close")
+    assert engine.sockets == {}
+
+
 def test_the_client_closes_with_a_packet(
     serve: Serve, echo: Engine, log: Log, open_websocket: Callable[..., Any]
 ) -> None:
