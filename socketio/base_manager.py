@@ -237,6 +237,19 @@ class BaseManager:
         counter = self.callbacks.get(sid)
         return counter.pop(ack_id) if counter is not None else None
 
+    def forget_callback(self, callback: Callable[..., Any], namespace: str, room: Room) -> None:
+        """Wait no more for the acks of clients of this process to an event.
+
+        Args:
+            callback: What the event was sent with.
+            namespace: Its namespace.
+            room: To whom it was sent.
+        """
+        for sid in list(self.table.members(namespace, room)):
+            counter = self.callbacks.get(sid)
+            if counter is not None:
+                counter.discard(callback)
+
     def unreachable(self, callback: Any) -> None:
         """Tell who waits for an ack that it will never come."""
         fail = getattr(callback, "fail", None)

@@ -253,18 +253,23 @@ class AsyncServer(BaseServer):
         if not self.async_handlers:
             raise RuntimeError("Cannot use call() when async_handlers is False.")
         acknowledged = _Acknowledged(self.runtime.create_waiter())
-        await self.emit(
-            event,
-            data=data,
-            to=target,
-            namespace=namespace,
-            callback=acknowledged,
-            ignore_queue=ignore_queue,
-        )
         try:
-            answer = await acknowledged.waiter.wait(timeout)
-        except builtins.TimeoutError as error:
-            raise TimeoutError(str(error) or f"no answer to {event!r} in {timeout} s") from None
+            await self.emit(
+                event,
+                data=data,
+                to=target,
+                namespace=namespace,
+                callback=acknowledged,
+                ignore_queue=ignore_queue,
+            )
+            try:
+                answer = await acknowledged.waiter.wait(timeout)
+            except builtins.TimeoutError as error:
+                raise TimeoutError(str(error) or f"no answer to {event!r} in {timeout} s") from None
+        except BaseException:
+            # Nobody waits any more, and not every client ever answers.
+            self.manager.forget_callback(acknowledged, namespace or "/", target)
+            raise
         return None if not answer else answer[0] if len(answer) == 1 else answer
 
     # -- rooms ----------------------------------------------------------------------------

@@ -512,6 +512,12 @@ class AckCounter:
         """Return what waits for an ack and forget it; None for an unknown or repeated id."""
         return self._pending.pop(ack_id, None)
 
+    def discard(self, callback: Any) -> None:
+        """Forget every ack that a callback waits for."""
+        for ack_id, waiting in list(self._pending.items()):
+            if waiting is callback:
+                self._pending.pop(ack_id, None)
+
     def clear(self) -> list[Any]:
         """Forget everything that waits and return it."""
         waiting = list(self._pending.values())

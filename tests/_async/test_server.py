@@ -566,6 +566,25 @@ class TestEmit:
             await calling
         assert sio.manager.callbacks == {}
 
+    async def test_a_call_that_has_ended_waits_for_no_ack(self, sio: socketio.AsyncServer) -> None:
+        """A client that stays and never answers must not fill the table."""
+        client = await join(sio)
+        sid = client.sids["/"]
+        other: list[Any] = []
+        await sio.emit("other", to=sid, callback=lambda *a: other.append(a))
+        with pytest.raises(TimeoutError):
+            await sio.call("q", to=sid, timeout=0.01)
+        with pytest.raises(TypeError):
+            await sio.call("q", object(), to=sid)
+        calling = asyncio.ensure_future(sio.call("q", to=sid))
+        assert [(await client.receive())[0] for _ in range(3)] == ["other", "q", "q"]
+        calling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await calling
+        assert len(sio.manager.callbacks[sid]) == 1
+        client.send_raw("430[1]")
+        assert other == [(1,)]
+
     async def test_what_cannot_be_sent_is_refused_where_it_is_sent(
         self, sio: socketio.AsyncServer
     ) -> None:

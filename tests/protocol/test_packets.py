@@ -416,5 +416,8 @@ class TestAckCounter:
         assert counter.pop(0) is None
         assert counter.pop(99) is None
         assert counter.add("c") == 2
+        assert counter.add("d") == 3
+        counter.discard("d")
+        counter.discard("unknown")
         assert counter.clear() == ["b", "c"]
         assert len(counter) == 0
