@@ -544,8 +544,9 @@ class BaseServer(Consumer):
             return None
         if session.storage:
             session.storage.pop(namespace, None)  # the data of whoever was here before
-        client.pending[namespace] = []
-        client.namespaces[namespace] = sid
+        with client.lock:
+            client.pending[namespace] = []
+            client.namespaces[namespace] = sid
         return client.start(self._run_connect, session, namespace, sid, auth)
 
     def _serves(self, namespace: str) -> bool:
@@ -569,8 +570,9 @@ class BaseServer(Consumer):
     def _reject(self, session: Session, namespace: str, sid: str) -> None:
         """Forget a client that was never connected."""
         client: Client = session.client
-        client.namespaces.pop(namespace, None)
-        client.pending.pop(namespace, None)
+        with client.lock:
+            client.namespaces.pop(namespace, None)
+            client.pending.pop(namespace, None)
         self._note_left(client, namespace)
         self.manager.basic_disconnect(sid, namespace)
         self._forget_if_closed(session)
@@ -596,10 +598,12 @@ class BaseServer(Consumer):
             What `Runtime.start` returned, or None when there was nothing to leave.
         """
         client: Client = session.client
-        if self._is_pending(client, namespace):
-            # The connect handler is running: it is told when it ends.
-            self.manager.pre_disconnect(client.namespaces[namespace], namespace)
-            return None
+        if namespace in client.pending:
+            # The connect handler is running: it is told when it ends, unless it just has.
+            with client.lock:
+                if namespace in client.pending:
+                    self.manager.pre_disconnect(client.namespaces[namespace], namespace)
+                    return None
         sid = client.namespaces.pop(namespace, None)
         if sid is None:
             return None

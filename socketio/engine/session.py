@@ -99,8 +99,14 @@ class Session(SessionProtocol):
 
     def send_all(self, packets: Iterable[Packet]) -> None:
         """Send packets that belong together, with nothing in between."""
-        for packet in packets:
-            self.send(packet)
+        self._hand_over(packets)
+        if self.outbox:
+            self._check_outbox()
+
+    def _hand_over(self, packets: Iterable[Packet]) -> None:
+        if self.ended is None:
+            for packet in packets:
+                self.transport.send(packet)
 
     def receive(self, message: str | bytes) -> None:
         """Take one websocket message of the client; a bad one ends the session."""

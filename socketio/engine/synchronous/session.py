@@ -28,10 +28,10 @@ class ThreadedSession(Session):
         super().__init__(engine, sid, transport_name, environ)
         self.lock = engine.runtime.create_lock()
 
-    def send_all(self, packets: Iterable[Packet]) -> None:
+    def _hand_over(self, packets: Iterable[Packet]) -> None:
         """Send packets that belong together, with nothing of another thread in between."""
         with self.lock:
-            super().send_all(packets)
+            super()._hand_over(packets)
 
     def _count(self, size: int) -> int:
         with self.lock:

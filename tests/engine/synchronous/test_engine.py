@@ -10,6 +10,7 @@ import pytest
 
 from socketio.engine import Engine
 from socketio.engine.session import Reason
+from socketio.engine.synchronous.polling import PollingTransport
 from socketio.protocol.engine import MESSAGE, Packet
 
 from .conftest import DEADLINE, Log, Poller, Serve, until, wait_for_poll
@@ -307,6 +308,24 @@ def test_it_serves_anew_after_a_shutdown(
     websocket.send("4hello")
     assert "4hello" in [websocket.recv(DEADLINE), websocket.recv(DEADLINE)]
     assert log.wait_for_count(4)[2:] == [("ping timeout",)] * 2
+
+
+def test_nobody_is_told_of_a_full_outbox_while_the_session_is_locked(log: Log) -> None:
+    """Who is told may wait for a lock of his own, whose holder sends to this session."""
+    engine = Engine(max_outbox_size=10)
+    session = engine.create_session("polling", {})
+    session.transport = PollingTransport(session)
+
+    def closed(session: Any, reason: str) -> None:
+        other = threading.Thread(target=lambda: log.add(reason, session.lock.acquire(False)))
+        other.start()
+        other.join(DEADLINE)
+
+    engine.open(session)
+    engine.consumer.session_closed = closed  # type: ignore[method-assign]  # told in this thread
+    session.send_all([Packet(MESSAGE, "x" * 10), Packet(MESSAGE, b"y")])
+    assert log.items == [("transport error", True)]
+    engine.runtime.close()
 
 
 def test_stop_takes_no_longer_than_it_may(
