@@ -326,7 +326,7 @@ class LoopWebSocket(RawWebSocket):
         try:
             self._ended.wait()
         finally:
-            self.closed = True
+            self.finish()  # if that was no end, the loop must know before the server closes it
             self._shut_down()
             with contextlib.suppress(OSError):
                 self._socket.setblocking(True)

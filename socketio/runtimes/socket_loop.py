@@ -8,6 +8,7 @@ leader, and the old one ends its handler as an ordinary worker.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import selectors
 import socket
@@ -136,7 +137,7 @@ class SocketLoop:
     def _wake(self) -> None:
         try:
             self._waker.send(b"\0")
-        except (BlockingIOError, OSError):
+        except OSError:
             pass  # it is awake, or has ended
 
     # -- in the leader's thread -----------------------------------------------------------
@@ -178,17 +179,26 @@ class SocketLoop:
         return True
 
     def _change(self, connection: Connection, events: int) -> None:
-        known = connection.fileno() in self._selector.get_map()
         if not events:
+            self._forget(connection)
+            return
+        try:
+            if connection in self._connections:
+                self._selector.modify(connection, events, connection)
+            elif not connection.closed:
+                self._selector.register(connection, events, connection)
+                self._connections.add(connection)
+        except (OSError, ValueError, KeyError) as error:
+            # Somebody else has closed its socket; the other connections must not suffer.
+            logger.debug("%r is watched no more: %s", connection, error)
+            self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        if connection in self._connections:
             self._connections.discard(connection)
-            if known:
+            with contextlib.suppress(ValueError, KeyError):  # it is watched no more already
                 self._selector.unregister(connection)
-            connection.forgotten()
-        elif known:
-            self._selector.modify(connection, events, connection)
-        elif not connection.closed:
-            self._connections.add(connection)
-            self._selector.register(connection, events, connection)
+        connection.forgotten()
 
     def _serve(self, leader: LoopLeader, connection: Connection, events: int) -> bool:
         if events & WRITE and connection.write_more():

@@ -15,7 +15,7 @@ import pytest
 
 from socketio.runtimes.lanes import InPlace, Lane
 from socketio.runtimes.primitives import THREADS
-from socketio.runtimes.socket_loop import READ
+from socketio.runtimes.socket_loop import READ, WRITE
 from socketio.runtimes.threading_runtime import ThreadingRuntime, waiting
 
 DEADLINE = 10.0
@@ -637,6 +637,24 @@ def test_the_loop_ends_with_the_last_connection_and_begins_again(
         connection.close()
         wait_until(lambda: not runtime._core.running)
     assert log.items == [1, 1, 1]
+
+
+def test_a_socket_that_somebody_else_closes_stops_nobody(
+    runtime: ThreadingRuntime, connect: Callable[..., Lines]
+) -> None:
+    log = Log()
+    friend, broken, late = (connect(log.add) for _ in range(3))
+    for connection in (broken, late):
+        connection.theirs.send(b"\1")
+    log.wait_for(2)
+    for connection in (broken, late):
+        connection.ours.close()  # as a web server does that gives up its thread
+    broken.finish()
+    runtime.socket_loop.register(late, READ | WRITE)
+    assert broken.gone.wait(DEADLINE)
+    assert late.gone.wait(DEADLINE)
+    friend.theirs.send(b"\2")
+    assert log.wait_for(3) == [1, 1, 2]
 
 
 def test_finish_all(runtime: ThreadingRuntime) -> None:
