@@ -242,7 +242,9 @@ class Engine(BaseEngine):
         """Take new sessions, also after a `shutdown`: test clients start applications again."""
         with self._choice_lock:
             if self.stopping and self._runtime is not None:
-                # Timers, threads and the socket loop of the old one have ended for good.
+                # Timers, threads and the socket loop of the old one have ended for good, the last
+                # with the clients that have not said goodbye yet.
+                self._runtime.abort_sockets()
                 self.stop_timer()
                 self._lingering.clear()
                 self._runtime = None
