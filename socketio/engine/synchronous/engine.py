@@ -244,7 +244,7 @@ class Engine(BaseEngine):
             if self.stopping and self._runtime is not None:
                 # Timers, threads and the socket loop of the old one have ended for good, the last
                 # with the clients that have not said goodbye yet.
-                self._runtime.abort_sockets()
+                self.runtime.abort_sockets()
                 self.stop_timer()
                 self._lingering.clear()
                 self._runtime = None
