@@ -116,6 +116,8 @@ class BaseServer(Consumer):
         unknown = [name for name in options if name not in known]
         refuse_unknown(what, unknown, known | OWN_ARGUMENTS)
         self.logger = choose_logger(logger, "socketio.server")
+        # Asked once: a question for every event would cost more than the event's lookup.
+        self._logs_events = self.logger.isEnabledFor(logging.INFO)
         self.registry: PluginRegistry = get_registry(tuple(plugins))
         self.table = HandlerTable(SERVER_EVENTS)
         self.async_handlers = async_handlers
@@ -406,6 +408,10 @@ class BaseServer(Consumer):
             else:
                 session.send_all(packets)
 
+    def _log_emit(self, event: str, to: Any, namespace: str | None) -> None:
+        whom = "everyone" if to is None else to
+        self.logger.info("Emitting event %r to %s [%s]", event, whom, namespace or "/")
+
     def _deliver_pending(
         self, session: Session, namespace: str, packets: list[EnginePacket]
     ) -> None:
@@ -562,6 +568,7 @@ class BaseServer(Consumer):
             self.manager.connect(session.sid, namespace)
             self._send_to(session, CONNECT, {"sid": sid}, namespace)
             session.send_all(client.pending.pop(namespace, []))
+        self.logger.info("%s is connected [%s]", sid, namespace)
         self.eio.joined(session)
         if (namespace, sid) in self.manager.pending_disconnect and not session.closed:
             # Another thread has asked for it after the handler's end.
@@ -570,6 +577,7 @@ class BaseServer(Consumer):
     def _reject(self, session: Session, namespace: str, sid: str) -> None:
         """Forget a client that was never connected."""
         client: Client = session.client
+        self.logger.info("%s is refused [%s]", sid, namespace)
         with client.lock:
             client.namespaces.pop(namespace, None)
             client.pending.pop(namespace, None)
@@ -608,6 +616,7 @@ class BaseServer(Consumer):
         if sid is None:
             return None
         self._note_left(client, namespace)
+        self.logger.info("%s is disconnected: %s [%s]", sid, reason, namespace)
         self.manager.pre_disconnect(sid, namespace)
         self.manager.release(session.sid, namespace, sid)
         if tell:

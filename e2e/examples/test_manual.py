@@ -149,6 +149,7 @@ def test_logging_goes_to_standard_error(program: str) -> None:
         server.stop()
     logged = "".join(server.errors)
     assert "opened on polling" in logged
+    assert "Received event 'hello' from " in logged
 
 
 # -- static files ---------------------------------------------------------------------------------

@@ -41,7 +41,8 @@ class AsyncServer(BaseServer):
     Args:
         client_manager: A manager, or the URL of one such as `redis://…`, that connects this
             server with those of other processes; None keeps everything in memory.
-        logger: True to log at level INFO, a logger of your own, or False for errors only.
+        logger: True to log what clients, events and rooms do, a logger of your own, which does so
+            if its level is INFO by now, or False for errors only.
         serializer: `'default'`, `'msgpack'` or a subclass of `socketio.packet.Packet`.
         json: An object with `dumps` and `loads` for this server's packets; None for the fastest
             one that is installed.
@@ -180,6 +181,8 @@ class AsyncServer(BaseServer):
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(emitting, loop))
             return
         # async: end
+        if self._logs_events:
+            self._log_emit(event, room if to is None else to, namespace)
         if self._emit_here is not None:
             # A manager that knows no other process has nothing to wait for.
             self._emit_here(
@@ -285,6 +288,8 @@ class AsyncServer(BaseServer):
         Raises:
             ValueError: The client is not connected, or the room is another client's own.
         """
+        if self._logs_events:
+            self.logger.info("%s enters room %r [%s]", sid, room, namespace or "/")
         await self.manager.enter_room(sid, namespace or "/", room)
 
     async def leave_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
@@ -295,6 +300,8 @@ class AsyncServer(BaseServer):
             room: The room.
             namespace: Their namespace; None means `/`.
         """
+        if self._logs_events:
+            self.logger.info("%s leaves room %r [%s]", sid, room, namespace or "/")
         await self.manager.leave_room(sid, namespace or "/", room)
 
     async def close_room(self, room: Any, namespace: str | None = None) -> None:
@@ -307,6 +314,8 @@ class AsyncServer(BaseServer):
         Raises:
             ValueError: The room is a client's own.
         """
+        if self._logs_events:
+            self.logger.info("Room %r is closed [%s]", room, namespace or "/")
         await self.manager.close_room(room, namespace or "/")
 
     # -- sessions -------------------------------------------------------------------------
@@ -562,6 +571,9 @@ class AsyncServer(BaseServer):
         if session.overrun:
             return
         event = data[0]
+        if self._logs_events:
+            # The name is the client's, and may be as long as a message.
+            self.logger.info("Received event %.100r from %s [%s]", event, sid, namespace)
         handler = self.table.find(namespace, event)
         try:
             if handler is not None:
