@@ -564,11 +564,11 @@ class BaseServer(Consumer):
     def _accept(self, session: Session, namespace: str, sid: str) -> None:
         """Make a client a connected one, then send what its connect handler sent to it."""
         client: Client = session.client
+        self.logger.info("%s is connected [%s]", sid, namespace)
         with client.lock:
             self.manager.connect(session.sid, namespace)
             self._send_to(session, CONNECT, {"sid": sid}, namespace)
             session.send_all(client.pending.pop(namespace, []))
-        self.logger.info("%s is connected [%s]", sid, namespace)
         self.eio.joined(session)
         if (namespace, sid) in self.manager.pending_disconnect and not session.closed:
             # Another thread has asked for it after the handler's end.
