@@ -195,11 +195,10 @@ class BaseManager:
             return
         if self.is_sid_room(namespace, room):
             raise ValueError("Cannot enter a room that is another client's own")
-        if eio_sid is None:
-            eio_sid = self.table.eio_sid(namespace, sid)
-        if eio_sid is None:
+        if eio_sid is not None:
+            self.table.enter(namespace, sid, room, eio_sid)
+        elif not self.table.enter_known(namespace, sid, room):
             raise ValueError(f"sid {sid} is not connected to namespace {namespace}")
-        self.table.enter(namespace, sid, room, eio_sid)
 
     def basic_leave_room(self, sid: str, namespace: str, room: Room) -> None:
         """Take a client out of a room; harmless when it is not in it."""

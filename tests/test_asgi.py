@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -59,6 +61,23 @@ async def test_an_application_that_has_stopped_may_start_again() -> None:
         assert await lifespan.tell("shutdown") == "shutdown.complete"
         await asyncio.wait_for(lifespan.task, 5)
         assert (await get(app, "/socket.io/"))[0] == 503
+
+
+def test_an_event_loop_is_not_kept_when_its_servers_have_stopped() -> None:
+    loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
+
+    async def serve() -> None:
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        app = socketio.ASGIApp(socketio.AsyncServer())
+        lifespan = Lifespan(app)
+        assert await lifespan.tell("startup") == "startup.complete"
+        assert (await get(app, "/socket.io/"))[0] == 200
+        assert await lifespan.tell("shutdown") == "shutdown.complete"
+        await asyncio.wait_for(lifespan.task, 5)
+
+    asyncio.run(serve())
+    gc.collect()
+    assert loops[0]() is None
 
 
 async def test_a_startup_hook_that_fails_ends_the_lifespan() -> None:

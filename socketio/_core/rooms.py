@@ -51,6 +51,19 @@ class RoomTable:
             if room is not None:
                 self._entered.setdefault(namespace, {}).setdefault(sid, set()).add(room)
 
+    def enter_known(self, namespace: str, sid: str, room: Room) -> bool:
+        """Put a client into a room, unless another thread has just forgotten it.
+
+        Returns:
+            Whether the client is known.
+        """
+        with self._lock:
+            eio_sid = self.eio_sid(namespace, sid)
+            if eio_sid is None:
+                return False
+            self.enter(namespace, sid, room, eio_sid)
+            return True
+
     def leave(self, namespace: str, sid: str, room: Room) -> bool:
         """Take a client out of a room; an empty room is gone.
 

@@ -80,6 +80,9 @@ class StopWatch:
             self._engines.remove(engine)
         if not self._engines:
             self._restore()
+            # The table knows its keys weakly, but this knows the loop.
+            if _watches.get(self._loop) is self:
+                del _watches[self._loop]
 
     def _handle(self, number: int, unhandled_signals: bool) -> None:
         handler = signal.getsignal(number)
