@@ -22,6 +22,7 @@ from ._core.handlers import (
     check_event_name,
     check_minimum,
     check_namespace,
+    check_outgoing_name,
     refuse_coroutine_function,
 )
 from ._core.logs import choose_logger
@@ -294,6 +295,7 @@ class BaseClient:
     ) -> tuple[list[str | bytes], int | None]:
         """Return the messages of an event, and the id under which its ack is awaited."""
         namespace = namespace or "/"
+        check_outgoing_name(event)
         if event in NEVER_SENT:
             raise ValueError(
                 f"{event!r} is the name of a connection's own event and cannot be emitted; "

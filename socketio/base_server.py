@@ -20,6 +20,7 @@ from ._core.handlers import (
     check_event_name,
     check_minimum,
     check_namespace,
+    check_outgoing_name,
     refuse_coroutine_function,
 )
 from ._core.logs import choose_logger
@@ -669,5 +670,4 @@ def check_outgoing_event(event: object) -> None:
     """
     if event in RESERVED_EVENTS:
         raise ValueError(f"cannot emit {event!r}: the name is reserved, clients refuse it")
-    if not isinstance(event, str | int) or isinstance(event, bool):
-        raise TypeError(f"the name of an event must be a string, got {event!r}")
+    check_outgoing_name(event)

@@ -68,6 +68,7 @@ MISTAKES: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: socketio.AsyncClient().on(waits), TypeError, "write @sio.on('name'), or @sio.event"),
     (lambda: server().event("chat")(plain), TypeError, "write @sio.on('chat')"),
     (lambda: socketio.Client().event("chat")(plain), TypeError, "write @sio.on('chat')"),
+    (lambda: socketio.Client().emit(None), TypeError, "must be a string, got None"),
     # Namespaces
     (lambda: server().on("chat", plain, namespace="chat"), ValueError, "a slash: '/chat'"),
     (

@@ -130,6 +130,16 @@ def check_event_name(event: object) -> None:
         )
 
 
+def check_outgoing_name(event: object) -> None:
+    """Refuse the name of an event with which the other side would end the connection.
+
+    Raises:
+        TypeError: It is neither a string nor an integer.
+    """
+    if not isinstance(event, str | int) or isinstance(event, bool):
+        raise TypeError(f"the name of an event must be a string, got {event!r}")
+
+
 def check_event_arguments(arguments: tuple[Any, ...]) -> None:
     """Refuse the name of an event where `@sio.event` takes that of its function.
 
