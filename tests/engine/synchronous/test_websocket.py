@@ -223,8 +223,8 @@ def test_a_bad_frame_ends_the_session(
     echo.config.max_http_buffer_size = 1000
     client = raw(serve(echo))
     client.send(0x81, b"4fine")
-    client.send(first, payload, mask)
     assert client.receive() == (0x81, b"4fine")
+    client.send(first, payload, mask)
     assert client.close_code() == code
     assert client.receive() == (0, b"")  # and no HTTP answer after it
     log.wait_for("disconnect", client.sid, "transport error")
