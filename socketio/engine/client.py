@@ -430,12 +430,9 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
             for message in messages:
                 shown = message if isinstance(message, str) else "<binary>"
                 self.logger.info("Sending packet MESSAGE data %s", shown)
-        if len(messages) == 1:
-            connection.outbox.add(Packet(MESSAGE, messages[0]))
-        else:
-            with connection.lock:  # attachments follow their packet directly
-                for message in messages:
-                    connection.outbox.add(Packet(MESSAGE, message))
+        with connection.lock:  # attachments follow their packet directly
+            for message in messages:
+                connection.outbox.add(Packet(MESSAGE, message))
         self._flush(connection)
 
     def _flush(self, connection: _Connection) -> None:
