@@ -14,7 +14,7 @@ if __name__ == "__main__":
     # Tests see from inside the handlers in which order they start. On a machine that is busy with
     # other programs a thread may stand still long enough to be taken for one that waits, and the
     # next handler begins.
-    threading_runtime.LOOKS = 50
+    threading_runtime.LOOKS = 200
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     app = build(async_mode="threading")
     listener = listen()

@@ -47,6 +47,7 @@ from ..protocol.engine_client import (
     refusal,
 )
 from ..runtimes.threading_runtime import waiting
+from .tls_socket import share
 
 try:
     import requests
@@ -316,9 +317,11 @@ class EngineClient(engineio.Client):  # type: ignore[misc]  # engineio has no ty
         }
         extra = dict(self.websocket_extra_options)
         headers = own.pop("header") | _header_mapping(extra.pop("header", None))
-        return websocket_client.create_connection(
+        websocket = websocket_client.create_connection(
             url + self._get_url_timestamp(), header=headers, **{**own, **extra}
         )
+        websocket.sock = share(websocket.sock)  # one thread reads while another one writes
+        return websocket
 
     # -- receiving ---------------------------------------------------------------------------
 

@@ -189,6 +189,7 @@ class ThreadingRuntime(Runtime):
         self._looked = 0.0
         self._late = False
         self._socket_loop: SocketLoop | None = None
+        self._closed = False
 
     def start(self, function: Callable[..., Any], *args: Any) -> Job | None:
         """Run a function of the core beside its caller, in the order of these calls."""
@@ -252,7 +253,10 @@ class ThreadingRuntime(Runtime):
         if self._socket_loop is None:
             with self.join_lock:
                 if self._socket_loop is None:
-                    self._socket_loop = SocketLoop(self)
+                    loop = SocketLoop(self)
+                    if self._closed:
+                        loop.close()  # a websocket that was late: it is forgotten at once
+                    self._socket_loop = loop
         return self._socket_loop
 
     def lead(self, function: Callable[[], Any]) -> None:
@@ -289,6 +293,8 @@ class ThreadingRuntime(Runtime):
         self._timers.close()
         self._handlers.close()
         self._core.close()
+        with self.join_lock:
+            self._closed = True
         if self._socket_loop is not None:
             self._socket_loop.close()
 

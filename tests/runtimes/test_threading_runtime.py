@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import queue
 import socket
@@ -520,6 +521,16 @@ def connect(runtime: ThreadingRuntime) -> Iterator[Callable[..., Lines]]:
     yield connect
     for connection in connections:
         connection.close()
+
+
+def test_a_connection_that_is_late_is_forgotten_and_leaves_nothing_open() -> None:
+    runtime = ThreadingRuntime()
+    runtime.close()
+    line = Lines(runtime, print)
+    assert line.gone.wait(DEADLINE)
+    line.close()
+    del line, runtime
+    gc.collect()  # an open socket of the loop would be reported here
 
 
 def test_quick_functions_run_in_the_loop_itself(

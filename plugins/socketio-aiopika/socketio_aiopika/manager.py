@@ -66,9 +66,8 @@ class AsyncAioPikaManager(AsyncPubSubManager):
         super().__init__(
             channel=channel, write_only=write_only, logger=logger, json=json, secret=secret
         )
-        self.url = url
+        self.url = _check(url)
         self.connection_options = dict(connection_options or {})
-        _check(url)
 
     def create_driver(self) -> BusDriver:
         """Return a new driver, not connected yet."""
@@ -177,7 +176,12 @@ class AioPikaDriver(BusDriver):
         )
 
 
-def _check(url: str) -> None:
+def _check(url: str) -> str:
+    """Return the URL with a host: `amqp://` alone is RabbitMQ on this machine.
+
+    Raises:
+        ValueError: It is no URL of an AMQP server.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("amqp", "amqps"):
         raise ValueError(f"{parts.scheme!r} is no scheme of an AMQP URL; use amqp or amqps")
@@ -185,8 +189,10 @@ def _check(url: str) -> None:
         parts.port  # noqa: B018  # parsed when it is looked at
     except ValueError as error:
         raise ValueError(f"the port in the AMQP URL is not a number: {error}") from None
-    if not parts.hostname:
-        raise ValueError("the AMQP URL names no host")
+    if parts.hostname:
+        return url
+    login, at, port = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{login}{at}localhost{port}").geturl()
 
 
 def _reply_text(error: InvalidFrameError) -> str:

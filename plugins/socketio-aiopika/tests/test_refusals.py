@@ -22,6 +22,19 @@ def test_wrong_urls_are_refused_at_once(url: str, cause: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "whole"),
+    [
+        ("amqp://", "amqp://localhost"),
+        ("amqps://:5671/other", "amqps://localhost:5671/other"),
+        ("amqp://user:word@/", "amqp://user:word@localhost/"),
+        ("amqp://broker.example", "amqp://broker.example"),
+    ],
+)
+def test_a_url_without_a_host_means_this_machine(url: str, whole: str) -> None:
+    assert AsyncAioPikaManager(url).url == whole
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
         (("guest:guest", "guest:secret"), "ACCESS_REFUSED"),
