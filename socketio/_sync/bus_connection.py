@@ -361,21 +361,21 @@ class BusConnection:
             if not batch:
                 self._wait_for_messages(held)
                 continue
-            sent = len(batch)
+            sent, refused = len(batch), None
             try:
                 self._limited(driver.publish(batch), "publishing")
             except MessageRefused as error:
-                sent = error.index
+                sent, refused = error.index, error
+            if driver is not self._driver:
+                return  # too late: a new driver sends it again; receivers know its numbers
+            outbox.discard(sent)
+            self._published += sent
+            if refused is not None:
                 self._logger.error(
-                    "%s dropped a message of %d bytes: %s", self._name, len(batch[sent]), error
+                    "%s dropped a message of %d bytes: %s", self._name, len(batch[sent]), refused
                 )
                 outbox.dropped += 1
-                outbox.discard(1 + sent)
-            else:
-                if driver is not self._driver:
-                    return  # too late: a new driver sends it again; receivers know its numbers
-                outbox.discard(sent)
-            self._published += sent
+                outbox.discard(1)
             while self._flushing and self._flushing[0][0] <= outbox.sent:
                 self._flushing.popleft()[1].set(None)
 

@@ -82,6 +82,8 @@ class EngineConfig:
 
     def __post_init__(self) -> None:
         if isinstance(self.ping_interval, tuple | list):
+            if len(self.ping_interval) != 2:
+                raise ValueError(f"ping_interval= needs a number or two, got {self.ping_interval}")
             self.ping_interval, self.interval_grace = self.ping_interval
         for name in (
             "ping_interval",
@@ -96,6 +98,7 @@ class EngineConfig:
             self._require_number(name, above=0)
         self._require_number("compression_threshold", above=-1)
         self._require_number("close_timeout", above=-1)
+        self._require_number("interval_grace", above=-1)
         if isinstance(self.transports, str):
             self.transports = (self.transports,)
         if self.transports is not None and not self.transports:

@@ -20,6 +20,7 @@ class RabbitMQBroker(Broker):
         directory: Its data.
         port: Its port.
         certificate: It serves TLS, too, on `tls_port`.
+        max_message_size: Bytes that a message may have; None for what is usual.
     """
 
     name: ClassVar[str] = "rabbitmq"
@@ -30,10 +31,16 @@ class RabbitMQBroker(Broker):
     start_seconds: ClassVar[float] = 90
 
     def __init__(
-        self, directory: Path, port: int | None = None, certificate: Certificate | None = None
+        self,
+        directory: Path,
+        port: int | None = None,
+        certificate: Certificate | None = None,
+        max_message_size: int | None = None,
     ) -> None:
         super().__init__(directory, port)
         self._settings = {"log.console.level": "warning", "heartbeat": "10"}
+        if max_message_size is not None:
+            self._settings["max_message_size"] = str(max_message_size)
         if certificate is not None:
             self.tls_port = free_port()
             self._settings |= {

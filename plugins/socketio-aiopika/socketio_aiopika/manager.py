@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ from aio_pika.abc import (
     AbstractQueue,
 )
 from aiormq.exceptions import (
+    AMQPError,
     AuthenticationError,
     ChannelAccessRefused,
     ChannelNotFoundEntity,
@@ -23,7 +26,7 @@ from aiormq.exceptions import (
     ProbableAuthenticationError,
 )
 
-from socketio.abc.driver import BusDriver
+from socketio.abc.driver import BusDriver, MessageRefused
 from socketio.async_inbox import AsyncInbox
 from socketio.async_pubsub_manager import AsyncPubSubManager
 
@@ -32,6 +35,9 @@ _QUEUE_MILLISECONDS = 300_000
 
 _PREFETCH = 1000
 """How many messages the broker sends ahead of those that have been dealt with."""
+
+_TOO_LARGE = re.compile(r"message size \d+ is larger than .*max size (\d+)")
+"""How RabbitMQ says why it closes a channel that has published too much at once."""
 
 
 class AsyncAioPikaManager(AsyncPubSubManager):
@@ -101,6 +107,7 @@ class AioPikaDriver(BusDriver):
         self._inbox = AsyncInbox()
         self._connection: AbstractConnection | None = None
         self._writer: AbstractChannel | None = None
+        self._writer_error: BaseException | None = None
 
     async def connect(self, receive: bool) -> None:
         """Connect, declare the exchange, and consume a new queue."""
@@ -112,10 +119,7 @@ class AioPikaDriver(BusDriver):
         except InvalidFrameError as error:
             raise VirtualHostRefused(_reply_text(error) or str(error)) from error
         connection.close_callbacks.add(self._lost)
-        # Instead of a confirmation for each message, `publish` has one answer for a whole batch.
-        self._writer = writer = await connection.channel(publisher_confirms=False)
-        writer.close_callbacks.add(self._lost)
-        self._exchange = await writer.declare_exchange(self._channel, aio_pika.ExchangeType.FANOUT)
+        await self._open_writer(connection)
         if not receive:
             return
         reader = await connection.channel(publisher_confirms=False)
@@ -127,16 +131,46 @@ class AioPikaDriver(BusDriver):
         await queue.bind(self._channel)
         await queue.consume(self._take)
 
+    async def _open_writer(self, connection: AbstractConnection) -> None:
+        # Instead of a confirmation for each message, `publish` has one answer for a whole batch.
+        self._writer = writer = await connection.channel(publisher_confirms=False)
+        self._writer_error = None
+        writer.close_callbacks.add(self._writer_lost)
+        await writer.declare_exchange(self._channel, aio_pika.ExchangeType.FANOUT)
+
     async def _take(self, message: AbstractIncomingMessage) -> None:
         self._inbox.put(message)
 
     def _lost(self, sender: object, error: BaseException | None) -> None:
         self._inbox.fail(error or ConnectionError("RabbitMQ closed the connection"))
 
+    def _writer_lost(self, sender: object, error: BaseException | None) -> None:
+        if sender is self._writer:
+            self._writer_error = error
+        if _TOO_LARGE.search(str(error)) is None:  # else `publish` goes on with another channel
+            self._lost(sender, error)
+
     async def publish(self, messages: list[bytes]) -> None:
-        """Publish messages, and wait until RabbitMQ has dealt with the last one."""
-        writer = self._writer
-        assert writer is not None  # connect() has set it
+        """Publish messages, and wait until RabbitMQ has dealt with the last one.
+
+        Raises:
+            MessageRefused: One is larger than RabbitMQ's `max_message_size`.
+        """
+        writer, connection = self._writer, self._connection
+        assert writer is not None and connection is not None  # connect() has set them
+        try:
+            await self._publish(writer, messages)
+        except AMQPError as error:
+            # The channel may be found closed before anybody is told why.
+            reason = self._writer_error or error
+            too_large = _TOO_LARGE.search(str(reason))
+            for index, message in enumerate(messages):
+                if too_large is not None and len(message) > int(too_large[1]):
+                    await self._open_writer(connection)
+                    raise MessageRefused(index, reason) from error
+            raise
+
+    async def _publish(self, writer: AbstractChannel, messages: list[bytes]) -> None:
         # One level below aio-pika's own publish, which waits for the socket after each message.
         channel = await writer.get_underlay_channel()
         for body in messages:
@@ -156,11 +190,14 @@ class AioPikaDriver(BusDriver):
 
     async def close(self) -> None:
         """Close the connection."""
-        if self.leaving and self._queue is not None:
-            queue, self._queue = self._queue, None
-            await queue.delete(if_unused=False, if_empty=False)
-        if self._connection is not None:
-            await self._connection.close()
+        try:
+            if self.leaving and self._queue is not None:
+                queue, self._queue = self._queue, None
+                async with asyncio.timeout(self.timeout / 2):  # what is left is for the connection
+                    await queue.delete(if_unused=False, if_empty=False)
+        finally:
+            if self._connection is not None:
+                await self._connection.close()
 
     def is_permanent(self, error: BaseException) -> bool:
         """Tell a refusal from a broker that is away."""

@@ -1,4 +1,4 @@
-"""TLS, with a real RabbitMQ."""
+"""TLS, and messages that are too large, with a real RabbitMQ."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from brokers.exchange import exchange
 
 from socketio import AsyncAioPikaManager, exceptions
 
+MAX_MESSAGE_SIZE = 500_000
+
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
@@ -22,7 +24,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 @pytest.fixture(scope="module")
 def rabbitmq(need, certificate: Certificate) -> Iterator[RabbitMQBroker]:
     need("rabbitmq", not RabbitMQBroker.missing(), "make brokers")
-    with private(RabbitMQBroker, certificate=certificate) as broker:
+    with private(
+        RabbitMQBroker, certificate=certificate, max_message_size=MAX_MESSAGE_SIZE
+    ) as broker:
         yield broker
 
 
@@ -46,3 +50,15 @@ def test_tls_by_the_url_alone(rabbitmq: RabbitMQBroker, certificate: Certificate
 def test_a_certificate_that_nobody_trusts_fails_at_the_start(rabbitmq: RabbitMQBroker) -> None:
     with pytest.raises(exceptions.ConnectionError, match="certificate verify failed"):
         exchange("async", creator(rabbitmq))
+
+
+@pytest.mark.xdist_group("secure-rabbitmq-aiopika")
+async def test_a_message_that_rabbitmq_refuses_is_counted(rabbitmq: RabbitMQBroker) -> None:
+    manager = AsyncAioPikaManager(rabbitmq.url, write_only=True)
+    await manager.start()
+    for data in ("first", "x" * MAX_MESSAGE_SIZE, "second", "y" * MAX_MESSAGE_SIZE, "third"):
+        await manager.emit("event", data)
+    await manager.shutdown()
+    health = manager.health()
+    assert (health.published, health.dropped, health.outbox_messages) == (4, 2, 0)
+    assert health.reconnects == 0

@@ -189,11 +189,12 @@ class AsyncKafkaDriver(BusDriver):
             except MessageSizeTooLargeError as error:
                 refused = MessageRefused(index, error)
                 break
-        for index, future in enumerate(sent):
-            try:
-                await future
-            except MessageSizeTooLargeError as error:
-                raise MessageRefused(index, error) from error
+        # All of them: asyncio complains of a failure that nobody looks at.
+        for index, outcome in enumerate(await asyncio.gather(*sent, return_exceptions=True)):
+            if isinstance(outcome, MessageSizeTooLargeError):
+                raise MessageRefused(index, outcome) from outcome
+            if isinstance(outcome, BaseException):
+                raise outcome
         if refused is not None:
             raise refused
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from typing import Any
 
@@ -10,7 +11,7 @@ import kombu
 from kombu.transport import get_transport_cls
 from kombu.utils.url import parse_url
 
-from socketio.abc.driver import BusDriver
+from socketio.abc.driver import BusDriver, MessageRefused
 from socketio.pubsub_manager import PubSubManager
 
 _REFUSALS = frozenset((402, 403, 404, 405, 406, 530))
@@ -22,6 +23,9 @@ _QUEUE_MILLISECONDS = 300_000
 
 _PREFETCH = 1000
 """How many messages the broker sends ahead of those that have been dealt with."""
+
+_TOO_LARGE = re.compile(r"message size \d+ is larger than .*max size (\d+)")
+"""How RabbitMQ says why it closes a channel that has published too much at once."""
 
 
 class KombuManager(PubSubManager):
@@ -85,6 +89,7 @@ class KombuDriver(BusDriver):
         self._manager = manager
         self._writer: Any = None
         self._reader: Any = None
+        self._exchange: Any = None
         self._producer: Any = None
         self._received: list[Any] = []
         self._queue: Any = None
@@ -93,15 +98,12 @@ class KombuDriver(BusDriver):
     def connect(self, receive: bool) -> None:
         """Connect, declare the exchange, and consume a new queue."""
         manager = self._manager
-        self._writer = self._connection()
-        channel = self._writer.channel()
         exchange = kombu.Exchange(
             manager.channel, **{"type": "fanout", "durable": False, **manager.exchange_options}
         )
-        exchange(channel).declare()
-        self._producer = kombu.Producer(channel, exchange=exchange, **manager.producer_options)
-        if self._writer.transport.driver_type == "amqp":
-            self._confirmed = _Confirmations(self._writer, channel)
+        self._exchange = exchange
+        self._writer = self._connection()
+        self._open_writer()
         if not receive:
             return
         self._reader = self._connection()
@@ -122,6 +124,15 @@ class KombuDriver(BusDriver):
             channel, [queue], no_ack=not acknowledges, on_message=self._received.append
         ).consume()
 
+    def _open_writer(self) -> None:
+        channel = self._writer.channel()
+        self._exchange(channel).declare()
+        self._producer = kombu.Producer(
+            channel, exchange=self._exchange, **self._manager.producer_options
+        )
+        if self._writer.transport.driver_type == "amqp":
+            self._confirmed = _Confirmations(self._writer, channel)
+
     def _connection(self) -> Any:
         options = dict(self._manager.connection_options)
         options.setdefault("connect_timeout", self.timeout)
@@ -138,7 +149,22 @@ class KombuDriver(BusDriver):
         return connection
 
     def publish(self, messages: list[bytes]) -> None:
-        """Publish messages; RabbitMQ confirms them all together."""
+        """Publish messages; RabbitMQ confirms them all together.
+
+        Raises:
+            MessageRefused: One is larger than RabbitMQ's `max_message_size`.
+        """
+        try:
+            self._publish(messages)
+        except self._writer.channel_errors as error:
+            too_large = _TOO_LARGE.search(str(error))
+            for index, message in enumerate(messages):
+                if too_large is not None and len(message) > int(too_large[1]):
+                    self._open_writer()  # RabbitMQ has closed the channel
+                    raise MessageRefused(index, error) from error
+            raise
+
+    def _publish(self, messages: list[bytes]) -> None:
         publish = self._producer.publish
         for message in messages:
             # As text, which is what python-socketio's managers send and understand.
@@ -161,12 +187,14 @@ class KombuDriver(BusDriver):
 
     def close(self) -> None:
         """Close both connections."""
-        if self.leaving and self._queue is not None:
-            queue, self._queue = self._queue, None
-            queue.delete()
-        for connection in (self._reader, self._writer):
-            if connection is not None:
-                connection.collect(socket_timeout=1)
+        try:
+            if self.leaving and self._queue is not None:
+                queue, self._queue = self._queue, None
+                queue.delete()
+        finally:
+            for connection in (self._reader, self._writer):
+                if connection is not None:
+                    connection.collect(socket_timeout=1)
 
     def is_permanent(self, error: BaseException) -> bool:
         """Tell a refusal from a broker that is away."""
