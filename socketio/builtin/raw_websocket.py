@@ -433,7 +433,7 @@ class SocketWebSocket(RawWebSocket):
 
     __slots__ = ("_ended", "_first_bytes", "_messages", "_now")
 
-    TURN = 0.005
+    TURN = 0.001
     """Seconds that one client may keep all others waiting."""
 
     def __init__(
