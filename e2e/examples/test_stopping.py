@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from rig.example import ExampleServer, python_example
 from rig.kinds import E2E
-from rig.process import CRASH_SIGNS, wait_until_in_charge
+from rig.process import CRASH_SIGNS, wait_until_idle, wait_until_in_charge
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 SERVERS = {"werkzeug": "server", "asyncio": "server_asyncio"}
@@ -67,6 +67,7 @@ def test_a_server_with_clients(
     server.start()
     for _ in range(3):
         stay(server.url, "/test", transports)
+    wait_until_idle(server.process.pid)
     seconds = server.stop(number)
     # Threads print at once, so one's words may stand between another's.
     said = "\n".join(server.lines)
@@ -89,6 +90,7 @@ def test_a_server_with_a_task_in_the_background(
     server = ExampleServer(*python_example("background", program))
     server.start()
     stay(server.url, "/", ["websocket"])
+    wait_until_idle(server.process.pid)
     seconds = server.stop(number)
     assert server.crashes() == "", server.errors
     within(seconds, LIMIT)

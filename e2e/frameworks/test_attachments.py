@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 from frameworks.matrix import FRAMEWORKS, Framework
-from rig.process import Program
+from rig.process import Program, wait_until_idle
 from rig.wire import DEADLINE, EngineSession, Peer, RawConnection
 
 HERE = Path(__file__).parent
@@ -276,6 +276,7 @@ async def test_stops(
         if framework.hooks:
             assert len(program.journal.all(event="startup")) == 1
         await asyncio.sleep(0.05)  # not a wait for anything: the poll is to be there first
+        await asyncio.to_thread(wait_until_idle, program.process.pid)
         took = await asyncio.to_thread(program.stop, number)
         assert (await poll).status == 200
         await closed

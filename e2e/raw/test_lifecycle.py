@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from rig.process import Program
+from rig.process import Program, wait_until_idle
 from rig.wire import ClosedError, EngineSession, Peer, connect_packet
 
 TRANSPORTS = pytest.mark.parametrize("transport", ["polling", "websocket"])
@@ -387,6 +387,7 @@ async def test_stopping_the_server(
         poll = asyncio.create_task(accepted[1].engine.request())
         await asyncio.sleep(0.05)  # not a wait for anything: the poll is to be there first
 
+        await asyncio.to_thread(wait_until_idle, own_server.process.pid)
         took = await asyncio.to_thread(own_server.stop, number)
         try:
             answer = await poll

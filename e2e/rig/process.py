@@ -48,6 +48,21 @@ def wait_until_in_charge(pid: int, number: signal.Signals) -> None:
         time.sleep(0.01)
 
 
+def wait_until_idle(pid: int) -> None:
+    """Wait until a server's main thread waits for sockets, where Linux tells, for a second at most.
+
+    Python's `socketserver` closes a connection that it gives to a thread when Ctrl-C interrupts it
+    at that, and the thread, which may have answered meanwhile, complains.
+    """
+    where = Path(f"/proc/{pid}/wchan")
+    end = time.monotonic() + 1
+    while time.monotonic() < end:
+        waits_in = where.read_text() if where.exists() else ""
+        if "poll" in waits_in or "select" in waits_in:
+            return
+        time.sleep(0.01)
+
+
 def parse_entry(line: bytes) -> dict[str, Any]:
     """Return the entry of a line; a line that is none becomes one of the event `output`."""
     try:

@@ -40,7 +40,7 @@ def note(*words: str) -> None:
 
 def count_polls(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     """Answer how many requests wait for a packet, when a signal may come."""
-    while submits():
+    while hands_over():
         time.sleep(0.001)
     transports: list[Any] = [session.transport for session in engine.sessions.values()]
     waiting = [each for each in transports if getattr(each, "_poll", None) is not None]
@@ -48,15 +48,16 @@ def count_polls(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [str(len(waiting)).encode()]
 
 
-def submits() -> bool:
-    """Tell whether the main thread gives the pool a request, which may start a thread.
+def hands_over() -> bool:
+    """Tell whether the main thread gives a request to another one, which it may have to start.
 
     gunicorn (27) handles SIGQUIT, which it makes of SIGINT, by taking a lock that the main thread
-    holds meanwhile. Interrupted there, it waits for itself, until the arbiter kills it.
+    holds meanwhile. Interrupted there, it waits for itself, until the arbiter kills it. Python's
+    `socketserver` closes the connection of the request, with which the thread is at work.
     """
     frame = sys._current_frames()[threading.main_thread().ident or 0]
     while frame.f_back is not None:
-        if frame.f_code.co_name == "submit":
+        if frame.f_code.co_name in ("submit", "process_request"):
             return True
         frame = frame.f_back
     return False
