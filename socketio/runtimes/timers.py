@@ -81,6 +81,14 @@ class TimerThread:
         self._wake.set()
 
     def _run(self) -> None:
+        try:
+            self._make_calls()
+        except BaseException:  # Ctrl-C, in whichever greenlet it comes
+            with self._lock:
+                self._alive = False  # the next timer brings another thread
+            raise
+
+    def _make_calls(self) -> None:
         while True:
             self._wake.clear()
             with self._lock:

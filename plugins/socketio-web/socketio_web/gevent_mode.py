@@ -49,7 +49,15 @@ def _create_thread(
 
 
 def _spawn(function: Callable[[], None], name: str) -> None:
-    gevent.spawn(function)
+    gevent.spawn(_run, function)
+
+
+def _run(function: Callable[[], None]) -> None:
+    """Run a function; Ctrl-C in it is the main greenlet's, and no error of this one."""
+    try:
+        function()
+    except KeyboardInterrupt as interrupt:
+        gevent.get_hub().handle_system_error(KeyboardInterrupt, interrupt)
 
 
 HIGHEST = 2
