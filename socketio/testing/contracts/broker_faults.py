@@ -72,7 +72,7 @@ class BrokerFaultContract(ManagerSuite):
         manager.probe_timeout = self.timeout
         manager.reconnect_delay = 0.05
         manager.reconnect_delay_max = 0.5
-        manager.others_timeout = 5.0
+        manager.others_timeout = 8.0
 
     @pytest.fixture
     def nodes(self, broker: FaultyBroker, create_node: Callable[..., Node]) -> list[Node]:
@@ -80,6 +80,9 @@ class BrokerFaultContract(ManagerSuite):
         nodes = [create_node(prepare=self.hurry), create_node(prepare=self.hurry)]
         for node in nodes:
             self.wait_for_state(node, "connected")
+        for node in nodes:
+            # Who was never heard of is not waited for after an outage.
+            wait_for(lambda node=node: node.manager._others, "the other server", self.patience)  # type: ignore[misc]  # mypy cannot type a default
         return nodes
 
     def wait_for_state(self, node: Any, *states: str) -> None:
