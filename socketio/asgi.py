@@ -21,6 +21,7 @@ from .builtin.asgi import (
     send_response,
 )
 from .builtin.loop_stop import close_when_stopped
+from .engine.base import engine_behind
 from .engine.http import Response
 from .file_response import FileResponse
 from .static_files import StaticFiles
@@ -52,14 +53,7 @@ class ASGIApp:
         on_startup: Hook = None,
         on_shutdown: Hook = None,
     ) -> None:
-        engine = getattr(socketio_server, "eio", socketio_server)
-        if getattr(engine, "flavour", "async") != "async":
-            raise TypeError(
-                f"ASGIApp serves an AsyncServer, not {type(socketio_server).__name__}: wrap that "
-                "one in WSGIApp, or attach it to its framework's application"
-            )
-        if not hasattr(socketio_server, "handle_request"):
-            raise TypeError(f"ASGIApp serves a socketio.AsyncServer, got {socketio_server!r}")
+        engine = engine_behind(socketio_server, "async")
         self.engineio_server = socketio_server
         self.other_asgi_app = other_asgi_app
         self.static_files = static_files or {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, overload
 
@@ -57,7 +58,7 @@ reconnecting_clients: list[BaseClient] = []
 """Clients that are reconnecting at the moment."""
 
 
-class BaseClient:
+class BaseClient(ABC):
     """What both flavours of the client share; see `Client` and `AsyncClient`."""
 
     class reason:  # noqa: N801  # the compatible API's name
@@ -147,8 +148,9 @@ class BaseClient:
         # Handlers of one client begin in the order of what they are told of.
         self._lane = self._runtime.create_lane()
 
+    @abstractmethod
     def _create_engine(self, logger: logging.Logger, **kwargs: Any) -> tuple[Runtime, Any]:
-        raise NotImplementedError
+        """Return the runtime and the engine of the flavour."""
 
     # -- what the application asks ------------------------------------------------------------
 
@@ -498,7 +500,7 @@ class BaseClient:
                     waiter.set(None)
                 self._idle()
 
-    def _idle(self) -> None:
+    def _idle(self) -> None:  # noqa: B027  # only one flavour has something to let go of
         """Let go of what is only needed while there is a connection."""
 
     @property

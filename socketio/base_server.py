@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
@@ -141,15 +142,17 @@ class BaseServer(Consumer):
 
     # -- construction ---------------------------------------------------------------------
 
+    @abstractmethod
     def _create_engine(self, config: EngineConfig, logger: logging.Logger) -> BaseEngine:
-        raise NotImplementedError
+        """Return the engine of the flavour, not started yet."""
 
+    @abstractmethod
     def _local_emit(self) -> Callable[..., None] | None:
         """Return the manager's `emit_here` where its `emit` does nothing else."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _default_manager(self) -> BaseManager:
-        raise NotImplementedError
+        """Return the manager of a server that is given none."""
 
     def _create_manager(self, client_manager: Any) -> Any:
         if client_manager is None:
@@ -536,8 +539,9 @@ class BaseServer(Consumer):
         if namespace not in client.left:
             raise ProtocolError(f"a packet for namespace {namespace!r}, which was not joined")
 
+    @abstractmethod
     def _receive_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
-        raise NotImplementedError
+        """Take a client's answer to an event."""
 
     def _receive_connect(
         self, session: Session, client: Client, namespace: str, auth: Any
@@ -641,14 +645,17 @@ class BaseServer(Consumer):
             self._sessions.pop(session.sid, None)
             self.environ.pop(session.sid, None)
 
+    @abstractmethod
     def _run_event(self, *args: Any) -> Any:
-        raise NotImplementedError
+        """Run the handler of an event, and send its answer."""
 
+    @abstractmethod
     def _run_connect(self, *args: Any) -> Any:
-        raise NotImplementedError
+        """Run the connect handler, and accept or refuse the client."""
 
+    @abstractmethod
     def _run_disconnect(self, *args: Any) -> Any:
-        raise NotImplementedError
+        """Run the disconnect handler."""
 
 
 def _namespaces(namespaces: list[str] | tuple[str, ...] | str | None) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 from .builtin.server_stop import handle_sigterm
 from .builtin.wsgi import Environ, StartResponse, WSGIRequest, send_response
+from .engine.base import engine_behind
 from .engine.http import Response
 from .file_response import FileResponse
 from .static_files import StaticFiles
@@ -44,14 +45,7 @@ class WSGIApp:
         static_files: Mapping[str, Any] | None = None,
         socketio_path: str = "socket.io",
     ) -> None:
-        engine = getattr(socketio_app, "eio", socketio_app)
-        if getattr(engine, "flavour", "sync") != "sync":
-            raise TypeError(
-                f"WSGIApp serves a Server, not {type(socketio_app).__name__}: wrap that one in "
-                "ASGIApp, or attach it to its framework's application"
-            )
-        if not hasattr(socketio_app, "handle_request"):
-            raise TypeError(f"WSGIApp serves a socketio.Server, got {socketio_app!r}")
+        engine = engine_behind(socketio_app, "sync")
         self.engineio_app = socketio_app
         self.wsgi_app = wsgi_app
         path = socketio_path.strip("/")

@@ -7,7 +7,9 @@ bytes and knows nothing of what they mean.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -24,6 +26,28 @@ class MessageRefused(Exception):
     def __init__(self, index: int, reason: object) -> None:
         super().__init__(f"{reason}")
         self.index = index
+
+
+def refused_for_size(
+    messages: Sequence[bytes], reason: object, pattern: re.Pattern[str]
+) -> MessageRefused | None:
+    """Return what to raise when the broker has refused a batch for the size of a message.
+
+    Args:
+        messages: The batch.
+        reason: The broker's words.
+        pattern: Finds in them how many bytes a message may have, as its first group.
+
+    Returns:
+        The refusal of the first message that is larger; None if the words say nothing of it.
+    """
+    found = pattern.search(str(reason))
+    if found is None:
+        return None
+    limit = int(found[1])
+    larger = (index for index, message in enumerate(messages) if len(message) > limit)
+    index = next(larger, None)
+    return None if index is None else MessageRefused(index, reason)
 
 
 class BusDriver(ABC):

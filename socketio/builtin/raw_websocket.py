@@ -11,6 +11,7 @@ import contextlib
 import socket
 import ssl
 import time
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -180,13 +181,13 @@ class RawWebSocket(WebSocket):
         self._write_later()
         return self._pending
 
+    @abstractmethod
     def _send_now(self, data: bytes) -> int:
         """Write what the socket takes without waiting; return how much that was."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _write_later(self) -> None:
         """See to it that the rest is written as the socket takes it."""
-        raise NotImplementedError
 
     def _rest_is_written(self) -> Pending | None:
         """Return whom to tell that more may be written, if anybody; called with the lock held."""
@@ -283,9 +284,9 @@ class RawWebSocket(WebSocket):
             self._timer.cancel()
         self._end()
 
+    @abstractmethod
     def _end(self) -> None:
         """Make `serve` return."""
-        raise NotImplementedError
 
     def _shut_down(self) -> None:
         """See to it that the web server writes no HTTP answer to a websocket client."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, overload
 
@@ -41,7 +42,33 @@ if TYPE_CHECKING:
 DEFAULT_TRANSPORTS = ("polling", "websocket")
 
 
-class BaseEngine:
+_SERVES = {"async": ("ASGIApp", "AsyncServer"), "sync": ("WSGIApp", "Server")}
+
+
+def engine_behind(server: Any, flavour: Flavour) -> Any:
+    """Return the engine of a server, or the engine itself, that a wrapper is given.
+
+    Args:
+        server: The server or engine.
+        flavour: Which one the wrapper serves.
+
+    Raises:
+        TypeError: It is one of the other flavour, or none at all.
+    """
+    wrapper, kind = _SERVES[flavour]
+    engine = getattr(server, "eio", server)
+    other: Flavour = getattr(engine, "flavour", flavour)
+    if other != flavour:
+        raise TypeError(
+            f"{wrapper} serves a socketio.{kind}, not {type(server).__name__}: wrap that one in "
+            f"{_SERVES[other][0]}, or attach it to its framework's application"
+        )
+    if not hasattr(server, "handle_request"):
+        raise TypeError(f"{wrapper} serves a socketio.{kind}, got {server!r}")
+    return engine
+
+
+class BaseEngine(ABC):
     """Sessions of all clients, whatever carries them.
 
     Args:
@@ -129,8 +156,9 @@ class BaseEngine:
         """The name of the async mode."""
         return self.mode.name
 
+    @abstractmethod
     def _default_mode(self) -> AsyncMode:
-        raise NotImplementedError
+        """Choose the async mode of a server that is not attached to anything yet."""
 
     def use_mode(self, name: str) -> AsyncMode:
         """Run in an async mode from now on, as attachments and wrappers ask for it.

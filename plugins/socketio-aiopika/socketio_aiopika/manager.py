@@ -26,7 +26,7 @@ from aiormq.exceptions import (
     ProbableAuthenticationError,
 )
 
-from socketio.abc.driver import BusDriver, MessageRefused
+from socketio.abc.driver import BusDriver, refused_for_size
 from socketio.async_inbox import AsyncInbox
 from socketio.async_pubsub_manager import AsyncPubSubManager
 
@@ -162,13 +162,11 @@ class AioPikaDriver(BusDriver):
             await self._publish(writer, messages)
         except AMQPError as error:
             # The channel may be found closed before anybody is told why.
-            reason = self._writer_error or error
-            too_large = _TOO_LARGE.search(str(reason))
-            for index, message in enumerate(messages):
-                if too_large is not None and len(message) > int(too_large[1]):
-                    await self._open_writer(connection)
-                    raise MessageRefused(index, reason) from error
-            raise
+            refused = refused_for_size(messages, self._writer_error or error, _TOO_LARGE)
+            if refused is None:
+                raise
+            await self._open_writer(connection)
+            raise refused from error
 
     async def _publish(self, writer: AbstractChannel, messages: list[bytes]) -> None:
         # One level below aio-pika's own publish, which waits for the socket after each message.

@@ -11,7 +11,7 @@ import kombu
 from kombu.transport import get_transport_cls
 from kombu.utils.url import parse_url
 
-from socketio.abc.driver import BusDriver, MessageRefused
+from socketio.abc.driver import BusDriver, refused_for_size
 from socketio.pubsub_manager import PubSubManager
 
 _REFUSALS = frozenset((402, 403, 404, 405, 406, 530))
@@ -157,12 +157,11 @@ class KombuDriver(BusDriver):
         try:
             self._publish(messages)
         except self._writer.channel_errors as error:
-            too_large = _TOO_LARGE.search(str(error))
-            for index, message in enumerate(messages):
-                if too_large is not None and len(message) > int(too_large[1]):
-                    self._open_writer()  # RabbitMQ has closed the channel
-                    raise MessageRefused(index, error) from error
-            raise
+            refused = refused_for_size(messages, error, _TOO_LARGE)
+            if refused is None:
+                raise
+            self._open_writer()  # RabbitMQ has closed the channel
+            raise refused from error
 
     def _publish(self, messages: list[bytes]) -> None:
         publish = self._producer.publish
