@@ -14,7 +14,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, overload
 
 from . import exceptions
-from ._core.client_state import TRANSITIONS, Attempt, Backoff, ClientState, Reconnection
+from ._core.client_state import (
+    MAX_EARLY_EVENTS,
+    MAX_EARLY_SIZE,
+    TRANSITIONS,
+    Attempt,
+    Backoff,
+    ClientState,
+    EarlyEvent,
+    Reconnection,
+)
 from ._core.handlers import (
     CATCH_ALL,
     HandlerTable,
@@ -366,7 +375,7 @@ class BaseClient(ABC):
 
     def _receive_event(self, namespace: str, ack_id: int | None, data: list[Any]) -> None:
         if namespace not in self.namespaces:
-            self.logger.debug("Event of %s ignored: not connected there", namespace)
+            self._receive_early(EarlyEvent(namespace, ack_id, data))
             return
         event, arguments = data[0], data[1:]
         if self.logger.isEnabledFor(logging.INFO):
@@ -379,6 +388,24 @@ class BaseClient(ABC):
         ):
             arguments.pop()
         self._lane.start(self._run_event, namespace, ack_id, event, arguments)
+
+    def _receive_early(self, event: EarlyEvent) -> None:
+        """Keep an event that comes before the answer to CONNECT, if one is still to come.
+
+        Servers that greet in their connect handler may send so.
+        """
+        with self._lock:  # whoever ends the connection forgets what is kept
+            attempt = self._attempt
+            if attempt is None or not attempt.expects(event.namespace):
+                self.logger.debug("Event of %s ignored: not connected there", event.namespace)
+                return
+            early = attempt.early
+            if not early.keep(event, self._decoder.size) and early.dropped == 1:
+                self.logger.warning(
+                    "The server sends more than %d events or %d bytes before it answers CONNECT; "
+                    "what comes from now on until it does is dropped",
+                    *(MAX_EARLY_EVENTS, MAX_EARLY_SIZE),
+                )
 
     def _receive_ack(self, namespace: str, ack_id: int | None, data: list[Any]) -> None:
         callback = None if ack_id is None else self._take_callback(namespace, ack_id)
@@ -402,11 +429,15 @@ class BaseClient(ABC):
         self.namespaces[namespace] = data["sid"]
         if "pid" in data:
             self._recovering.add(namespace)
+        early: list[EarlyEvent] = []
         if attempt is not None:
             with self._lock:
                 attempt.running_handlers += 1
                 attempt.accepted.add(namespace)
+                early = attempt.early.take(namespace)
         self._lane.start(self._run_connect, attempt, namespace)
+        for event in early:  # after the connect handler, and before what comes from now on
+            self._receive_event(event.namespace, event.ack_id, event.data)
         if attempt is not None:
             attempt.changed()
 
@@ -434,6 +465,7 @@ class BaseClient(ABC):
             with self._lock:
                 attempt.running_handlers += 1
                 attempt.refused[namespace] = data
+                attempt.early.take(namespace)
                 self.failed_namespaces.append(namespace)
             self._lane.start(self._run_refusal, attempt, namespace, data)
         else:

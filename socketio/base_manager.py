@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ._core.rooms import Members, Room, RoomTable, as_set
+from ._core.connecting import connecting
+from ._core.rooms import Members, Room, RoomTable, as_set, includes_everyone
 from .protocol.packets import AckCounter
 
 default_logger = logging.getLogger("socketio")
@@ -87,8 +88,9 @@ class BaseManager:
         elif (namespace, sid) not in self.pending_connect:
             return None
         if sid is not None:
-            self.pending_connect.discard((namespace, sid))
+            # At every moment one of both says that it is there; see `emit_here`.
             self.table.enter(namespace, sid, None, eio_sid)
+            self.pending_connect.discard((namespace, sid))
         return sid
 
     def is_pre_connected(self, sid: str, namespace: str) -> bool:
@@ -161,20 +163,40 @@ class BaseManager:
         skip_sid: Any = None,
         callback: Any = None,
     ) -> None:
-        """Send an event to the clients of this process; the arguments are those of `emit`."""
+        """Send an event to the clients of this process; the arguments are those of `emit`.
+
+        A client whose connect handler calls this is one of "everyone".
+        """
+        # Asked before the members are: whoever is accepted in between is one of these then.
+        newcomer = self._newcomer(namespace, room) if self.pending_connect else None
         members = self.table.members(namespace, room)
+        if newcomer is not None:  # it is told by itself, and once
+            members = {sid: eio for sid, eio in list(members.items()) if sid != newcomer}
         if skip_sid:
             skipped = as_set(skip_sid)
             members = {sid: eio for sid, eio in members.items() if sid not in skipped}
+            newcomer = None if newcomer in skipped else newcomer
         if callback is None:
             if members:
                 self.server.deliver(members, namespace, event, data)
+            if newcomer is not None:
+                self.server.deliver_to_newcomer(newcomer, namespace, event, data)
             return
-        if not members:
+        if not members and newcomer is None:
             self.unreachable(callback)
         for sid, eio_sid in list(members.items()):
             ack_id = self.add_callback(sid, callback)
             self.server.deliver({sid: eio_sid}, namespace, event, data, ack_id)
+        if newcomer is not None:
+            ack_id = self.add_callback(newcomer, callback)
+            self.server.deliver_to_newcomer(newcomer, namespace, event, data, ack_id)
+
+    def _newcomer(self, namespace: str, room: Room) -> str | None:
+        """Return the client whose connect handler emits to everyone, itself included, or None."""
+        client = connecting.get()
+        if client is None or client not in self.pending_connect or client[0] != namespace:
+            return None
+        return client[1] if includes_everyone(room) else None
 
     # -- rooms ----------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ from .protocol.packets import (
     CONNECT,
     CONNECT_ERROR,
     DISCONNECT,
+    EVENT,
     EVENTS,
     RESERVED_EVENTS,
     Decoder,
@@ -77,8 +78,11 @@ class Client:
         self.decoder = decoder
         self.namespaces: dict[str, str] = {}
         """Client ids by namespace. Whoever pops an entry runs its disconnect handler."""
-        self.pending: dict[str, list[EnginePacket]] = {}
-        """What the connect handler of a namespace sends to its client before it is accepted."""
+        self.pending: dict[str, list[EnginePacket] | None] = {}
+        """What the connect handler of a namespace sends to its client before it is accepted.
+
+        None while that is sent to an accepted one: other threads wait for the lock, so that they
+        do not overtake it."""
         self.left: tuple[str, ...] = ()
         """Namespaces that the client was in: late packets of these are no offence."""
         self.lock = lock
@@ -412,6 +416,37 @@ class BaseServer(Consumer):
             else:
                 session.send_all(packets)
 
+    def deliver_to_newcomer(
+        self, sid: str, namespace: str, event: str, data: Any, ack_id: int | None = None
+    ) -> None:
+        """Send an event to a client whose connect handler has sent it to everyone.
+
+        It is kept until the client is accepted. If that has just happened it is sent at once; if
+        the client has just been refused, never.
+
+        Args:
+            sid: The client.
+            namespace: Its namespace.
+            event: The event's name.
+            data: Its arguments: a tuple for several, None for none.
+            ack_id: Ask for an ack with this id.
+        """
+        eio_sid = self.manager.eio_sid_from_sid(sid, namespace)
+        session = None if eio_sid is None else self._sessions.get(eio_sid)
+        if session is None:
+            return
+        arguments = list(data) if isinstance(data, tuple) else [] if data is None else [data]
+        packets = self.encode(EVENT, [event, *arguments], namespace, ack_id)
+        client: Client = session.client
+        with client.lock:
+            kept = client.pending.get(namespace)
+            if kept is not None:
+                kept.extend(packets)
+                return
+            accepted = client.namespaces.get(namespace) == sid
+        if accepted:
+            session.send_all(packets)
+
     def _log_emit(self, event: str, to: Any, namespace: str | None) -> None:
         whom = "everyone" if to is None else to
         self.logger.info("Emitting event %r to %s [%s]", event, whom, namespace or "/")
@@ -532,7 +567,7 @@ class BaseServer(Consumer):
             return False
         # A client may answer CONNECT before the thread that sends it has gone on.
         with client.lock:
-            return namespace in client.pending
+            return client.pending.get(namespace) is not None
 
     def _refuse_stranger(self, client: Client, namespace: str) -> None:
         """Deal with a packet for a namespace that the client is not in."""
@@ -573,7 +608,11 @@ class BaseServer(Consumer):
         with client.lock:
             self.manager.connect(session.sid, namespace)
             self._send_to(session, CONNECT, {"sid": sid}, namespace)
-            session.send_all(client.pending.pop(namespace, []))
+            kept = client.pending.get(namespace)
+            if kept is not None:
+                client.pending[namespace] = None
+                session.send_all(kept)
+                del client.pending[namespace]
         self.eio.joined(session)
         if (namespace, sid) in self.manager.pending_disconnect and not session.closed:
             # Another thread has asked for it after the handler's end.
@@ -614,7 +653,7 @@ class BaseServer(Consumer):
         if namespace in client.pending:
             # The connect handler is running: it is told when it ends, unless it just has.
             with client.lock:
-                if namespace in client.pending:
+                if client.pending.get(namespace) is not None:
                     self.manager.pre_disconnect(client.namespaces[namespace], namespace)
                     return None
         sid = client.namespaces.pop(namespace, None)

@@ -301,7 +301,8 @@ class AsyncPubSubManager(AsyncManager):
         skipped = sorted(as_set(skip_sid))
         if self.server is not None:
             members = self.table.members(namespace, room)
-            if members and (not skipped or members.keys() - skipped):
+            # A callback would hear that nobody is reached, but others may reach somebody.
+            if callback is None or (members and (not skipped or members.keys() - skipped)):
                 await super().emit(event, data, namespace, room, skipped, callback)
         awaited = None
         if callback is not None:

@@ -15,6 +15,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+# async: begin
+from .._core.connecting import InsideConnectHandler
+
+# async: end
+# sync: from .._core.connecting import InsideConnectHandler, carried
 from ..base_manager import BaseManager
 
 # async: begin
@@ -394,7 +399,7 @@ class AsyncServer(BaseServer):
         if session is None:
             return
         client: Client = session.client
-        connected = namespace in client.namespaces and namespace not in client.pending
+        connected = namespace in client.namespaces and client.pending.get(namespace) is None
         leaving: Any = self._leave(session, namespace, Reason.SERVER_DISCONNECT, tell=True)
         # In a series its handler may come after the one that has called this.
         if leaving is not None and self.async_handlers:
@@ -514,6 +519,9 @@ class AsyncServer(BaseServer):
     def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a function beside the handlers, in the way of the async mode.
 
+        What a connect handler starts by this broadcasts to the connecting client too, as the
+        handler itself does.
+
         Args:
             target: The function (a coroutine function for an asyncio server).
             *args: Its arguments.
@@ -522,6 +530,7 @@ class AsyncServer(BaseServer):
         Returns:
             A task, or an object with the methods of `threading.Thread`.
         """
+        # sync: target = carried(target)
         return self.runtime.start_background_task(target, *args, **kwargs)
 
     async def sleep(self, seconds: float = 0) -> None:
@@ -604,7 +613,8 @@ class AsyncServer(BaseServer):
             self._accept(session, namespace, sid)
         refusal: dict[str, Any] | None = None
         try:
-            result = await self._trigger_connect(namespace, sid, session.environ, auth)
+            with InsideConnectHandler(namespace, sid):
+                result = await self._trigger_connect(namespace, sid, session.environ, auth)
             if result is False:
                 refusal = ConnectionRefusedError().error_args
         except ConnectionRefusedError as error:

@@ -83,6 +83,67 @@ class Backoff:
             delay *= 2
 
 
+MAX_EARLY_EVENTS: Final = 10_000
+"""How many events are kept that come before the namespaces are answered."""
+
+MAX_EARLY_SIZE: Final = 16 << 20
+"""Their size together, in characters of text and bytes of attachments."""
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyEvent:
+    """An event of a namespace to which the server has not answered CONNECT yet."""
+
+    namespace: str
+    """Its namespace."""
+    ack_id: int | None
+    """The id of the ack that it asks for, or None."""
+    data: list[Any]
+    """Its name and its arguments."""
+
+
+class EarlyEvents:
+    """What a server that greets sends before it answers CONNECT, in order and within bounds."""
+
+    __slots__ = ("_events", "_size", "dropped")
+
+    def __init__(self) -> None:
+        self._events: list[EarlyEvent] = []
+        self._size = 0
+        self.dropped = 0
+        """How many events were beyond the bounds."""
+
+    def keep(self, event: EarlyEvent, size: int) -> bool:
+        """Keep an event.
+
+        Args:
+            event: The event.
+            size: Its size, in characters of text and bytes of attachments.
+
+        Returns:
+            False if there are too many: from the first one on that is beyond the bounds, all are
+            dropped, so that there is no gap between those that are kept.
+        """
+        full = len(self._events) >= MAX_EARLY_EVENTS or self._size + size > MAX_EARLY_SIZE
+        if full or self.dropped:
+            self.dropped += 1
+            return False
+        self._size += size
+        self._events.append(event)
+        return True
+
+    def take(self, namespace: str) -> list[EarlyEvent]:
+        """Return the events of a namespace that has been answered, and forget them."""
+        taken = [event for event in self._events if event.namespace == namespace]
+        if taken:
+            self._events = [event for event in self._events if event.namespace != namespace]
+        return taken
+
+    def clear(self) -> None:
+        """Forget every event: the connection is gone."""
+        self._events.clear()
+
+
 @dataclass(slots=True)
 class Attempt:
     """One attempt to connect, from the handshake to the answer of every namespace."""
@@ -101,6 +162,8 @@ class Attempt:
     """Why the connection was lost before the end of the attempt, or None."""
     waiter: Waiter | None = None
     """Set at the next change."""
+    early: EarlyEvents = field(default_factory=EarlyEvents)
+    """The events of namespaces that are not answered yet."""
 
     @property
     def answered(self) -> bool:
@@ -113,6 +176,15 @@ class Attempt:
         """Whether the server accepted every namespace."""
         return len(self.accepted) == len(self.namespaces)
 
+    def expects(self, namespace: str) -> bool:
+        """Tell whether the server may still accept a namespace."""
+        return (
+            self.failure is None
+            and namespace in self.namespaces
+            and namespace not in self.accepted
+            and namespace not in self.refused
+        )
+
     def changed(self) -> None:
         """Wake up whoever waits for the attempt."""
         if self.waiter is not None:
@@ -122,6 +194,7 @@ class Attempt:
         """Note that no further answer will come."""
         if self.failure is None:
             self.failure = why
+        self.early.clear()
         self.changed()
 
     def explain(self) -> str:

@@ -126,10 +126,19 @@ class RoomTable:
         return rooms.get(room, {})
 
 
-def as_set(sids: str | Iterable[str] | None) -> frozenset[str]:
-    """Return the clients to leave out, given as None, one id or any iterable of ids."""
+def includes_everyone(room: Room) -> bool:
+    """Tell whether a room, or one of several, is the one of every connected client."""
+    return room is None or (isinstance(room, _SEVERAL) and None in room)
+
+
+def as_set(sids: object) -> frozenset[str]:
+    """Return the clients to leave out, given as None, one id or any iterable of ids.
+
+    Anything else is no client's id and leaves nobody out: programs written for python-socketio
+    say `skip_sid=True`, and it ignores that.
+    """
     if not sids:
         return frozenset()
     if isinstance(sids, str):
         return frozenset((sids,))
-    return frozenset(sids)
+    return frozenset(sids) if isinstance(sids, Iterable) else frozenset()

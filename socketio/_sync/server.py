@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from .._core.connecting import InsideConnectHandler, carried
 from ..base_manager import BaseManager
 from ..base_server import Client, check_outgoing_event
 from ..direct_sessions import DirectSessions as BaseServer
@@ -350,7 +351,7 @@ class Server(BaseServer):
         if session is None:
             return
         client: Client = session.client
-        connected = namespace in client.namespaces and namespace not in client.pending
+        connected = namespace in client.namespaces and client.pending.get(namespace) is None
         leaving: Any = self._leave(session, namespace, Reason.SERVER_DISCONNECT, tell=True)
         # In a series its handler may come after the one that has called this.
         if leaving is not None and self.async_handlers:
@@ -451,6 +452,9 @@ class Server(BaseServer):
     def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a function beside the handlers, in the way of the async mode.
 
+        What a connect handler starts by this broadcasts to the connecting client too, as the
+        handler itself does.
+
         Args:
             target: The function (a coroutine function for an asyncio server).
             *args: Its arguments.
@@ -459,6 +463,7 @@ class Server(BaseServer):
         Returns:
             A task, or an object with the methods of `threading.Thread`.
         """
+        target = carried(target)
         return self.runtime.start_background_task(target, *args, **kwargs)
 
     def sleep(self, seconds: float = 0) -> None:
@@ -539,7 +544,8 @@ class Server(BaseServer):
             self._accept(session, namespace, sid)
         refusal: dict[str, Any] | None = None
         try:
-            result = self._trigger_connect(namespace, sid, session.environ, auth)
+            with InsideConnectHandler(namespace, sid):
+                result = self._trigger_connect(namespace, sid, session.environ, auth)
             if result is False:
                 refusal = ConnectionRefusedError().error_args
         except ConnectionRefusedError as error:

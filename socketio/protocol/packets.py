@@ -403,9 +403,11 @@ class Decoder:
         max_bytes: How many bytes of attachments one packet may have in all; None: no bound.
     """
 
-    __slots__ = ("_bytes_left", "_loads", "_max_bytes", "_packet", "_packet_class")
+    __slots__ = ("_bytes_left", "_loads", "_max_bytes", "_packet", "_packet_class", "size")
 
     def __init__(self, packet_class: type[Packet] = Packet, max_bytes: int | None = None) -> None:
+        self.size = 0
+        """The size of the last packet that `add` took, in characters of text and in bytes."""
         self._packet_class = packet_class
         self._max_bytes = max_bytes
         plain = packet_class.decode is Packet.decode
@@ -459,6 +461,7 @@ class Decoder:
         if not message:
             raise ProtocolError("an empty message is no packet")
         packet = self._packet_class(encoded_packet=message)
+        self.size = len(message)
         if packet.attachment_count:
             self._packet = packet
             if self._max_bytes is not None:
@@ -469,6 +472,7 @@ class Decoder:
     def _add_attachment(self, packet: Packet, message: str | bytes) -> Packet | None:
         if isinstance(message, str):
             raise ProtocolError("a text message where a binary attachment was due")
+        self.size += len(message)
         if self._max_bytes is not None:
             self._bytes_left -= len(message)
             if self._bytes_left < 0:

@@ -6,7 +6,15 @@ import itertools
 
 import pytest
 
-from socketio._core.client_state import TRANSITIONS, Attempt, Backoff, ClientState
+from socketio._core import client_state
+from socketio._core.client_state import (
+    TRANSITIONS,
+    Attempt,
+    Backoff,
+    ClientState,
+    EarlyEvent,
+    EarlyEvents,
+)
 
 
 def delays(backoff: Backoff, count: int) -> list[float]:
@@ -88,3 +96,40 @@ def test_an_attempt_without_an_answer_names_the_namespaces() -> None:
     attempt = Attempt(["/", "/chat"])
     attempt.accepted.add("/")
     assert "in time for the namespaces /chat" in attempt.explain()
+
+
+def test_early_events_are_bounded_by_their_size_without_a_gap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(client_state, "MAX_EARLY_SIZE", 10)
+    early = EarlyEvents()
+    events = [EarlyEvent(name, None, [name]) for name in ("/a", "/b", "/a", "/a")]
+    assert [early.keep(event, size) for event, size in zip(events, (4, 6, 1, 0), strict=True)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert early.dropped == 2
+    assert early.take("/a") == events[:1]
+    assert early.take("/a") == []
+    early.clear()
+    assert early.take("/b") == []
+
+
+@pytest.mark.parametrize(
+    ("accepted", "refused", "failure", "expected"),
+    [
+        (set(), {}, None, True),
+        ({"/a"}, {}, None, False),
+        (set(), {"/a": "no"}, None, False),
+        ({"/b"}, {}, None, True),
+        (set(), {}, "lost", False),
+    ],
+)
+def test_which_answers_are_still_expected(
+    accepted: set[str], refused: dict[str, str], failure: str | None, expected: bool
+) -> None:
+    attempt = Attempt(["/a", "/b"], accepted=accepted, refused=refused, failure=failure)
+    assert attempt.expects("/a") is expected
+    assert not attempt.expects("/c")

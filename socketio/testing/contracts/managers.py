@@ -97,6 +97,32 @@ class ManagerContract(ManagerSuite):
         nodes[0].emit("news", {"a": 1})
         assert nodes[0].fence(clients) == [[["news", {"a": 1}]]] * 3
 
+    def test_a_broadcast_in_a_connect_handler_reaches_its_client_too(
+        self, nodes: list[Node]
+    ) -> None:
+        members = [nodes[0].client(), nodes[1].client()]
+        server = nodes[0].server
+
+        def connect(sid: str, environ: Any) -> None:
+            server.emit("state", 1)
+            server.emit("yours", 2, to=sid)
+            server.emit("state", 3, skip_sid=members[0].sid)
+            server.emit("state", 4, skip_sid=[sid])
+
+        async def connect_async(sid: str, environ: Any) -> None:
+            await server.emit("state", 1)
+            await server.emit("yours", 2, to=sid)
+            await server.emit("state", 3, skip_sid=members[0].sid)
+            await server.emit("state", 4, skip_sid=[sid])
+
+        server.on("connect", connect_async if nodes[0].flavour == "async" else connect)
+        newcomer = nodes[0].client()
+        assert nodes[0].fence([*members, newcomer]) == [
+            [["state", 1], ["state", 4]],
+            [["state", 1], ["state", 3], ["state", 4]],
+            [["state", 1], ["yours", 2], ["state", 3]],
+        ]
+
     def test_a_room_is_the_same_one_everywhere(self, nodes: list[Node]) -> None:
         here, there, outside = nodes[0].client(), nodes[1].client(), nodes[1].client()
         nodes[0].run(nodes[0].server.enter_room, here.sid, "r")
