@@ -165,7 +165,8 @@ class AsyncServer(BaseServer):
             data: str, bytes, number, bool, None, list or dict; a tuple for several arguments,
                 None for none.
             to: A client, a room or a list of these; an empty list or string is nobody, None is
-                everyone in the namespace.
+                everyone in the namespace. In a connect handler its own client is one of them: it
+                gets the event once it is accepted.
             room: Another name of `to`.
             skip_sid: A client, or an iterable of clients, to leave out.
             namespace: The namespace; None means `/`.
