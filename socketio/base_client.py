@@ -41,7 +41,7 @@ from .engine.config import refuse_unknown
 from .plugins import get_registry
 from .protocol import packets
 from .protocol.engine_client import OLD_GENERATION
-from .protocol.packets import AckCounter, Decoder, Packet
+from .protocol.packets import AckCounter, Decoder, Packet, encode_messages
 
 if TYPE_CHECKING:
     from .abc.runtime import Runtime, Waiter
@@ -324,7 +324,7 @@ class BaseClient(ABC):
             packet = self.packet_class(
                 packets.EVENT, [event, *wire_arguments(data)], namespace=namespace, id=ack_id
             )
-            return _messages(packet), ack_id
+            return encode_messages(packet), ack_id
         except BaseException:
             self._forget_ack(namespace, ack_id)
             raise
@@ -342,7 +342,7 @@ class BaseClient(ABC):
     def _packet_messages(
         self, packet_type: int, namespace: str, data: Any = None, id: int | None = None
     ) -> list[str | bytes]:
-        return _messages(self.packet_class(packet_type, data, namespace=namespace, id=id))
+        return encode_messages(self.packet_class(packet_type, data, namespace=namespace, id=id))
 
     # -- receiving ----------------------------------------------------------------------------
 
@@ -697,11 +697,6 @@ def wire_arguments(data: Any) -> list[Any]:
     if isinstance(data, tuple):
         return list(data)
     return [] if data is None else [data]
-
-
-def _messages(packet: Packet) -> list[str | bytes]:
-    encoded = packet.encode()
-    return encoded if isinstance(encoded, list) else [encoded]
 
 
 def values(arguments: list[Any]) -> Any:

@@ -46,6 +46,7 @@ from .protocol.packets import (
     RESERVED_EVENTS,
     Decoder,
     Packet,
+    encode_messages,
 )
 
 if TYPE_CHECKING:
@@ -369,10 +370,8 @@ class BaseServer(Consumer):
             TypeError: The data holds a value that cannot be sent.
             ValueError: The data holds NaN or an infinity.
         """
-        encoded = self.packet_class(packet_type, data, namespace, id).encode()
-        if isinstance(encoded, list):
-            return [EnginePacket(MESSAGE, part) for part in encoded]
-        return [EnginePacket(MESSAGE, encoded)]
+        messages = encode_messages(self.packet_class(packet_type, data, namespace, id))
+        return [EnginePacket(MESSAGE, message) for message in messages]
 
     def deliver(
         self,

@@ -16,7 +16,7 @@ from .engine.session import Session
 from .exceptions import ProtocolError
 from .protocol.engine import MESSAGE
 from .protocol.engine import Packet as EnginePacket
-from .protocol.packets import Packet
+from .protocol.packets import Packet, encode_messages
 
 
 class DirectTransport(Transport):
@@ -74,9 +74,8 @@ class DirectSessions(BaseServer):
 
     def _send_packet(self, eio_sid: str, pkt: Packet) -> None:
         """Send a packet to a session; it is dropped if there is none."""
-        encoded = pkt.encode()
-        for part in encoded if isinstance(encoded, list) else [encoded]:
-            self._send_eio_packet(eio_sid, EnginePacket(MESSAGE, part))
+        for message in encode_messages(pkt):
+            self._send_eio_packet(eio_sid, EnginePacket(MESSAGE, message))
 
     def _send_eio_packet(self, eio_sid: str, eio_pkt: EnginePacket) -> None:
         """Send an engine packet to a session; it is dropped if there is none."""

@@ -18,6 +18,7 @@ except ImportError as error:
 
 from .exceptions import ProtocolError
 from .protocol.packets import CONNECT, CONNECT_ERROR, DISCONNECT, MAX_ID_DIGITS, Packet
+from .protocol.surrogates import REPLACING
 
 
 class MsgPackPacket(Packet):
@@ -58,6 +59,8 @@ class MsgPackPacket(Packet):
     def encode(self) -> bytes:
         """Return the packet as one binary message.
 
+        Text in msgpack is UTF-8: a lone surrogate leaves as U+FFFD.
+
         Raises:
             ValueError: A number beyond 64 bits.
             TypeError: A value that msgpack cannot express.
@@ -70,7 +73,14 @@ class MsgPackPacket(Packet):
         if self.id is not None:
             packet["id"] = self.id
         try:
-            encoded: bytes = msgpack.dumps(packet, default=type(self).dumps_default)
+            return self._write(packet)
+        except UnicodeEncodeError:
+            # Only now, because the encoder is slower with an error handler.
+            return self._write(packet, unicode_errors=REPLACING)
+
+    def _write(self, packet: dict[str, Any], **options: Any) -> bytes:
+        try:
+            encoded: bytes = msgpack.dumps(packet, default=type(self).dumps_default, **options)
         except OverflowError as error:
             raise ValueError(f"cannot send this value as msgpack: {error}") from error
         return encoded

@@ -48,6 +48,26 @@ def test_a_conversation(
     assert server.journal.wait(event="disconnect", sid=sid)["reason"] == "client disconnect"
 
 
+@pytest.mark.parametrize("path", ["socket.io", "msgpack"])
+def test_half_a_character(
+    server: Program, make_client: MakeClient, way: dict[str, Any], path: str
+) -> None:
+    """JSON carries it as an escape, msgpack as U+FFFD; nothing fails because of it."""
+    client = make_client(serializer="msgpack" if path == "msgpack" else "default")
+    half = "half \ud83d"
+    arrives = half if path == "socket.io" else "half \ufffd"
+    client.listen("connect", "echo")
+    client.listen("question", answer=lambda *args: args)
+    client.connect(server.url, socketio_path=path, auth={"who": half}, **way)
+    assert client.call("whoami")["auth"] == {"who": arrives}
+    assert client.call("ack", (half, b"x", {half: [half]})) == (arrives, b"x", {arrives: [arrives]})
+    assert client.call("ask", ("question", half, b"x"))["answer"] == [arrives, b"x"]
+    client.emit("echo", half)
+    assert client.record.wait("echo") == (arrives,)
+    client.emit("broadcast", (half, half))
+    assert client.call("ack plain", "still here") == "still here"
+
+
 def test_the_server_ends_it(server: Program, make_client: MakeClient) -> None:
     client = make_client(reconnection_delay=0.01)
     client.listen("connect", "disconnect", "__disconnect_final")

@@ -182,6 +182,45 @@ async def test_what_only_looks_like_a_placeholder(peer: Any) -> None:
         assert await client.receive() == f"30[{value}]"
 
 
+@TRANSPORTS
+async def test_half_a_character_comes_back_as_an_escape(peer: Any, transport: str) -> None:
+    """JavaScript cuts strings between surrogates: in events, acks, keys, nested, with binary."""
+    client: Peer = await peer(transport)
+    value = r'{"\ud83d":["\ude00",{"ü":"a\ud83d"}]}'
+    await client.send(f'20["ack plain",{value}]')
+    assert await client.receive() == f"30[{value}]"
+    await client.send(f'2["echo",{value}]')
+    assert await client.receive() == f'2["echo",{value}]'
+    await client.send(f'51-["echo",{value},{placeholders(1)}]', b"x")
+    assert await client.receive() == f'51-["echo",{value},{placeholders(1)}]'
+    assert await client.receive() == b"x"
+    half = "half \ud83d"
+    await client.send(f"29{json.dumps(['ask', half, half])}")
+    _, _, number, asked = await client.packet()
+    assert asked == [half, half]
+    await client.send(f"3{number}{json.dumps([half])}")
+    assert await client.receive() == r'39[{"answer":"half \ud83d"}]'
+    assert await client.ask("join", half) == [sorted([client.sids["/"], half])]
+    await client.emit("tell", half, "to a room", half)
+    assert await client.event() == ["to a room", half]
+
+
+@TRANSPORTS
+async def test_half_a_character_in_auth_and_in_a_namespace_of_methods(
+    peer: Any, transport: str
+) -> None:
+    half = "half \ud83d"
+    client: Peer = await peer(transport, who=half)
+    assert (await client.ask("whoami"))[0]["auth"] == {"who": half}
+    await client.connect("/class")
+    await client.emit(half, 1, namespace="/class")  # no method can have this name
+    assert await client.ask("where", namespace="/class") == ["/class"]
+    await client.connect("/any")
+    answer = await client.ask(half, half, namespace="/any")
+    assert answer[0][0:2] == ["catch-all", half]
+    assert answer[0][3] == [half]
+
+
 @pytest.mark.python_only("it has no such limit")
 async def test_attachments_have_a_total_size(peer: Any, server: Program) -> None:
     """Trap 5: each below the limit of a frame, together above it."""

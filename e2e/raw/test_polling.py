@@ -8,6 +8,7 @@ import gzip
 import json
 import re
 import zlib
+from base64 import b64encode
 from typing import Any
 from urllib.parse import urlencode
 
@@ -154,6 +155,29 @@ async def test_binary_goes_as_base64(peer: Any) -> None:
     packet = "2-" + json.dumps(["echo", *placeholders])
     await client.engine.post(f"45{packet}", "bAAEC/w==", "b")
     assert await client.event() == ["echo", b"\x00\x01\x02\xff", b""]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+async def test_base64_broken_into_lines(peer: Any, line_end: str) -> None:
+    """Java's and Android's client ends a line after 76 characters, and the last one too."""
+    client: Peer = await peer("polling")
+    blob = bytes(range(256))
+    text = b64encode(blob).decode()
+    lines = [text[start : start + 76] + line_end for start in range(0, len(text), 76)]
+    placeholders = [{"_placeholder": True, "num": number} for number in range(2)]
+    packet = "2-" + json.dumps(["echo", *placeholders])
+    await client.engine.post(f"45{packet}", "b" + "".join(lines), f"bAAE={line_end}")
+    assert await client.event() == ["echo", blob, b"\x00\x01"]
+
+
+@pytest.mark.python_only("Node decodes what it can")
+@pytest.mark.parametrize("garbage", ["bA\n", "b$$$$\n", "bAAE=\nAAE=", "bAA\tE="])
+async def test_other_base64_that_is_none(peer: Any, server: Program, garbage: str) -> None:
+    client: Peer = await peer("polling")
+    packet = "1-" + json.dumps(["echo", {"_placeholder": True, "num": 0}])
+    assert (await client.engine.post(f"45{packet}", garbage)).status == 400
+    entry = await server.seen(event="disconnect", sid=client.sids["/"])
+    assert entry["reason"] == "transport error"
 
 
 def post_head(session: EngineSession, *headers: str) -> str:

@@ -11,6 +11,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from ..protocol.surrogates import replace_surrogates
+
 CATCH_ALL: Final = "*"
 
 MAX_CACHED_NAME: Final = 200
@@ -156,10 +158,15 @@ def check_namespace(namespace: str) -> str:
     """Return the name of a namespace, unless no client or server can have it.
 
     Raises:
-        ValueError: It does not begin with a slash.
+        ValueError: It does not begin with a slash, or has a lone surrogate in it.
     """
     if namespace != CATCH_ALL and not namespace.startswith("/"):
         raise ValueError(f"the namespace {namespace!r} must begin with a slash: '/{namespace}'")
+    if replace_surrogates(namespace) != namespace:
+        raise ValueError(
+            f"the namespace {namespace!r} has a lone surrogate, which arrives as another name: "
+            "the header of a packet is UTF-8 without escapes; choose a name of whole characters"
+        )
     return namespace
 
 

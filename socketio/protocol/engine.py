@@ -114,13 +114,25 @@ def decode_packet(encoded: str) -> tuple[int, str | bytes]:
     """
     head = encoded[:1]
     if head == "b":
-        try:
-            return MESSAGE, binascii.a2b_base64(encoded[1:], strict_mode=len(encoded) > 1)
-        except (binascii.Error, ValueError) as error:
-            raise ProtocolError(f"invalid base64 in a binary packet: {error}") from error
+        return MESSAGE, _decode_base64(encoded[1:])
     if head and head in "0123456":
         return ord(head) - 48, encoded[1:]
     raise ProtocolError(f"unknown Engine.IO packet type in {encoded[:20]!r}")
+
+
+def _decode_base64(text: str) -> bytes:
+    """Return the bytes of a base64 text, strictly but for line breaks.
+
+    Java's and Android's client ends a line after 76 characters, and the last one too (RFC 2045,
+    6.8).
+    """
+    try:
+        return binascii.a2b_base64(text, strict_mode=bool(text))
+    except ValueError as error:
+        joined = text.replace("\r\n", "\n").replace("\n", "")
+        if len(joined) == len(text):
+            raise ProtocolError(f"invalid base64 in a binary packet: {error}") from error
+    return _decode_base64(joined)
 
 
 def encode_payload(packets: Iterable[Packet]) -> str:

@@ -1,8 +1,11 @@
-"""JSON for Socket.IO packets: binary values become attachments while the text is written.
+r"""JSON for Socket.IO packets: binary values become attachments while the text is written.
 
 Called by the packets of this package, once per packet; it knows JSON and placeholders and
 nothing of packets. `orjson` is used where it is installed, the standard library elsewhere,
 and both write the same text (floats with an exponent may be spelled differently).
+
+A lone surrogate (half an emoji: JavaScript cuts strings between surrogates) is legal in JSON as
+the escape `\ud83d` and has no place in UTF-8. Every codec reads that escape and writes it.
 """
 
 from __future__ import annotations
@@ -11,11 +14,14 @@ import enum
 import inspect
 import json
 import math
+import re
+import secrets
 import uuid
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ..exceptions import ProtocolError
+from .surrogates import LONE_SURROGATE, escape_surrogates
 
 try:
     import orjson
@@ -128,9 +134,7 @@ class StandardCodec:
             raise ValueError("cannot send a value that is nested this deeply") from error
         except ValueError as error:
             raise ValueError(f"cannot send this value as JSON: {error}") from error
-        if not text.isascii():
-            _refuse_surrogates(text)
-        return text
+        return escape_surrogates(text)
 
     def loads(self, text: str) -> Any:
         """Return the value of a JSON text; see `JSONCodec.loads`."""
@@ -140,15 +144,8 @@ class StandardCodec:
             raise _not_json(text, error) from error
 
 
-def _refuse_surrogates(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"cannot send a lone surrogate as UTF-8: {error}") from error
-
-
 class OrjsonCodec:
-    """`orjson`, with the standard library for what it refuses (huge integers, odd keys)."""
+    """`orjson`; the standard library for what it refuses (huge integers, odd keys, surrogates)."""
 
     def __init__(self) -> None:
         self._dumps: Callable[..., bytes] = orjson.dumps
@@ -214,20 +211,90 @@ class ModuleCodec:
     def dumps(self, value: Any, attachments: list[bytes]) -> str:
         """Return the JSON text of a value; see `JSONCodec.dumps`."""
         value = take_out_binary(value, attachments)
-        options = {"separators": (",", ":")} if self._separators else {}
-        text: str | bytes = self.module.dumps(value, **options)
-        if isinstance(text, bytes):
-            text = text.decode()
+        try:
+            text = self._write(value)
+        except Exception:  # the module is the user's, and its errors are of any type
+            marked, found = _mark_lone_surrogates(value)
+            if not found:
+                raise
+            text = _MARKED_SURROGATE.sub(r"\\u\1", self._write(marked))
         if "NaN" in text or "Infinity" in text or "null" in text:
             _refuse_nan(value)
-        return text
+        return escape_surrogates(text)
+
+    def _write(self, value: Any) -> str:
+        options = {"separators": (",", ":")} if self._separators else {}
+        text: str | bytes = self.module.dumps(value, **options)
+        return text if isinstance(text, str) else text.decode("utf-8", "surrogatepass")
 
     def loads(self, text: str) -> Any:
         """Return the value of a JSON text; see `JSONCodec.loads`."""
         try:
             return self.module.loads(text)
         except Exception as error:  # the module is the user's, and its errors are of any type
+            marked = _mark_lone_escapes(text)
+            if marked == text:
+                raise _not_json(text, error) from error
+        try:
+            return _unmark_lone_surrogates(self.module.loads(marked))
+        except Exception as error:  # as above
             raise _not_json(text, error) from error
+
+
+# A module that refuses lone surrogates (orjson, ujson, rapidjson) reads and writes this instead.
+# It is never sent, and nobody can guess it and have other text taken for it.
+_MARK: Final = secrets.token_hex(16)
+_MARKED_SURROGATE: Final = re.compile(f"{_MARK}(d[89a-f][0-9a-f]{{2}})")
+# Every escape of a text, one after the other: behind an escaped backslash none begins. A pair
+# of surrogates is taken whole.
+_ESCAPES: Final = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|u(?P<lone>[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+
+
+def _mark_lone_surrogates(value: Any) -> tuple[Any, bool]:
+    """Return a copy of a value with a mark for each lone surrogate, and whether there is one."""
+    found = False
+
+    def mark(match: re.Match[str]) -> str:
+        nonlocal found
+        found = True
+        return f"{_MARK}{ord(match.group()):04x}"
+
+    return _map_texts(value, lambda text: LONE_SURROGATE.sub(mark, text)), found
+
+
+def _unmark_lone_surrogates(value: Any) -> Any:
+    """Undo `_mark_lone_surrogates`."""
+    return _map_texts(
+        value,
+        lambda text: _MARKED_SURROGATE.sub(lambda found: chr(int(found[1], 16)), text),
+    )
+
+
+def _mark_lone_escapes(text: str) -> str:
+    """Return a JSON text with a mark for each escape of a lone surrogate."""
+
+    def mark(found: re.Match[str]) -> str:
+        lone = found["lone"]
+        return found.group() if lone is None else _MARK + lone.lower()
+
+    return _ESCAPES.sub(mark, text)
+
+
+def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {
+            change(key) if isinstance(key, str) else key: _map_texts(item, change)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_map_texts(item, change) for item in value]
+    return value
 
 
 def _accepts(function: Callable[..., Any], name: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, cast
 
 from ..exceptions import ProtocolError
 from .json_codec import JSONModule, codec_for, default_codec
+from .surrogates import replace_surrogates
 
 CONNECT: Final = 0
 DISCONNECT: Final = 1
@@ -135,7 +136,8 @@ class Packet:
             id: The ack id, or None.
         """
         if cls.encode is not Packet.encode:
-            return cls(EVENT, data, namespace, id).encode()
+            messages = encode_messages(cls(EVENT, data, namespace, id))
+            return messages if len(messages) > 1 else messages[0]
         attachments: list[bytes] = []
         text: str = cls.json.dumps(data, attachments)
         if not attachments and namespace == "/":
@@ -161,7 +163,7 @@ class Packet:
             One message, or a list of the text message followed by its binary attachments.
 
         Raises:
-            ValueError: NaN, an infinity or a lone surrogate in the data.
+            ValueError: NaN or an infinity in the data.
             TypeError: A value that JSON cannot express.
         """
         attachments: list[bytes] = []
@@ -194,7 +196,8 @@ class Packet:
         elif packet_type == BINARY_ACK:
             head = str(ACK)
         if namespace is not None and namespace != "/":
-            head += namespace + ","
+            # No JSON, so there is no escape for half an emoji.
+            head += replace_surrogates(namespace) + ","
         if id is not None:
             head += str(id)
         if attachments:
@@ -317,6 +320,19 @@ class Packet:
             ProtocolError: A placeholder without a number or with one out of range.
         """
         return reconstruct_binary(data, attachments)
+
+
+def encode_messages(packet: Packet) -> list[str | bytes]:
+    """Return the messages of a packet, of whatever class, as a websocket can carry them.
+
+    A serializer of somebody else's may let a lone surrogate through, which would end the
+    connections of all recipients: it leaves as U+FFFD, as in JavaScript.
+    """
+    encoded = packet.encode()
+    messages = encoded if isinstance(encoded, list) else [encoded]
+    if type(packet).encode is Packet.encode:
+        return messages
+    return [replace_surrogates(each) if isinstance(each, str) else each for each in messages]
 
 
 def _is_number(text: str) -> bool:

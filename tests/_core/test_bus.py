@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socketio._core import bus
-from socketio.protocol.json_codec import default_codec
+from socketio.protocol.json_codec import JSONCodec, ModuleCodec, StandardCodec, default_codec
 
 json_values = st.recursive(
     st.none()
@@ -52,6 +52,16 @@ def test_data_comes_out_as_it_went_in(data: Any) -> None:
     received = through_the_bus(emit(data))
     assert isinstance(received, bus.EmitMessage)
     assert bus.event_data(received.args) == data
+
+
+@pytest.mark.parametrize("codec", [default_codec, StandardCodec(), ModuleCodec(json)])
+def test_half_a_character_crosses_the_bus(codec: JSONCodec) -> None:
+    half = "half \ud83d"
+    emitted = bus.emit_message("me", half, ({half: [half]}, b"x"), "/", half, [half], None)
+    answered = bus.callback_message("me", (half, "/", 1), "host", half, [half])
+    moved = bus.client_message("me", "enter_room", half, "/", half)
+    for message in (emitted, answered, moved):
+        assert bus.parse(bus.to_bytes(message, codec), codec) == json.loads(json.dumps(message))
 
 
 @given(st.binary() | st.text() | json_values.map(lambda value: json.dumps(value).encode()))

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import json
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -170,6 +171,24 @@ def test_no_namespace_and_no_transport(engine_server: EngineServer, make: Make) 
         make().connect(engine_server, namespaces=[])
     with pytest.raises(ValueError, match="No valid transports"):
         make().connect(engine_server, transports=[])
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_base64_may_be_broken_into_lines(
+    engine_server: EngineServer, make: Make, line_end: str
+) -> None:
+    client = make()
+    client.connect(engine_server)
+    blob = bytes(range(200))
+    text = b64encode(blob).decode()
+    lines = [text[start : start + 76] + line_end for start in range(0, len(text), 76)]
+    engine_server.send('451-["blob",{"_placeholder":true,"num":0}]', "b" + "".join(lines))
+    client.wait_for("blob", blob)
+
+
+def test_a_namespace_that_utf8_cannot_carry(engine_server: EngineServer, make: Make) -> None:
+    with pytest.raises(ValueError, match="lone surrogate"):
+        make().connect(engine_server, namespaces=["/half\ud83d"])
 
 
 @pytest.mark.parametrize("transport", ["polling", "websocket"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +55,22 @@ def test_a_packet_is_encoded_per_wire_form() -> None:
     assert Packet(MESSAGE, "x").websocket == Packet(MESSAGE, "x").polling == "4x"
 
 
-@pytest.mark.parametrize("encoded", ["", "7", "x", "bAA", "bA$==", "b=", "b\u00e9", "b AAE="])
+@given(data=st.binary(max_size=400), line_end=st.sampled_from(["\n", "\r\n"]), ended=st.booleans())
+def test_base64_may_be_broken_into_lines(data: bytes, line_end: str, ended: bool) -> None:
+    """Java's and Android's client breaks it after 76 characters and ends the last line too."""
+    text = b64encode(data).decode()
+    lines = [text[start : start + 76] for start in range(0, len(text), 76)]
+    encoded = "b" + line_end.join(lines) + line_end * ended
+    assert list(decode_payload(f"{encoded}\x1e4x")) == [(MESSAGE, data), (MESSAGE, "x")]
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        *("", "7", "x", "bAA", "bA$==", "b=", "b\u00e9", "b AAE="),
+        *("bAA\n", "bA$==\n", "b\n=", "bAAE=\r", "bAAE=\nAAE=", "bAA\rE=", "bAAE=\t", "b\u00e9\n"),
+    ],
+)
 def test_bad_packets_are_refused(encoded: str) -> None:
     with pytest.raises(ProtocolError):
         decode_packet(encoded)

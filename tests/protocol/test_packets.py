@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from socketio.protocol.packets import (
     AckCounter,
     Decoder,
     Packet,
+    encode_messages,
 )
 
 StdlibPacket = Packet.with_json(json)
@@ -327,13 +329,127 @@ def test_a_value_that_json_lacks_is_named(packet_class: type[Packet]) -> None:
         packet_class(EVENT, ["x", object()]).encode()
 
 
-@pytest.mark.parametrize("packet_class", [Packet, StdlibPacket])
-def test_a_lone_surrogate_is_accepted_but_not_sent(packet_class: type[Packet]) -> None:
-    """JavaScript cuts strings between surrogates; UTF-8 has no such thing."""
-    packet = Decoder(packet_class).add('2["x","\\ud83d"]')
-    assert packet is not None and packet.data[1] == "\ud83d"
-    with pytest.raises((ValueError, TypeError)):
-        packet_class(EVENT, ["x", "\ud83d"]).encode()
+class RawJSON:
+    """A module that writes lone surrogates as they are."""
+
+    @staticmethod
+    def dumps(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False)
+
+    loads = staticmethod(json.loads)
+
+
+class StrictJSON:
+    """A module that neither writes nor reads lone surrogates, as orjson, ujson and others."""
+
+    @staticmethod
+    def dumps(value: Any) -> bytes:
+        return json.dumps(value, ensure_ascii=False).encode()
+
+    @staticmethod
+    def loads(text: str) -> Any:
+        value = json.loads(text)
+        json.dumps(value, ensure_ascii=False).encode()
+        return value
+
+
+JSON_CLASSES = [
+    Packet,
+    StdlibPacket,
+    *map(Packet.with_json, (JSONWithoutOptions, RawJSON, StrictJSON)),
+]
+with_surrogates = st.text(
+    st.characters(categories=["Cs"]) | st.sampled_from('aé🚀\\"/ud83'), max_size=12
+)
+
+
+def joined(value: Any) -> Any:
+    """Return a value as it arrives: two halves that stand side by side are one character."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    if isinstance(value, dict):
+        return {joined(key): joined(item) for key, item in value.items()}
+    return [*map(joined, value)] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("packet_class", JSON_CLASSES)
+@given(
+    value=st.recursive(
+        with_surrogates | st.just(b"binary"),
+        lambda inner: st.lists(inner) | st.dictionaries(with_surrogates, inner),
+        max_leaves=5,
+    )
+)
+def test_halves_of_characters_travel_as_escapes(packet_class: type[Packet], value: Any) -> None:
+    """JavaScript cuts strings between surrogates; UTF-8 has no such thing, but JSON has."""
+    sent = [value if isinstance(value, str) and value not in RESERVED_EVENTS else "x", value]
+    decoder = Decoder(packet_class)
+    packet = None
+    for message in encode_messages(packet_class(EVENT, sent)):
+        if isinstance(message, str):
+            message = message.encode().decode()
+        packet = decoder.add(message)
+    assert packet is not None
+    assert packet.data == joined(sent)
+
+
+@pytest.mark.parametrize("packet_class", JSON_CLASSES)
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r'"\ud83d"', "\ud83d"),
+        (r'"\uDE00"', "\ude00"),
+        (r'"\ud83d\ud83d\ude00"', "\ud83d\U0001f600"),
+        (r'"\\ud83d"', "\\ud83d"),
+        (r'"\\\ud83d"', "\\\ud83d"),
+        (r'{"\ud83d":[1,"\ude00!"]}', {"\ud83d": [1, "\ude00!"]}),
+    ],
+)
+def test_every_codec_reads_the_escape(packet_class: type[Packet], text: str, value: Any) -> None:
+    packet = Decoder(packet_class).add(f'2["x",{text}]')
+    assert packet is not None
+    assert packet.data == ["x", value]
+
+
+def test_a_json_module_that_fails_for_another_reason_is_heard() -> None:
+    """The text without surrogates is none of our business."""
+    with pytest.raises(TypeError, match="type object"):
+        Packet.with_json(StrictJSON)(EVENT, ["x", object()]).encode()
+    with pytest.raises(TypeError, match="type object"):
+        Packet.with_json(StrictJSON)(EVENT, ["x\ud83d", object()]).encode()
+    with pytest.raises(ProtocolError):
+        Decoder(Packet.with_json(StrictJSON)).add(r'2["x","\ud83d"')
+
+
+@given(value=st.lists(with_surrogates) | st.dictionaries(with_surrogates, with_surrogates))
+def test_halves_of_characters_in_msgpack_are_replaced(value: Any) -> None:
+    """Text in msgpack is UTF-8, where U+FFFD stands for what it cannot say."""
+
+    def arrived(item: Any) -> Any:
+        if isinstance(item, str):
+            return re.sub("[\ud800-\udfff]", "\ufffd", joined(item))
+        if isinstance(item, dict):
+            return {arrived(key): arrived(each) for key, each in item.items()}
+        return [*map(arrived, item)]
+
+    packet = Decoder(MsgPackPacket).add(MsgPackPacket(EVENT, ["x", value], "/n").encode())
+    assert packet is not None
+    assert packet.data == ["x", arrived(value)]
+
+
+def test_a_header_has_no_escapes() -> None:
+    assert Packet(EVENT, ["x"], "/half\ud83d").encode() == '2/half\ufffd,["x"]'
+
+
+def test_a_serializer_that_lets_a_surrogate_through_breaks_no_connection() -> None:
+    class Careless(Packet):
+        __slots__ = ()
+
+        def encode(self) -> str:
+            return f"{self.packet_type}{self.data[1]}"
+
+    assert encode_messages(Careless(EVENT, ["x", "half\ud83d"])) == ["2half\ufffd"]
+    assert Careless.encode_event(["x", "half\ud83d"], "/") == "2half\ufffd"
 
 
 @pytest.mark.parametrize("packet_class", [Packet, StdlibPacket])
