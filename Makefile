@@ -39,7 +39,7 @@ demo: $(VENV)/.installed-demo ## serve the chat example on http://127.0.0.1:5000
 test: $(VENV)/.installed node-packages e2e/.tools/flask-socketio ## run the tests; what is missing on the machine is skipped with a reason
 	$(PYTEST) $(PYTEST_PARALLEL) $(ARGS)
 
-e2e: $(VENV)/.installed node-packages e2e/.tools/gunicorn-with-eventlet ## run the long tests too: soak, faults, every server
+e2e: $(VENV)/.installed node-packages e2e/.tools/gunicorn-with-eventlet e2e/.tools/java-client/Client.class ## run the long tests too: soak, faults, every server
 	$(PYTEST) $(PYTEST_PARALLEL) -m heavy --timeout 600 $(ARGS)
 
 oldest: ## run the tests with the oldest dependencies that are promised, in an environment of its own
@@ -125,6 +125,14 @@ e2e/.tools/gunicorn-with-eventlet:
 e2e/.tools/flask-socketio: | $(PY)
 	@$(PIP) install -q --no-deps --target $@ 'flask-socketio>=5.6,<6' \
 		|| { rm -rf $@; echo "Flask-SocketIO cannot be installed: its tests are skipped" >&2; }
+
+# The official Java client, from Maven Central, and the program that drives it. Without Maven, a JDK
+# or a registry, the tests that need it are skipped and say so.
+e2e/.tools/java-client/Client.class: e2e/java/Client.java e2e/java/pom.xml
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@mvn -q -B -f e2e/java/pom.xml dependency:copy-dependencies -DoutputDirectory=$(abspath $(@D))/libraries \
+		&& javac -cp '$(@D)/libraries/*' -d $(@D) e2e/java/Client.java \
+		|| echo "The Java client cannot be built (apt-get install maven default-jdk-headless): its tests are skipped" >&2
 
 # The JavaScript client and server of the tests. Without npm, or without a registry, the tests that
 # need them are skipped and say so.

@@ -18,8 +18,8 @@ wanted=(
     "redis-sentinel redis-sentinel"
     "rabbitmq-server rabbitmqctl"
     "nats-server nats-server"
-    "default-jdk-headless java"       # runs Kafka
-    "maven mvn"                       # brings Kafka's artifacts
+    "default-jdk-headless javac"      # runs Kafka and the official Java client
+    "maven mvn"                       # brings both
 )
 # uWSGI is built from source: websockets need OpenSSL. `libssl-dev` and the headers have no command.
 wanted_files=(

@@ -1,0 +1,86 @@
+"""The official Java client (Android's, too) against every server, over every transport."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from rig.kinds import E2E
+from rig.node import from_wire
+from rig.process import Program
+
+import socketio
+
+HALF = "half \ud83d"
+BLOB = bytes(number % 256 for number in range(1000))
+CLASSES = E2E / ".tools" / "java-client"
+DEADLINE = 60.0
+"""Seconds for the whole conversation; its steps have shorter ones."""
+
+Run = Callable[[str, str], dict[str, Any]]
+
+
+@pytest.fixture
+def run_java(need: Callable[..., str]) -> Iterator[Run]:
+    """Run the program for one base URL and a list of transports, and return what it saw."""
+    java = need("java", shutil.which("java"), "apt-get install default-jdk-headless maven")
+    target = "e2e/.tools/java-client/Client.class"
+    need("java-client", (CLASSES / "Client.class").is_file(), f"make {target}")
+    running: list[subprocess.Popen[str]] = []
+
+    def run(url: str, transports: str) -> dict[str, Any]:
+        client = subprocess.Popen(
+            [java, "-cp", f"{CLASSES}:{CLASSES}/libraries/*", "Client", url, transports],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(client)
+        assert client.stdout is not None
+        if greeting := client.stdout.readline():
+            with socketio.SimpleClient() as other:
+                other.connect(url)
+                # Java itself writes a question mark for half a character.
+                other.emit("tell", (json.loads(greeting)["sid"], "half", HALF, {HALF: [HALF]}))
+                output, errors = client.communicate(timeout=DEADLINE)
+        else:
+            output, errors = client.communicate(timeout=DEADLINE)
+        assert client.returncode == 0, errors
+        facts: dict[str, Any] = from_wire(json.loads(output))
+        return facts
+
+    yield run
+    for client in running:
+        if client.poll() is None:
+            client.kill()
+            client.communicate()
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("transports", ["polling", "websocket", "polling,websocket"])
+def test_a_conversation(server: Program, run_java: Run, transports: str) -> None:
+    facts = run_java(server.url, transports)
+    assert facts["transport"] == transports.rpartition(",")[2]
+    assert facts["auth"] == {"tag": "java", "half": "half ?"}
+    assert facts["half"] == [HALF, {HALF: [HALF]}]
+    values = ["Grüße 🚀", 1.5, True, BLOB, b"", "half ?", {"half ?": ["half ?", BLOB]}]
+    assert facts["echo"] == facts["ack"] == values
+    assert facts["answer"] == [{"answer": ["half ?", BLOB]}]
+    assert facts["kinds"] == [
+        b"bytes",
+        b"bytearray",
+        b"memoryview",
+        b"",
+        {"list": [b"in list"], "tuple": [b"in tuple", [b"deeper"]]},
+    ]
+    assert facts["numbers"] == list(range(200))
+    assert facts["reason"] == "io server disconnect"
+    assert facts["own reason"] == "io client disconnect"
+    first = server.journal.wait(event="disconnect", sid=facts["sid"])
+    assert first["reason"] == "server disconnect"
+    second = server.journal.wait(event="disconnect", sid=facts["second sid"])
+    assert second["reason"] == "client disconnect"
