@@ -57,6 +57,14 @@ def test_echoes_every_kind_of_data(
     assert facts["answers"] == MESSAGES
 
 
+@TRANSPORTS
+def test_echoes_half_a_character(node: NodeClient, server: Program, transports: list[str]) -> None:
+    """JavaScript makes such text by cutting strings, and sends it as an escape."""
+    messages = [["\ud83d", "\ude00"], [{"\ud83d": ["a\ud83d", b"x"]}]]
+    facts = node.run("echo", server.url, transports=transports, messages=messages, settle=True)
+    assert facts["answers"] == messages
+
+
 @PARSERS
 @pytest.mark.parametrize("data", ["text", b"\x01binary", {"object": [1]}], ids=repr)
 def test_send_is_the_message_event(
