@@ -48,6 +48,7 @@ from .protocol.packets import (
     Packet,
     encode_messages,
 )
+from .protocol.surrogates import replace_surrogates
 
 if TYPE_CHECKING:
     from .abc.runtime import Pending
@@ -447,7 +448,8 @@ class BaseServer(Consumer):
             session.send_all(packets)
 
     def _log_emit(self, event: str, to: Any, namespace: str | None) -> None:
-        whom = "everyone" if to is None else to
+        # A room's name may be a client's text: half a character in it would fail in a log file.
+        whom = "everyone" if to is None else replace_surrogates(str(to))
         self.logger.info("Emitting event %r to %s [%s]", event, whom, namespace or "/")
 
     def _deliver_pending(

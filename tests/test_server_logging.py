@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +91,36 @@ async def test_a_long_name_of_a_client_is_cut(log: pytest.LogCaptureFixture) -> 
     client.emit("x" * 100_000)
     (line,) = (line for line in of_server(log) if line.startswith("Received"))
     assert len(line) < 200
+
+
+async def test_half_a_character_is_no_error_of_a_log_file(tmp_path: Path) -> None:
+    """Whatever a client's text is used as, UTF-8 must be able to carry the lines about it."""
+    half = "half \ud83d"
+    logger = logging.getLogger("a file's")
+    logger.setLevel(logging.DEBUG)
+    handler = logging.FileHandler(tmp_path / "log", encoding="utf-8")
+    failed: list[logging.LogRecord] = []
+    handler.handleError = failed.append  # type: ignore[method-assign]  # it would only print
+    logger.addHandler(handler)
+    sio = socketio.AsyncServer(logger=logger, engineio_logger=logger)
+
+    async def anything(event: str, sid: str, *args: Any) -> list[Any]:
+        await sio.enter_room(sid, half)
+        await sio.emit(event, half, to=half)
+        await sio.emit(event, half, to=[half], callback=lambda *_: None)
+        await sio.leave_room(sid, half)
+        await sio.close_room(half)
+        return [half]
+
+    sio.on("*", anything)
+    client = AsyncTestClient(sio)
+    await client.connect(auth={"who": half})
+    assert await client.call(half, half) == [[half]]
+    await sio.shutdown()
+    logger.removeHandler(handler)
+    handler.close()
+    assert not failed
+    assert "half" in (tmp_path / "log").read_text("utf-8")
 
 
 async def test_without_a_logger_nothing_is_said(caplog: pytest.LogCaptureFixture) -> None:

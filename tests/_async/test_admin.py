@@ -188,6 +188,23 @@ class TestWhatIsShown:
             if event == "socket_connected" and args[0]["id"] == sid:
                 break
 
+    async def test_half_a_character_is_shown(
+        self, sio: socketio.AsyncServer, client: AsyncTestClient
+    ) -> None:
+        half = "half \ud83d"
+        sio.instrument(auth=False)
+        admin = await open_admin(sio)
+        await client.call("enter", half)
+        joined = await until(admin, "room_joined", lambda _, room, *__: room == half)
+        assert joined[2] == client.sids["/"]
+        await client.call("ask", {half: half})
+        received = await until(admin, "event_received", lambda *args: args[2][0] == "ask")
+        assert received[2] == ["ask", {half: half}]
+        admin.emit("emit", "/", half, half, half, namespace=ADMIN)
+        while (event := await client.receive())[0] != half:
+            assert event[0] == "answer"
+        assert event == [half, half]
+
     async def test_events_both_ways(
         self, sio: socketio.AsyncServer, client: AsyncTestClient
     ) -> None:
