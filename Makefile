@@ -11,6 +11,8 @@ PYTEST ?= $(PY) -m pytest
 # worker, so that each server starts once.
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST_PARALLEL ?= -n $(WORKERS) --dist loadgroup
+FACTORY_TESTS = tests/_async tests/builtin tests/client tests/engine tests/runtimes tests/testing \
+	plugins/socketio-web/tests
 HOST ?= 127.0.0.1
 PORT ?= 5000
 
@@ -28,7 +30,7 @@ PACKAGES = -e '.[client,asyncio-client,msgpack,fast]' \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test e2e oldest frameworks-oldest servers lint types docs bench brokers brokers-down wheels uwsgi format clean
+.PHONY: help demo test e2e task-factories oldest frameworks-oldest servers lint types docs bench brokers brokers-down wheels uwsgi format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +43,9 @@ test: $(VENV)/.installed node-packages e2e/.tools/flask-socketio ## run the test
 
 e2e: $(VENV)/.installed node-packages e2e/.tools/gunicorn-with-eventlet e2e/.tools/java-client/Client.class ## run the long tests too: soak, faults, every server
 	$(PYTEST) $(PYTEST_PARALLEL) -m heavy --timeout 600 $(ARGS)
+
+task-factories: $(VENV)/.installed ## run the asyncio tests in loops with a task factory like those of error trackers
+	SOCKETIO_TASK_FACTORY=wrapping $(PYTEST) $(PYTEST_PARALLEL) --timeout 120 $(FACTORY_TESTS) $(ARGS)
 
 oldest: ## run the tests with the oldest dependencies that are promised, in an environment of its own
 	@test -e $(VENV)-oldest/bin/python || $(PYTHON) -m venv $(VENV)-oldest

@@ -6,6 +6,9 @@ into a failure:
 
 - `SOCKETIO_REQUIRE=all`: no test may be skipped, for whatever reason;
 - `SOCKETIO_REQUIRE=node,redis`: these two must be there, others may be missing.
+
+`SOCKETIO_TASK_FACTORY=wrapping` (or `refusing`, or `eager` from Python 3.12 on) gives every event
+loop of the tests such a task factory; see `socketio.testing.task_factories`.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import signal
 import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import hypothesis
 import pytest
@@ -29,6 +32,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 REQUIRE_VARIABLE = "SOCKETIO_REQUIRE"
+FACTORY_VARIABLE = "SOCKETIO_TASK_FACTORY"
 
 hypothesis.settings.register_profile(
     "no clock",
@@ -50,6 +54,23 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.version_info < (3, 12):
         vars(ast)["parse"] = _without_collection(ast.parse)
+    if os.environ.get(FACTORY_VARIABLE):
+        _install_task_factory(os.environ[FACTORY_VARIABLE])
+
+
+def _install_task_factory(name: str) -> None:
+    """Give every event loop that is made from now on a task factory, as error trackers do."""
+    from socketio.testing.task_factories import choose
+
+    factory = choose(name)
+    begin = asyncio.BaseEventLoop.__init__
+
+    def begin_with_factory(loop: asyncio.BaseEventLoop) -> None:
+        begin(loop)
+        loop.set_task_factory(factory)
+
+    vars_of_class: Any = asyncio.BaseEventLoop
+    vars_of_class.__init__ = begin_with_factory
 
 
 def _without_collection(parse: Callable[P, T]) -> Callable[P, T]:

@@ -579,9 +579,7 @@ class BaseClient(ABC):
     def _start_reconnection(self, reconnection: Reconnection) -> None:
         with self._lock:
             if not reconnection.aborted:
-                reconnection.task = self._runtime.start_background_task(
-                    self._reconnect, reconnection
-                )
+                reconnection.task = self._runtime.start_own_task(self._reconnect, reconnection)
 
     def _reconnection_ended(self, reconnection: Reconnection) -> None:
         with self._lock:

@@ -22,6 +22,7 @@ from .._core.outbox import Outbox
 from ..abc.driver import BusDriver, MessageRefused
 from ..abc.runtime import Runtime, Waiter
 from ..exceptions import ConnectionError
+from ..runtimes.tasks import create_task  # async: only
 
 T = TypeVar("T")
 
@@ -144,7 +145,7 @@ class BusConnection:
         if self._runtime.now() >= self._retry_at:
             self._refused = None
             self._set_state("connecting")
-            self._task = self._runtime.start_background_task(self._run)
+            self._task = self._runtime.start_own_task(self._run)
 
     async def wait_started(self) -> None:
         """Wait for the outcome of the first attempt to connect.
@@ -314,9 +315,9 @@ class BusConnection:
 
     async def _exchange(self, driver: BusDriver) -> None:
         # async: begin
-        publisher = self._runtime.start_background_task(self._publish_beside, driver)
+        publisher = self._runtime.start_own_task(self._publish_beside, driver)
         # async: end
-        # sync: self._runtime.start_background_task(self._publish_beside, driver)
+        # sync: self._runtime.start_own_task(self._publish_beside, driver)
         try:
             await self._receive_until_lost(driver)
         finally:
@@ -487,7 +488,7 @@ class BusConnection:
     async def _close_driver(self, driver: BusDriver) -> None:
         driver.leaving = self._closing or self._state == "failed"
         # async: begin
-        closing = asyncio.ensure_future(driver.close())
+        closing = create_task(driver.close())
         closing.add_done_callback(self._note_closed)
         try:
             # Some client libraries cannot be interrupted here: do not wait for them, either.

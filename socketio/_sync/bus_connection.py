@@ -144,7 +144,7 @@ class BusConnection:
         if self._runtime.now() >= self._retry_at:
             self._refused = None
             self._set_state("connecting")
-            self._task = self._runtime.start_background_task(self._run)
+            self._task = self._runtime.start_own_task(self._run)
 
     def wait_started(self) -> None:
         """Wait for the outcome of the first attempt to connect.
@@ -306,7 +306,7 @@ class BusConnection:
         return self._runtime.now() + self._settings.others_timeout
 
     def _exchange(self, driver: BusDriver) -> None:
-        self._runtime.start_background_task(self._publish_beside, driver)
+        self._runtime.start_own_task(self._publish_beside, driver)
         try:
             self._receive_until_lost(driver)
         finally:

@@ -201,7 +201,7 @@ class PubSubManager(Manager):
         self._closed = False
         if not self._has_driver():
             if not self.write_only:
-                self._listener = self._runtime().start_background_task(self._listen_until_closed)
+                self._listener = self._runtime().start_own_task(self._listen_until_closed)
             return
         if self._connection is not None and self._connection.state == "closed":
             self._connection = None  # the server starts anew

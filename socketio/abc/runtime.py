@@ -95,6 +95,14 @@ class Runtime(ABC):
             An `asyncio.Task`, or an object with the methods of `threading.Thread`.
         """
 
+    def start_own_task(self, target: Callable[..., Any], *args: Any) -> Any:
+        """Run a function of the core until it ends by itself.
+
+        As `start_background_task`, and nothing that the application has installed for its own
+        tasks (a task factory of its event loop) has a say in it.
+        """
+        return self.start_background_task(target, *args)
+
     @abstractmethod
     def sleep(self, seconds: float = 0) -> Any:
         """Wait, and let others run (a coroutine in the asyncio flavour)."""

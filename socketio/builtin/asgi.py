@@ -14,6 +14,7 @@ from ..abc.http import add_headers
 from ..abc.transport import Receiver, WebSocket
 from ..engine.http import BodyTooLarge, Headers, Request, Response
 from ..protocol.engine import Packet
+from ..runtimes.tasks import create_task
 from .asgi_connection import TwistedFlow, find_abort, find_flow
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class ASGIRequest(Request):
 
     def watch_disconnect(self, gone: Callable[[], None]) -> Callable[[], None]:
         """Call a function when the client goes; see `Request.watch_disconnect`."""
-        task = asyncio.ensure_future(self._wait_for_disconnect(gone))
+        task = create_task(self._wait_for_disconnect(gone))
 
         def stop() -> None:
             task.cancel()

@@ -16,6 +16,8 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..runtimes.tasks import create_task
+
 if TYPE_CHECKING:
     from ..engine.asynchronous.engine import AsyncEngine
 
@@ -111,7 +113,7 @@ class StopWatch:
         self._loop.call_soon_threadsafe(self._close, number)
 
     def _close(self, number: int | None) -> None:
-        task = self._loop.create_task(self._close_clients(number))
+        task = create_task(self._close_clients(number), loop=self._loop)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -120,7 +122,7 @@ class StopWatch:
             engine.begin_shutdown()
         with contextlib.suppress(TimeoutError):  # the process was told to end, and does
             async with asyncio.timeout(SECONDS):
-                await asyncio.gather(*[engine.shutdown() for engine in self._engines])
+                await asyncio.gather(*[create_task(engine.shutdown()) for engine in self._engines])
         if number is None:
             return
         await asyncio.sleep(FLUSH_SECONDS)

@@ -45,6 +45,7 @@ from ..protocol.engine_client import (
     open_websocket,
     refusal,
 )
+from ..runtimes.tasks import create_task
 
 try:
     import aiohttp
@@ -192,10 +193,10 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
             http = self._detach_http()
             self.state = "disconnected"
             if http is not None:
-                await asyncio.shield(http.close())
+                await asyncio.shield(create_task(http.close()))
         else:
             self._end(connection, self.reason.CLIENT_DISCONNECT)
-            await asyncio.shield(self._release(connection))
+            await asyncio.shield(create_task(self._release(connection)))
 
     async def _release(self, connection: _Connection) -> None:
         """Close what a session has open; the session's handlers know of its end already."""
@@ -224,9 +225,9 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         if "websocket" in handshake.upgrades and "websocket" in self.transports:
             await self._upgrade(connection, websocket_url)
         if connection.transport == "websocket":
-            connection.reader = asyncio.create_task(self._read_websocket(connection))
+            connection.reader = create_task(self._read_websocket(connection))
         else:
-            connection.reader = asyncio.create_task(self._read_polling(connection))
+            connection.reader = create_task(self._read_polling(connection))
         await self._flush(connection)
 
     async def _connect_websocket(self) -> None:
@@ -237,7 +238,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
                 try:
                     handshake = open_websocket(await _next_message(websocket))
                 except BaseException:
-                    await asyncio.shield(_close_websocket(websocket))
+                    await asyncio.shield(create_task(_close_websocket(websocket)))
                     raise
         except aiohttp.WSServerHandshakeError as error:
             message, _ = refusal(error.status, b"")
@@ -247,7 +248,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
         except _LOST as error:
             raise EngineConnectionError(f"Connection error: {_say(error)}") from error
         connection = await self._opened(handshake, "websocket", websocket)
-        connection.reader = asyncio.create_task(self._read_websocket(connection))
+        connection.reader = create_task(self._read_websocket(connection))
         await self._flush(connection)
 
     async def _opened(
@@ -293,7 +294,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
             self.logger.info("WebSocket upgrade was successful")
         finally:
             if websocket is not None and connection.websocket is None:
-                await asyncio.shield(_close_websocket(websocket))
+                await asyncio.shield(create_task(_close_websocket(websocket)))
 
     async def _open_websocket(self, url: str) -> aiohttp.ClientWebSocketResponse:
         assert self.http is not None
@@ -446,7 +447,7 @@ class AsyncEngineClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio
 
     def _start_writer(self, connection: _Connection) -> None:
         if not connection.writing and (connection.writer is None or connection.writer.done()):
-            connection.writer = asyncio.create_task(self._write(connection))
+            connection.writer = create_task(self._write(connection))
 
     async def _write(self, connection: _Connection) -> None:
         if connection.writing:

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import contextvars
 import inspect
-import sys
 from asyncio import tasks
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -18,49 +17,41 @@ from typing import Any
 
 from ..abc.runtime import Pending, Runtime, Timer, Waiter
 from .deadlines import Deadlines
+from .tasks import EAGER, HANDLER_TASK, create_background_task, create_task, start_eagerly
 
 _copy_context = contextvars.copy_context
 
-_enter_task, _leave_task = tasks._enter_task, tasks._leave_task
-_current_task: Callable[[Any], Any] = tasks.current_task
-if sys.version_info < (3, 12):
+if not EAGER:
+    _enter_task, _leave_task = tasks._enter_task, tasks._leave_task
     # There `current_task` is a slow function over this table.
-    _current_task = tasks._current_tasks.get  # type: ignore[attr-defined]  # unknown to typeshed
+    _current_task: Callable[[Any], Any] = tasks._current_tasks.get  # type: ignore[attr-defined]  # unknown to typeshed
 
 _NO_LOCK = contextlib.nullcontext()
 _ENDED = (StopIteration, asyncio.CancelledError)
+_GOES_ON = (KeyboardInterrupt, SystemExit)
 
 
-class _Carrier(Coroutine[Any, Any, Any]):
-    """The coroutine of a task that is ready to take over one whose first step has suspended.
+class _Suspended(Coroutine[Any, Any, Any]):
+    """Goes on, as the coroutine of a task, with one whose first step was done elsewhere.
 
-    The first step already runs with this task as the current one, so whatever the coroutine
-    remembers of its task (timeouts, task groups, cancel scopes) stays true afterwards.
+    Args:
+        coroutine: The coroutine.
+        context: Where its steps run.
+        yielded: What it waits for.
     """
 
-    __slots__ = ("_context", "_coroutine", "_gate", "_yielded", "task")
+    __slots__ = ("_context", "_coroutine", "_yielded")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._gate: asyncio.Future[None] = loop.create_future()
-        self._coroutine: Coroutine[Any, Any, Any] | None = None
-        self._context: contextvars.Context | None = None
-        self._yielded: tuple[Any] | None = None
-        self.task: asyncio.Task[Any] = loop.create_task(self, name="socketio-handler")
-
-    def take_over(
+    def __init__(
         self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context, yielded: Any
     ) -> None:
-        """Go on with a coroutine that waits for what it has yielded."""
-        self._coroutine, self._context, self._yielded = coroutine, context, (yielded,)
-        if not self._gate.done():  # the first step may have cancelled its own task
-            self._gate.set_result(None)
+        self._coroutine: Coroutine[Any, Any, Any] | None = coroutine
+        self._context: contextvars.Context | None = context
+        self._yielded: tuple[Any] | None = (yielded,)
 
     def send(self, value: Any) -> Any:
         """Do the task's next step."""
-        if self._coroutine is None or self._context is None:
-            # What `await` does: the task wakes up when the gate is done.
-            self._gate._asyncio_future_blocking = True
-            return self._gate
+        assert self._coroutine is not None and self._context is not None
         if self._yielded is not None:
             (yielded,), self._yielded = self._yielded, None
             return yielded
@@ -83,7 +74,39 @@ class _Carrier(Coroutine[Any, Any, Any]):
             self._coroutine.close()
 
     def __await__(self) -> Any:
-        raise RuntimeError("a carrier is only for its own task")
+        raise RuntimeError("this is only for a task of its own")
+
+
+class _Carrier(_Suspended):
+    """The coroutine of a task that is ready to take over one whose first step has suspended.
+
+    The first step already runs with this task as the current one, so whatever the coroutine
+    remembers of its task (timeouts, task groups, cancel scopes) stays true afterwards. Only where
+    asyncio has no eager tasks.
+    """
+
+    __slots__ = ("_gate", "task")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._gate: asyncio.Future[None] = loop.create_future()
+        self._coroutine = self._context = self._yielded = None
+        self.task: asyncio.Task[Any] = create_task(self, loop=loop, name=HANDLER_TASK)
+
+    def take_over(
+        self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context, yielded: Any
+    ) -> None:
+        """Go on with a coroutine that waits for what it has yielded."""
+        super().__init__(coroutine, context, yielded)
+        if not self._gate.done():  # the first step may have cancelled its own task
+            self._gate.set_result(None)
+
+    def send(self, value: Any) -> Any:
+        """Do the task's next step."""
+        if self._coroutine is None:
+            # What `await` does: the task wakes up when the gate is done.
+            self._gate._asyncio_future_blocking = True
+            return self._gate
+        return super().send(value)
 
 
 class AsyncioWaiter(Waiter):
@@ -141,6 +164,13 @@ def _set_result(future: asyncio.Future[Any], value: Any) -> None:
 def _set_exception(future: asyncio.Future[Any], error: BaseException) -> None:
     if not future.done():
         future.set_exception(error)
+
+
+def _report(
+    loop: asyncio.AbstractEventLoop, function: Callable[..., Any], error: BaseException
+) -> None:
+    """Report a bug: the task in whose step this happens must not die of another's."""
+    loop.call_exception_handler({"message": f"unhandled error in {function!r}", "exception": error})
 
 
 class _Turn:
@@ -234,7 +264,24 @@ class AsyncioRuntime(Runtime):
 
         Returns:
             None when it has ended already, else the task that goes on with it.
+
+        Raises:
+            KeyboardInterrupt: The first step raised it.
+            SystemExit: The first step raised it.
         """
+        task = start_eagerly(function(*args), loop=self._loop or self.bind())
+        if not task.done():
+            return task
+        if not task.cancelled():
+            error = task.exception()
+            if error is not None:
+                _report(task.get_loop(), function, error)
+        return None
+
+    def _start_in_carrier(
+        self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any
+    ) -> asyncio.Task[Any] | None:
+        """Do what `start` does, where asyncio has no eager tasks."""
         loop = self._loop or self.bind()
         carrier = self._idle.pop() if self._idle else _Carrier(loop)
         coroutine = function(*args)
@@ -250,12 +297,11 @@ class AsyncioRuntime(Runtime):
             if not task.cancelling():  # else the next handler would be cancelled by this one
                 self._idle.append(carrier)
             return None
-        except Exception as error:
-            # The task in whose step this happens must not die of another's bug.
-            loop.call_exception_handler(
-                {"message": f"unhandled error in {function!r}", "exception": error}
-            )
+        except BaseException as error:
             task.cancel()  # nobody keeps the carrier, whose task would wait for ever
+            if isinstance(error, _GOES_ON):
+                raise
+            _report(loop, function, error)
             return None
         finally:
             _leave_task(loop, task)
@@ -263,6 +309,9 @@ class AsyncioRuntime(Runtime):
                 _enter_task(loop, previous)
         carrier.take_over(coroutine, context, yielded)
         return task
+
+    if not EAGER:
+        start = _start_in_carrier
 
     def step(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any] | None:
         """Step a coroutine in place, in the caller's task and context.
@@ -280,9 +329,8 @@ class AsyncioRuntime(Runtime):
             yielded = coroutine.send(None)
         except StopIteration:
             return None
-        carrier = _Carrier(self._loop or self.bind())
-        carrier.take_over(coroutine, _copy_context(), yielded)
-        return carrier.task
+        rest = _Suspended(coroutine, _copy_context(), yielded)
+        return create_task(rest, loop=self._loop or self.bind(), name=HANDLER_TASK)
 
     def create_series(self) -> AsyncioSeries:
         """Return something like `start` that runs its functions one after another."""
@@ -307,7 +355,7 @@ class AsyncioRuntime(Runtime):
         if not inspect.isawaitable(coroutine):
             raise TypeError(f"a background task must be a coroutine function, not {target!r}")
         try:
-            task: asyncio.Task[Any] = asyncio.ensure_future(coroutine)
+            asyncio.get_running_loop()
         except RuntimeError as error:
             if inspect.iscoroutine(coroutine):
                 coroutine.close()
@@ -315,6 +363,16 @@ class AsyncioRuntime(Runtime):
                 "there is no event loop for a background task yet: start it in a coroutine, such "
                 f"as a handler or ASGIApp's on_startup= ({error})"
             ) from error
+        return self._keep(create_background_task(coroutine))
+
+    def start_own_task(
+        self, target: Callable[..., Coroutine[Any, Any, Any]], *args: Any
+    ) -> asyncio.Task[Any]:
+        """Run a coroutine function of the core as a task; see `Runtime.start_own_task`."""
+        return self._keep(create_task(target(*args)))
+
+    def _keep(self, task: asyncio.Task[Any]) -> asyncio.Task[Any]:
+        """Keep a task from being collected, and return it."""
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task

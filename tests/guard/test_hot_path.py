@@ -19,10 +19,15 @@ import pytest
 import socketio
 from socketio.protocol.engine import Packet as EnginePacket
 from socketio.protocol.packets import Packet
+from socketio.runtimes.tasks import EAGER
 from socketio.testing.memory import AsyncTestClient
 
-CALLS_PER_ECHO = 26
-"""Python functions that run between a websocket message and the answer to it."""
+CALLS_PER_ECHO = 28 if EAGER else 26
+"""Python functions that run between a websocket message and the answer to it.
+
+An eager task asks its loop two things, which are Python functions of asyncio's. Starting a handler
+in it takes 0.9 µs; in a task that is kept at hand, without these questions, it takes 1.2.
+"""
 CALLS_PER_DELIVERY = 4
 """Python functions that run for each further recipient of a broadcast."""
 FORBIDDEN = ("create_task", "ensure_future", "wait_for", "call_later", "call_at", "call_soon")

@@ -28,6 +28,7 @@ from aiokafka.errors import (
 
 from socketio.abc.driver import BusDriver, MessageRefused
 from socketio.async_pubsub_manager import AsyncPubSubManager
+from socketio.runtimes.tasks import create_task
 
 from .servers import PARTITION, Positions, parse_urls
 
@@ -212,7 +213,7 @@ class AsyncKafkaDriver(BusDriver):
         both = [each for each in (self._producer, self._consumer) if each is not None]
         # Each waits for the broker for a while; neither must keep the other from stopping.
         for outcome in await asyncio.gather(
-            *(each.stop() for each in both), return_exceptions=True
+            *(create_task(each.stop()) for each in both), return_exceptions=True
         ):
             if isinstance(outcome, BaseException):
                 raise outcome

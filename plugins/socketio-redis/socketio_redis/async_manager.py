@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from socketio.abc.driver import BusDriver
 from socketio.async_inbox import AsyncInbox
 from socketio.async_pubsub_manager import AsyncPubSubManager
+from socketio.runtimes.tasks import create_task
 
 from .publishing import PublishCommands
 from .refusal import is_refusal
@@ -134,7 +135,7 @@ class AsyncRedisDriver(BusDriver):
         self._reader = pool.make_connection()
         await self._reader.connect()
         await self._ask(self._reader, "SUBSCRIBE", self._channel)
-        self._reading = asyncio.create_task(self._read(), name="socketio-redis-reader")
+        self._reading = create_task(self._read(), name="socketio-redis-reader")
 
     @staticmethod
     async def _ask(connection: Any, *command: str) -> Any:

@@ -29,6 +29,7 @@ from socketio.engine.http import (
 from socketio.exceptions import ProtocolError
 from socketio.protocol.websocket import WebSocketError
 from socketio.runtimes.asyncio_runtime import AsyncioRuntime
+from socketio.runtimes.tasks import HANDLER_TASK
 
 from .cors import ALLOW_ORIGIN, split_cors, warn_of_two_answers
 from .environ import address, build_environ
@@ -36,9 +37,6 @@ from .framed_websocket import TransportWebSocket
 
 if TYPE_CHECKING:
     from socketio.engine.asynchronous.engine import AsyncEngine
-
-HANDLER_TASK = "socketio-handler"
-"""The name of the runtime's tasks."""
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 

@@ -27,6 +27,7 @@ from socketio.engine.http import (
 )
 from socketio.protocol.websocket import WebSocketError
 from socketio.runtimes.asyncio_runtime import AsyncioRuntime
+from socketio.runtimes.tasks import create_task
 
 from .environ import address, build_environ
 from .framed_websocket import FramedWebSocket
@@ -190,7 +191,7 @@ class EngineHandler(web.RequestHandler):
         if length.isdigit() and int(length) > limit:
             self._refuse_body()
         # The engine is to know of the request before its body has come.
-        self._serving = asyncio.ensure_future(self.server.handle_request(self))
+        self._serving = create_task(self.server.handle_request(self))
 
     def data_received(self, chunk: bytes) -> None:
         """Keep a part of the body; one that is too long is answered before it has ended."""
