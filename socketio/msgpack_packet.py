@@ -100,7 +100,9 @@ class MsgPackPacket(Packet):
             packet = msgpack.loads(
                 encoded_packet, ext_hook=type(self).ext_hook, strict_map_key=False
             )
-        except Exception as error:  # the hook is the user's; msgpack raises many types
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # the hook is the user's; msgpack raises many types
             raise ProtocolError(f"invalid msgpack: {error}") from error
         if not isinstance(packet, dict):
             raise ProtocolError("a msgpack packet is a map")

@@ -15,6 +15,7 @@ from engineio.exceptions import ConnectionError as EngineConnectionError
 
 from .. import exceptions
 from .._core.client_state import Attempt, ClientState, Reconnection
+from .._core.failures import failed
 from .._core.termination import Terminated, async_until_terminated
 
 # sync: from .._core.termination import disconnect_at_exit, forget_at_exit
@@ -243,8 +244,8 @@ class AsyncClient(BaseClient):
             await self._connect_once(True, ClientState.RECONNECTING)
         except (exceptions.ConnectionError, ValueError) as error:
             self.logger.warning("Reconnection failed: %s", error)
-        except Exception:
-            self.logger.exception("Reconnection failed")
+        except BaseException as error:
+            failed(error, self.logger, "Reconnection failed")
         return reconnection.aborted or self._state is not ClientState.RECONNECTING
 
     async def _stop_reconnection(self, *, final: bool, timeout: float | None = None) -> None:
@@ -274,7 +275,7 @@ class AsyncClient(BaseClient):
         self._reconnection_ended(reconnection)
         if self._move(ClientState.DISCONNECTED, ClientState.RECONNECTING) and reconnection.final:
             for namespace in self.connection_namespaces:
-                await self._trigger("__disconnect_final", namespace)
+                await self._run_final(namespace)
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -435,8 +436,8 @@ class AsyncClient(BaseClient):
     ) -> None:
         try:
             result = await self._trigger(event, namespace, *arguments)
-        except Exception:
-            self.logger.exception("the handler of %r [%s] failed", event, namespace)
+        except BaseException as error:
+            failed(error, self.logger, "the handler of %r [%s] failed", event, namespace)
             return
         if ack_id is not None and namespace in self.namespaces:
             try:
@@ -456,14 +457,14 @@ class AsyncClient(BaseClient):
                 await result
             # async: end
             # sync: callback(*arguments)
-        except Exception:
-            self.logger.exception("the callback %r failed", callback)
+        except BaseException as error:
+            failed(error, self.logger, "the callback %r failed", callback)
 
     async def _run_connect(self, attempt: Attempt | None, namespace: str) -> None:
         try:
             await self._trigger("connect", namespace)
-        except Exception:
-            self.logger.exception("the connect handler of %s failed", namespace)
+        except BaseException as error:
+            failed(error, self.logger, "the connect handler of %s failed", namespace)
         finally:
             self._handled(attempt)
 
@@ -476,8 +477,8 @@ class AsyncClient(BaseClient):
     async def _run_connect_error(self, namespace: str, data: Any) -> None:
         try:
             await self._trigger("connect_error", namespace, data)
-        except Exception:
-            self.logger.exception("the connect_error handler of %s failed", namespace)
+        except BaseException as error:
+            failed(error, self.logger, "the connect_error handler of %s failed", namespace)
 
     async def _run_disconnect(self, namespace: str, reason: str, final: bool) -> None:
         # async: begin
@@ -488,12 +489,18 @@ class AsyncClient(BaseClient):
         try:
             await self._trigger("disconnect", namespace, reason)
             if final:
-                await self._trigger("__disconnect_final", namespace)
-        except Exception:
-            self.logger.exception("the disconnect handler of %s failed", namespace)
+                await self._run_final(namespace)
+        except BaseException as error:
+            failed(error, self.logger, "the disconnect handler of %s failed", namespace)
         finally:
             self._disconnect_tasks.discard(task)  # async: only
             self._disconnect_handled()
+
+    async def _run_final(self, namespace: str) -> None:
+        try:
+            await self._trigger("__disconnect_final", namespace)
+        except BaseException as error:
+            failed(error, self.logger, "the __disconnect_final handler of %s failed", namespace)
 
     async def _trigger(self, event: Any, namespace: str, *arguments: Any) -> Any:
         """Run the handler that an event belongs to and return its result."""

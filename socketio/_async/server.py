@@ -20,6 +20,7 @@ from .._core.connecting import InsideConnectHandler
 
 # async: end
 # sync: from .._core.connecting import InsideConnectHandler, carried
+from .._core.failures import failed
 from ..base_manager import BaseManager
 
 # async: begin
@@ -405,7 +406,7 @@ class AsyncServer(BaseServer):
         # In a series its handler may come after the one that has called this.
         if leaving is not None and self.async_handlers:
             # async: begin
-            await asyncio.shield(leaving)
+            await asyncio.wait((leaving,))
             # async: end
             # sync: leaving.join()
         if close and connected:
@@ -571,8 +572,8 @@ class AsyncServer(BaseServer):
     async def _run_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
         try:
             await self.manager.trigger_callback(sid, ack_id, data)
-        except Exception:
-            self.logger.exception("callback of an ack failed")
+        except BaseException as error:
+            failed(error, self.logger, "callback of an ack failed")
 
     async def _run_event(
         self, session: Session, namespace: str, sid: str, data: list[Any], ack_id: int | None
@@ -604,12 +605,11 @@ class AsyncServer(BaseServer):
                 else:
                     answer = [result]
                 self._send_to(session, ACK, answer, namespace, ack_id)
-        except Exception:
-            self.logger.exception("handler of %r in %s failed", event, namespace)
+        except BaseException as error:
+            failed(error, self.logger, "handler of %r in %s failed", event, namespace)
 
     async def _run_connect(self, session: Session, namespace: str, sid: str, auth: Any) -> None:
         """Run the connect handler, and accept or refuse the client as it says."""
-        client: Client = session.client
         if self.always_connect:
             self._accept(session, namespace, sid)
         refusal: dict[str, Any] | None = None
@@ -622,17 +622,31 @@ class AsyncServer(BaseServer):
             refusal = error.error_args
         except builtins.ConnectionRefusedError:
             refusal = {"message": "Connection refused by server"}
-        except Exception:
-            self.logger.exception("connect handler of %s failed, the client is refused", namespace)
-            refusal = {"message": "Internal server error"}
         # async: begin
-        except asyncio.CancelledError:
-            # Its task, or what it waited for: without an answer the client would wait for ever.
-            self.logger.warning(
-                "connect handler of %s was cancelled, the client is refused", namespace
-            )
-            refusal = {"message": "Internal server error"}
+        except GeneratorExit:
+            raise  # the loop has given it up: nobody waits for an answer
         # async: end
+        except BaseException as error:
+            try:
+                failed(
+                    error,
+                    self.logger,
+                    "connect handler of %s failed, the client is refused",
+                    namespace,
+                )
+            finally:
+                # Whatever goes on from here, the client would wait for an answer for ever.
+                await self._answer_connect(
+                    session, namespace, sid, {"message": "Internal server error"}
+                )
+            return
+        await self._answer_connect(session, namespace, sid, refusal)
+
+    async def _answer_connect(
+        self, session: Session, namespace: str, sid: str, refusal: dict[str, Any] | None
+    ) -> None:
+        """Accept a client whose connect handler has ended, or refuse it."""
+        client: Client = session.client
         if refusal is None and (namespace, sid) in self.manager.pending_disconnect:
             if session.closed:
                 await self._connected_too_late(session, namespace, sid)
@@ -698,8 +712,8 @@ class AsyncServer(BaseServer):
                 if handler.is_coroutine or hasattr(result, "__await__"):  # async: only
                     await result  # async: only
                 # sync: del result
-        except Exception:
-            self.logger.exception("disconnect handler of %s failed", namespace)
+        except BaseException as error:
+            failed(error, self.logger, "disconnect handler of %s failed", namespace)
         finally:
             await self.manager.disconnect(sid, namespace, ignore_queue=True)
             session.client.closing -= 1

@@ -14,6 +14,7 @@ from engineio.exceptions import ConnectionError as EngineConnectionError
 
 from .. import exceptions
 from .._core.client_state import Attempt, ClientState, Reconnection
+from .._core.failures import failed
 from .._core.termination import Terminated, disconnect_at_exit, forget_at_exit, until_terminated
 from ..base_client import BaseClient, PendingCall, error_data, values, wire_arguments
 from ..engine.client import FLUSH_TIMEOUT, EngineClient
@@ -221,8 +222,8 @@ class Client(BaseClient):
             self._connect_once(True, ClientState.RECONNECTING)
         except (exceptions.ConnectionError, ValueError) as error:
             self.logger.warning("Reconnection failed: %s", error)
-        except Exception:
-            self.logger.exception("Reconnection failed")
+        except BaseException as error:
+            failed(error, self.logger, "Reconnection failed")
         return reconnection.aborted or self._state is not ClientState.RECONNECTING
 
     def _stop_reconnection(self, *, final: bool, timeout: float | None = None) -> None:
@@ -249,7 +250,7 @@ class Client(BaseClient):
         self._reconnection_ended(reconnection)
         if self._move(ClientState.DISCONNECTED, ClientState.RECONNECTING) and reconnection.final:
             for namespace in self.connection_namespaces:
-                self._trigger("__disconnect_final", namespace)
+                self._run_final(namespace)
 
     # -- the end ------------------------------------------------------------------------------
 
@@ -389,8 +390,8 @@ class Client(BaseClient):
     ) -> None:
         try:
             result = self._trigger(event, namespace, *arguments)
-        except Exception:
-            self.logger.exception("the handler of %r [%s] failed", event, namespace)
+        except BaseException as error:
+            failed(error, self.logger, "the handler of %r [%s] failed", event, namespace)
             return
         if ack_id is not None and namespace in self.namespaces:
             try:
@@ -405,14 +406,14 @@ class Client(BaseClient):
     def _run_callback(self, callback: Any, arguments: list[Any]) -> None:
         try:
             callback(*arguments)
-        except Exception:
-            self.logger.exception("the callback %r failed", callback)
+        except BaseException as error:
+            failed(error, self.logger, "the callback %r failed", callback)
 
     def _run_connect(self, attempt: Attempt | None, namespace: str) -> None:
         try:
             self._trigger("connect", namespace)
-        except Exception:
-            self.logger.exception("the connect handler of %s failed", namespace)
+        except BaseException as error:
+            failed(error, self.logger, "the connect handler of %s failed", namespace)
         finally:
             self._handled(attempt)
 
@@ -425,18 +426,24 @@ class Client(BaseClient):
     def _run_connect_error(self, namespace: str, data: Any) -> None:
         try:
             self._trigger("connect_error", namespace, data)
-        except Exception:
-            self.logger.exception("the connect_error handler of %s failed", namespace)
+        except BaseException as error:
+            failed(error, self.logger, "the connect_error handler of %s failed", namespace)
 
     def _run_disconnect(self, namespace: str, reason: str, final: bool) -> None:
         try:
             self._trigger("disconnect", namespace, reason)
             if final:
-                self._trigger("__disconnect_final", namespace)
-        except Exception:
-            self.logger.exception("the disconnect handler of %s failed", namespace)
+                self._run_final(namespace)
+        except BaseException as error:
+            failed(error, self.logger, "the disconnect handler of %s failed", namespace)
         finally:
             self._disconnect_handled()
+
+    def _run_final(self, namespace: str) -> None:
+        try:
+            self._trigger("__disconnect_final", namespace)
+        except BaseException as error:
+            failed(error, self.logger, "the __disconnect_final handler of %s failed", namespace)
 
     def _trigger(self, event: Any, namespace: str, *arguments: Any) -> Any:
         """Run the handler that an event belongs to and return its result."""

@@ -21,6 +21,7 @@ from typing import Any
 from .._core import bus
 from .._core.broker_url import without_password
 from .._core.duplicates import DuplicateFilter
+from .._core.failures import failed
 from .._core.manager_health import HealthState, ManagerHealth
 from .._core.monkey_patching import require_monkey_patching
 from .._core.outbox import Outbox
@@ -365,8 +366,8 @@ class PubSubManager(Manager):
         """Send a message for which nobody waits."""
         try:
             self._send(message)
-        except Exception:  # a third party's _publish raises what it likes
-            self.get_logger().exception("cannot publish a %s message", message["method"])
+        except BaseException as error:  # a third party's _publish raises what it likes
+            failed(error, self.get_logger(), "cannot publish a %s message", message["method"])
 
     def _presence(self, kind: str) -> bytes:
         """Return a message that tells that we are there; see `BusConnection`."""
@@ -401,8 +402,8 @@ class PubSubManager(Manager):
             self._act(message)
         except (TypeError, ValueError) as error:
             self._note_malformed("refused message", f"{type(message).__name__}: {error}")
-        except Exception:  # an application's handler; the next message must not suffer
-            self.get_logger().exception("error while acting on a message of another process")
+        except BaseException as error:  # an application's handler; the next message must not suffer
+            failed(error, self.get_logger(), "error while acting on a message of another process")
 
     def _act(self, message: bus.AnyMessage) -> None:
         if isinstance(message, bus.PresenceMessage):
@@ -450,14 +451,14 @@ class PubSubManager(Manager):
     def _call_back(self, callback: Any, args: list[Any]) -> None:
         try:
             callback(*args)
-        except Exception:  # the application's callback
-            self.get_logger().exception("error in a callback")
+        except BaseException as error:  # the application's callback
+            failed(error, self.get_logger(), "error in a callback")
 
     def _disconnect_here(self, sid: str, namespace: str) -> None:
         try:
             self.server.disconnect(sid, namespace=namespace, ignore_queue=True)
-        except Exception:  # the application's disconnect handler
-            self.get_logger().exception("error while disconnecting %s", sid)
+        except BaseException as error:  # the application's disconnect handler
+            failed(error, self.get_logger(), "error while disconnecting %s", sid)
 
     # -- other processes ------------------------------------------------------------------
 

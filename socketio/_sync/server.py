@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .._core.connecting import InsideConnectHandler, carried
+from .._core.failures import failed
 from ..base_manager import BaseManager
 from ..base_server import Client, check_outgoing_event
 from ..direct_sessions import DirectSessions as BaseServer
@@ -504,8 +505,8 @@ class Server(BaseServer):
     def _run_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
         try:
             self.manager.trigger_callback(sid, ack_id, data)
-        except Exception:
-            self.logger.exception("callback of an ack failed")
+        except BaseException as error:
+            failed(error, self.logger, "callback of an ack failed")
 
     def _run_event(
         self, session: Session, namespace: str, sid: str, data: list[Any], ack_id: int | None
@@ -535,12 +536,11 @@ class Server(BaseServer):
                 else:
                     answer = [result]
                 self._send_to(session, ACK, answer, namespace, ack_id)
-        except Exception:
-            self.logger.exception("handler of %r in %s failed", event, namespace)
+        except BaseException as error:
+            failed(error, self.logger, "handler of %r in %s failed", event, namespace)
 
     def _run_connect(self, session: Session, namespace: str, sid: str, auth: Any) -> None:
         """Run the connect handler, and accept or refuse the client as it says."""
-        client: Client = session.client
         if self.always_connect:
             self._accept(session, namespace, sid)
         refusal: dict[str, Any] | None = None
@@ -553,9 +553,25 @@ class Server(BaseServer):
             refusal = error.error_args
         except builtins.ConnectionRefusedError:
             refusal = {"message": "Connection refused by server"}
-        except Exception:
-            self.logger.exception("connect handler of %s failed, the client is refused", namespace)
-            refusal = {"message": "Internal server error"}
+        except BaseException as error:
+            try:
+                failed(
+                    error,
+                    self.logger,
+                    "connect handler of %s failed, the client is refused",
+                    namespace,
+                )
+            finally:
+                # Whatever goes on from here, the client would wait for an answer for ever.
+                self._answer_connect(session, namespace, sid, {"message": "Internal server error"})
+            return
+        self._answer_connect(session, namespace, sid, refusal)
+
+    def _answer_connect(
+        self, session: Session, namespace: str, sid: str, refusal: dict[str, Any] | None
+    ) -> None:
+        """Accept a client whose connect handler has ended, or refuse it."""
+        client: Client = session.client
         if refusal is None and (namespace, sid) in self.manager.pending_disconnect:
             if session.closed:
                 self._connected_too_late(session, namespace, sid)
@@ -611,8 +627,8 @@ class Server(BaseServer):
                 else:
                     result = handler.function(*handler.prefix, sid, reason)
                 del result
-        except Exception:
-            self.logger.exception("disconnect handler of %s failed", namespace)
+        except BaseException as error:
+            failed(error, self.logger, "disconnect handler of %s failed", namespace)
         finally:
             self.manager.disconnect(sid, namespace, ignore_queue=True)
             session.client.closing -= 1

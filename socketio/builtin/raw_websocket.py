@@ -223,7 +223,7 @@ class RawWebSocket(WebSocket):
             assert self._receiver is not None  # nothing is read before `serve`
             try:
                 self._receiver.receive(message)
-            except Exception:
+            except BaseException:
                 self.close(INTERNAL_ERROR)
                 raise
         elif isinstance(message, WebSocketError):
@@ -511,7 +511,9 @@ class SocketWebSocket(RawWebSocket):
         dispatching[reader] = time.monotonic()
         try:
             self.deliver(message)
-        except Exception:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:
             self._engine.logger.exception("unhandled error in %r", self)
         return dispatching.pop(reader, None) is not None
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from .._core.failures import failed
 from ..abc.http import BodyRefused as BodyRefused  # what modes and transports exchange is ours too
 from ..abc.http import BodyTooLarge as BodyTooLarge
 from ..abc.http import BodyTooSlow as BodyTooSlow
@@ -178,9 +179,13 @@ class OriginPolicy:
         if self._any:
             return True
         if self._function is not None:
-            if self._takes_environ:
-                return bool(self._function(origin, request.environ))
-            return bool(self._function(origin))
+            try:
+                if self._takes_environ:
+                    return bool(self._function(origin, request.environ))
+                return bool(self._function(origin))
+            except BaseException as error:
+                failed(error, self._logger, "the function of cors_allowed_origins= failed")
+                return False
         if origin in self._listed:
             return True
         return self._own and origin in own_origins(request)

@@ -271,7 +271,9 @@ class PluginRegistry:
         for hookimpl in reversed(self._manager.hook.socketio_server_created.get_hookimpls()):
             try:
                 hookimpl.function(*([server] if hookimpl.argnames else []))
-            except discovery.BROKEN as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # such as the panic of a Rust extension
                 self._break(hookimpl.plugin, error)
 
     def report(self) -> list[PluginReport]:

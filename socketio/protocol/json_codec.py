@@ -82,7 +82,7 @@ def _placeholder(attachments: list[bytes], value: Any) -> Any:
     )
 
 
-def _not_json(text: str, error: Exception) -> ProtocolError:
+def _not_json(text: str, error: BaseException) -> ProtocolError:
     return ProtocolError(f"invalid JSON {text[:40]!r}: {error}")
 
 
@@ -231,13 +231,17 @@ class ModuleCodec:
         """Return the value of a JSON text; see `JSONCodec.loads`."""
         try:
             return self.module.loads(text)
-        except Exception as error:  # the module is the user's, and its errors are of any type
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # the module is the user's, its errors are of any type
             marked = _mark_lone_escapes(text)
             if marked == text:
                 raise _not_json(text, error) from error
         try:
             return _unmark_lone_surrogates(self.module.loads(marked))
-        except Exception as error:  # as above
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # as above
             raise _not_json(text, error) from error
 
 

@@ -476,7 +476,7 @@ class Decoder:
             return self._add_attachment(self._packet, message)
         if not message:
             raise ProtocolError("an empty message is no packet")
-        packet = self._packet_class(encoded_packet=message)
+        packet = self._decode(message)
         self.size = len(message)
         if packet.attachment_count:
             self._packet = packet
@@ -484,6 +484,14 @@ class Decoder:
                 self._bytes_left = self._max_bytes
             return None
         return packet
+
+    def _decode(self, message: str | bytes) -> Packet:
+        try:
+            return self._packet_class(encoded_packet=message)
+        except (ProtocolError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a packet class of the application's raises what it likes
+            raise ProtocolError(f"the serializer failed: {error!r}") from error
 
     def _add_attachment(self, packet: Packet, message: str | bytes) -> Packet | None:
         if isinstance(message, str):

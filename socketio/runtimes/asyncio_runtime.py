@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from .._core.failures import GOES_ON
 from ..abc.runtime import Pending, Runtime, Timer, Waiter
 from .deadlines import Deadlines
 from .tasks import EAGER, HANDLER_TASK, create_background_task, create_task, start_eagerly
@@ -28,7 +29,6 @@ if not EAGER:
 
 _NO_LOCK = contextlib.nullcontext()
 _ENDED = (StopIteration, asyncio.CancelledError)
-_GOES_ON = (KeyboardInterrupt, SystemExit)
 
 
 class _Suspended(Coroutine[Any, Any, Any]):
@@ -214,7 +214,11 @@ class AsyncioSeries:
             self._waiting.append(turn)
             return turn
         self._running = True
-        task = self._runtime.start(function, *args)
+        try:
+            task = self._runtime.start(function, *args)
+        except BaseException:
+            self._go_on()
+            raise
         if task is None:
             self._go_on()
         else:
@@ -299,7 +303,7 @@ class AsyncioRuntime(Runtime):
             return None
         except BaseException as error:
             task.cancel()  # nobody keeps the carrier, whose task would wait for ever
-            if isinstance(error, _GOES_ON):
+            if isinstance(error, GOES_ON):
                 raise
             _report(loop, function, error)
             return None

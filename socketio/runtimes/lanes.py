@@ -142,10 +142,12 @@ class Job:
         """Run the function in a context of its own."""
         try:
             contextvars.copy_context().run(self.function, *self.args)
-        except Exception:
-            logger.exception("unhandled error in %r", self.function)
         except SystemExit:
             logger.debug("%r called sys.exit(), which ends no more than itself", self.function)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            logger.exception("unhandled error in %r", self.function)
         finally:
             self.lane.runtime.unfinished.discard(self)
             self.done = True
@@ -219,14 +221,24 @@ class Series:
 
         Returns:
             Whether this thread is still in front.
+
+        Raises:
+            KeyboardInterrupt: The job raised it; the next one has begun elsewhere.
         """
+        try:
+            self._call(job)
+        except BaseException:
+            self._pass_front()
+            raise
+        return True
+
+    def _call(self, job: Job) -> None:
         state = self.runtime.state
         outer, state.job = state.job, job
         try:
             job.run()
         finally:
             state.job = outer
-        return True
 
 
 class Lane(Series):
@@ -240,7 +252,12 @@ class Lane(Series):
         running = self.runtime.running
         running[job] = True
         self.runtime.watch()
-        super()._run(job)
+        try:
+            self._call(job)
+        except BaseException:
+            if running.pop(job, None) is not None:
+                self._pass_front()
+            raise
         return running.pop(job, None) is not None
 
     def overtake(self, job: Job) -> None:

@@ -218,7 +218,10 @@ class SocketLoop:
             dispatching[leader] = time.monotonic()
             try:
                 connection.deliver(message)
-            except Exception:
+            except (KeyboardInterrupt, SystemExit):
+                self.hand_over(leader)  # this thread ends, the loop does not
+                raise
+            except BaseException:
                 logger.exception("unhandled error in %r", connection)
             if dispatching.pop(leader, None) is None:
                 return False

@@ -63,12 +63,7 @@ class TimerThread:
             first = self._heap[0] is entry
             spawn, self._alive = not self._alive, True
         if spawn:
-            try:
-                self._primitives.spawn(self._run, "socketio-timers")
-            except RuntimeError as error:
-                # The interpreter is ending and starts no threads: nothing is due any more.
-                self._alive = False
-                logger.debug("no timers: %s", error)
+            self._spawn()
         elif first:
             self._wake.set()
         return timer
@@ -85,8 +80,19 @@ class TimerThread:
             self._make_calls()
         except BaseException:  # Ctrl-C, in whichever greenlet it comes
             with self._lock:
-                self._alive = False  # the next timer brings another thread
+                # Another thread makes the calls that are due, now or with the next timer.
+                again = self._alive = bool(self._heap) and not self._closed
+            if again:
+                self._spawn()
             raise
+
+    def _spawn(self) -> None:
+        try:
+            self._primitives.spawn(self._run, "socketio-timers")
+        except RuntimeError as error:
+            # The interpreter is ending and starts no threads: nothing is due any more.
+            self._alive = False
+            logger.debug("no timers: %s", error)
 
     def _make_calls(self) -> None:
         while True:
@@ -113,5 +119,7 @@ class TimerThread:
                 continue
             try:
                 function(*args)
-            except Exception:
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException:
                 logger.exception("unhandled error in timer %r", function)

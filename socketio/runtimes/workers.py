@@ -158,11 +158,25 @@ class WorkerPool:
         while function is not None:
             try:
                 function()
-            except Exception:
-                logger.exception("unhandled error in %r", function)
             except SystemExit:
                 logger.debug("a handler called sys.exit(), which ends the handler only")
+            except KeyboardInterrupt:
+                self._end()
+                raise
+            except BaseException:
+                logger.exception("unhandled error in %r", function)
             function = self._next(worker)
+
+    def _end(self) -> None:
+        """Take back the slot and the thread of a worker that ends in the middle."""
+        with self._lock:
+            self._running -= 1
+            self._threads -= 1
+            if not self._queue or not self._has_slot():
+                return
+            function = self._queue.popleft()
+            successor = self._take_slot()
+        self._start(successor, function)
 
     def _next(self, worker: Worker) -> Callable[[], Any] | None:
         """Return what a worker does next, or None when it may end."""
@@ -172,12 +186,27 @@ class WorkerPool:
             self._running -= 1
             worker.function = None
             self._idle.append(worker)
-        if not worker.gate.acquire(True, self._idle_seconds):
-            with self._lock:
-                if worker in self._idle:
-                    self._idle.remove(worker)
-                    self._threads -= 1
-                    return None
+        try:
+            given = worker.gate.acquire(True, self._idle_seconds)
+        except BaseException:  # Ctrl-C or a kill, in a greenlet that has nothing to do
+            if not self._retire(worker):
+                worker.gate.acquire()
+                assert worker.function is not None  # it was given work at the last moment
+                self.submit(worker.function)
+                self._end()
+            raise
+        if not given:
+            if self._retire(worker):
+                return None
             # It was given work at the last moment.
             worker.gate.acquire()
         return worker.function
+
+    def _retire(self, worker: Worker) -> bool:
+        """Count an idle worker no more; return False if it has been given work meanwhile."""
+        with self._lock:
+            if worker not in self._idle:
+                return False
+            self._idle.remove(worker)
+            self._threads -= 1
+            return True

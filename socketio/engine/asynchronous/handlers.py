@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from ..._core.failures import failed
 from ..consumer import BaseHandlerTable
 from ..session import Session
 
@@ -27,8 +28,8 @@ class HandlerTable(BaseHandlerTable):
             result = handler(session.sid, session.environ)
             if inspect.isawaitable(result):
                 result = await result
-        except Exception:
-            self._engine.logger.exception("connect handler failed, the client is refused")
+        except BaseException as error:
+            failed(error, self._engine.logger, "connect handler failed, the client is refused")
             return "Unauthorized"
         if result is False:
             return "Unauthorized"
@@ -54,5 +55,5 @@ class HandlerTable(BaseHandlerTable):
             result = handler(session.sid, argument)
             if inspect.isawaitable(result):
                 await result
-        except Exception:
-            self._engine.logger.exception("%s handler failed", event)
+        except BaseException as error:
+            failed(error, self._engine.logger, "%s handler failed", event)

@@ -139,7 +139,11 @@ class Engine(BaseEngine):
         Raises:
             HTTPError: It did.
         """
-        refusal = self.consumer.session_opened(session)
+        try:
+            refusal = self.consumer.session_opened(session)
+        except BaseException:
+            self.sessions.pop(session.sid, None)
+            raise
         if refusal is not None:
             self.sessions.pop(session.sid, None)
             raise HTTPError(BAD_REQUEST, refusal, 401)

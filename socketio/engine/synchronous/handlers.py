@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..._core.failures import failed
 from ..consumer import BaseHandlerTable
 from ..session import Session
 
@@ -26,8 +27,8 @@ class HandlerTable(BaseHandlerTable):
         self._engine.sessions[session.sid] = session
         try:
             result = handler(session.sid, session.environ)
-        except Exception:
-            self._engine.logger.exception("connect handler failed, the client is refused")
+        except BaseException as error:
+            failed(error, self._engine.logger, "connect handler failed, the client is refused")
             return "Unauthorized"
         if result is False:
             return "Unauthorized"
@@ -49,5 +50,5 @@ class HandlerTable(BaseHandlerTable):
             return
         try:
             handler(session.sid, argument)
-        except Exception:
-            self._engine.logger.exception("%s handler failed", event)
+        except BaseException as error:
+            failed(error, self._engine.logger, "%s handler failed", event)
