@@ -311,6 +311,51 @@ def test_handlers_run_when_the_server_stops(
     within(time.monotonic() - began, 2)
 
 
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("name", ["Timeout", "GreenletExit"])
+def test_handlers_that_end_their_greenlet_end_nothing_else(
+    kind: str,
+    sio: Any,
+    server: Server,
+    connect: Connect,
+    name: str,
+    waits: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nor do time limits: both are no `Exception`, and come while a handler waits."""
+    module = importlib.import_module("greenlet" if name == "GreenletExit" else kind)
+    error: type[BaseException] = getattr(module, name)
+    sleep: Callable[[float], None] = vars(importlib.import_module(kind))["sleep"]
+
+    @sio.on("connect", namespace="/refused")
+    def refuse(sid: str, environ: Any) -> None:
+        raise error
+
+    @sio.event
+    def fail(sid: str) -> None:
+        if waits:
+            sleep(0.001)
+        raise error
+
+    sio.on("echo", lambda sid, data: sio.emit("echoed", data, to=sid))
+    client = connect()
+    for number in range(70):  # more than handlers run at once
+        client.emit("fail")
+        client.emit("echo", number)
+        assert client.receive() == ["echoed", number]
+    client.socket.send("40/refused,")
+    assert client.socket.recv() == '44/refused,{"message":"Internal server error"}'
+    other = connect()
+    other.emit("echo", "last")
+    assert other.receive() == ["echoed", "last"]
+    deadline = time.monotonic() + DEADLINE
+    while len(failures := [each for each in caplog.records if each.exc_info]) < 71:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert {each.exc_info[0] for each in failures if each.exc_info} == {error}
+    assert sio.runtime._handlers.running == 0
+
+
 def test_uwsgi_is_named_outside_of_it() -> None:
     pytest.importorskip("gevent")
     with pytest.raises(PluginError, match="gevent_uwsgi") as refused:
