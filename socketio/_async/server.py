@@ -34,6 +34,7 @@ from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
 from ..exceptions import ConnectionError, ConnectionRefusedError, TimeoutError
 from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS
+from ..runtimes.tasks import wait_in_loop  # async: only
 from .manager import AsyncManager
 from .namespace import AsyncNamespace
 
@@ -185,7 +186,7 @@ class AsyncServer(BaseServer):
         if loop is not asyncio._get_running_loop() and loop is not None and loop.is_running():
             # Another thread's loop must not touch the clients of this one.
             emitting = self.emit(event, data, to, room, skip_sid, namespace, callback, ignore_queue)
-            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(emitting, loop))
+            await wait_in_loop(loop, emitting)
             return
         # async: end
         if self._logs_events:

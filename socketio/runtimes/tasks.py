@@ -8,6 +8,7 @@ of its own is none of their business; background tasks of applications are, and 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import functools
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -43,10 +44,52 @@ def create_task(
 def create_background_task(awaitable: Awaitable[T]) -> asyncio.Task[T]:
     """Return a new task of the application's, made by the factory of the running loop, if any.
 
-    The factory gets no name and no context: some take neither.
+    The factory gets no name and no context: some take neither, and some loops always give them.
     """
-    task: Any = asyncio.ensure_future(awaitable)  # anything awaitable, as it ever was
+    loop = asyncio.get_running_loop()
+    factory: Any = loop.get_task_factory()
+    task: Any
+    if factory is None or not asyncio.iscoroutine(awaitable):
+        task = asyncio.ensure_future(awaitable)  # anything awaitable, as it ever was
+    else:
+        task = factory(loop, awaitable)
     return task  # type: ignore[no-any-return]  # a factory makes tasks
+
+
+async def wait_in_loop(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in the loop of another thread, and wait for it in the running one.
+
+    Args:
+        loop: The other loop.
+        coroutine: The coroutine; it is cancelled together with the caller.
+
+    Returns:
+        What it returns; what it raises is raised here.
+    """
+    outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def begin() -> None:
+        task = create_task(coroutine, loop=loop)
+        task.add_done_callback(tell)
+        outcome.add_done_callback(functools.partial(give_up, task))
+
+    def give_up(task: asyncio.Task[T], _: object) -> None:
+        if outcome.cancelled() and not task.done():
+            loop.call_soon_threadsafe(task.cancel)
+
+    def tell(task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            outcome.cancel()
+        if not outcome.set_running_or_notify_cancel():
+            return
+        error = task.exception()
+        if error is None:
+            outcome.set_result(task.result())
+        else:
+            outcome.set_exception(error)
+
+    loop.call_soon_threadsafe(begin)
+    return await asyncio.wrap_future(outcome)
 
 
 # No function of our own, which would cost each handler a call.

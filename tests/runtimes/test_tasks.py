@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,14 @@ from socketio.testing.task_factories import choose, refusing, wrapping
 
 PACKAGE = Path(socketio.__file__).parent
 PLUGINS = PACKAGE.parent / "plugins"
-MAKERS = ("create_task", "ensure_future", "TaskGroup", "eager_task_factory", "Task")
+MAKERS = (
+    "create_task",
+    "ensure_future",
+    "TaskGroup",
+    "eager_task_factory",
+    "Task",
+    "run_coroutine_threadsafe",
+)
 """What makes a task when it is called as an attribute, of asyncio or of a loop."""
 
 FACTORIES = [wrapping, refusing, *([choose("eager")] if tasks.EAGER else [])]
@@ -95,6 +103,83 @@ async def test_a_factory_changes_nothing(runtime: AsyncioRuntime, factory: Any) 
         assert seen[-1] is own
     finally:
         loop.set_task_factory(previous)
+
+
+def test_an_older_factory_in_a_loop_that_always_gives_a_context() -> None:
+    uvloop = pytest.importorskip("uvloop")
+    runtime = AsyncioRuntime()
+
+    async def waits() -> str:
+        await asyncio.sleep(0.001)
+        return "done"
+
+    async def program() -> list[str]:
+        asyncio.get_running_loop().set_task_factory(refusing)
+        runtime.bind()
+        started = runtime.start(waits)
+        assert started is not None
+        return [await started, await runtime.start_background_task(waits)]
+
+    loop = uvloop.new_event_loop()
+    try:
+        assert loop.run_until_complete(program()) == ["done", "done"]
+    finally:
+        loop.close()
+
+
+class OtherLoop:
+    """A loop in a thread, with a task factory."""
+
+    def __init__(self, factory: Any) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.loop.set_task_factory(factory)
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+
+    def close(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(20)
+        self.loop.close()
+
+
+@pytest.mark.parametrize("factory", FACTORIES)
+async def test_waiting_in_the_loop_of_another_thread(factory: Any) -> None:
+    other = OtherLoop(factory)
+    begun = threading.Event()
+    cancelled = threading.Event()
+
+    async def returns() -> Any:
+        await asyncio.sleep(0)
+        return asyncio.get_running_loop()
+
+    async def fails() -> None:
+        raise LookupError("there")
+
+    async def waits() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(20)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async def ends() -> None:
+        raise asyncio.CancelledError
+
+    try:
+        assert await tasks.wait_in_loop(other.loop, returns()) is other.loop
+        with pytest.raises(LookupError, match="there"):
+            await tasks.wait_in_loop(other.loop, fails())
+        with pytest.raises(asyncio.CancelledError):
+            await tasks.wait_in_loop(other.loop, ends())
+        waiting = tasks.create_task(tasks.wait_in_loop(other.loop, waits()))
+        assert await asyncio.to_thread(begun.wait, 20)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert await asyncio.to_thread(cancelled.wait, 20)
+    finally:
+        other.close()
 
 
 def test_factories_by_name() -> None:
