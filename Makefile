@@ -11,7 +11,7 @@ PYTEST ?= $(PY) -m pytest
 # worker, so that each server starts once.
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST_PARALLEL ?= -n $(WORKERS) --dist loadgroup
-FACTORY_TESTS = tests/_async tests/builtin tests/client tests/engine tests/runtimes tests/testing \
+FACTORY_TESTS = tests/_async tests/borders tests/builtin tests/client tests/engine tests/runtimes tests/testing \
 	plugins/socketio-web/tests
 HOST ?= 127.0.0.1
 PORT ?= 5000
