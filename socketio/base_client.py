@@ -24,15 +24,15 @@ from ._core.client_state import (
     EarlyEvent,
     Reconnection,
 )
+from ._core.forms import Form, check_minimum, choose_form
 from ._core.handlers import (
     CATCH_ALL,
     HandlerTable,
-    check_arity,
     check_event_arguments,
     check_event_name,
-    check_minimum,
     check_namespace,
     check_outgoing_name,
+    name_of,
     refuse_coroutine_function,
 )
 from ._core.logs import choose_logger
@@ -242,12 +242,12 @@ class BaseClient(ABC):
         It is a decorator, used as `@sio.event` or `@sio.event(namespace='/chat')`.
         """
         if len(args) == 1 and not kwargs and callable(args[0]):
-            self.on(args[0].__name__, args[0])
+            self.on(name_of(args[0]), args[0])
             return args[0]
         check_event_arguments(args)
 
         def decorate(function: H) -> H:
-            self.on(function.__name__, function, *args, **kwargs)
+            self.on(name_of(function), function, *args, **kwargs)
             return function
 
         return decorate
@@ -271,11 +271,11 @@ class BaseClient(ABC):
         self._table.add_class(namespace_handler.namespace, namespace_handler)
 
     def _add_handler(self, event: str, function: Listener, namespace: str) -> None:
-        legacy = self._check_handler(event, function, namespace)
-        self._table.add(namespace, event, function, legacy)
+        form = self._check_handler(event, function, namespace)
+        self._table.add(namespace, event, function, form)
 
-    def _check_handler(self, event: str, function: Listener, namespace: str) -> bool:
-        """Refuse a function that cannot be a handler; return whether it lacks the last argument.
+    def _check_handler(self, event: str, function: Listener, namespace: str) -> Form | None:
+        """Refuse a function that cannot be a handler; return its form if there are several.
 
         Raises:
             TypeError: It cannot.
@@ -287,17 +287,15 @@ class BaseClient(ABC):
         before = 1 if namespace == CATCH_ALL else 0
         names = "namespace, " if before else ""
         if event in ("connect", "__disconnect_final"):
-            check_arity(function, event, (before,), names.rstrip(", "))
-            return False
+            return choose_form(function, event, (before,), names.rstrip(", "))
         if event in ("connect_error", "disconnect"):
             what = "data" if event == "connect_error" else "reason"
-            count = check_arity(function, event, (before + 1, before), names + what)
-            return count == before
+            return choose_form(function, event, (before + 1, before), names + what)
         if event == CATCH_ALL:
             check_minimum(function, event, before + 1, f"event, {names}*args")
         else:
             check_minimum(function, event, before, f"{names}*args")
-        return False
+        return None
 
     # -- sending ------------------------------------------------------------------------------
 

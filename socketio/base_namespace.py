@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ._core.handlers import CATCH_ALL, check_arity, check_minimum, refuse_coroutine_function
+from ._core.forms import Form, check_minimum, choose_form
+from ._core.handlers import CATCH_ALL, refuse_coroutine_function
 
 
 class BaseNamespace:
@@ -18,7 +19,7 @@ class BaseNamespace:
 
     def __init__(self, namespace: str | None = None) -> None:
         self.namespace = namespace or "/"
-        self._legacy: set[str] = set()
+        self._forms: dict[str, Form] = {}
 
     def is_asyncio_based(self) -> bool:
         """Tell whether this namespace is of the asyncio flavour."""
@@ -32,12 +33,8 @@ class BaseNamespace:
         """Tell whether a subclass calls its methods itself, with arguments as it likes."""
         return sum("trigger_event" in vars(base) for base in type(self).__mro__) > 1
 
-    def _arguments(self, event: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Leave out the last argument for a handler that was written without it."""
-        return args[:-1] if event in self._legacy else args
-
     def _check(self, event: str, counts: tuple[int, ...], names: str) -> None:
-        """Note how many arguments a life cycle method takes.
+        """Note in which form a life cycle method is called.
 
         Raises:
             TypeError: It takes none of the possible numbers.
@@ -47,13 +44,10 @@ class BaseNamespace:
             return
         self._refuse_coroutine_function(method, event)
         try:
-            count = check_arity(method, event, counts, names)
+            self._forms[event] = choose_form(method, event, counts, names)
         except TypeError:
-            if self._has_own_dispatch():
-                return
-            raise
-        if count == counts[-1] and len(counts) > 1:
-            self._legacy.add(event)
+            if not self._has_own_dispatch():
+                raise
 
     def _check_events(self, count: int, names: str) -> None:
         """Refuse event methods that cannot take what every event has.

@@ -12,16 +12,16 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
+from ._core.forms import check_minimum, choose_form
 from ._core.handlers import (
     CATCH_ALL,
     F,
     HandlerTable,
-    check_arity,
     check_event_arguments,
     check_event_name,
-    check_minimum,
     check_namespace,
     check_outgoing_name,
+    name_of,
     refuse_coroutine_function,
 )
 from ._core.logs import choose_logger
@@ -274,19 +274,18 @@ class BaseServer(Consumer):
             refuse_coroutine_function(function, event, "socketio.AsyncServer")
         extra = 1 if namespace == CATCH_ALL else 0
         before = "namespace, " if extra else ""
-        legacy = False
+        form = None
         if event == "connect":
             counts = (3 + extra, 2 + extra)
-            taken = check_arity(function, event, counts, f"{before}sid, environ[, auth]")
-            legacy = taken == 2 + extra
+            form = choose_form(function, event, counts, f"{before}sid, environ[, auth]")
         elif event == "disconnect":
             counts = (2 + extra, 1 + extra)
-            legacy = check_arity(function, event, counts, f"{before}sid[, reason]") == 1 + extra
+            form = choose_form(function, event, counts, f"{before}sid[, reason]")
         elif event == CATCH_ALL:
             check_minimum(function, event, 2 + extra, f"event, {before}sid, *args")
         else:
             check_minimum(function, event, 1 + extra, f"{before}sid, *args")
-        self.table.add(namespace, event, function, legacy)
+        self.table.add(namespace, event, function, form)
 
     @overload
     def event(self, function: F, /) -> F: ...
@@ -301,11 +300,11 @@ class BaseServer(Consumer):
             TypeError: The handler cannot take the event's arguments.
         """
         if len(args) == 1 and not kwargs and callable(args[0]):
-            return self.on(args[0].__name__)(args[0])
+            return self.on(name_of(args[0]))(args[0])
         check_event_arguments(args)
 
         def register(function: F) -> F:
-            decorator: Callable[[F], F] = self.on(function.__name__, *args, **kwargs)
+            decorator: Callable[[F], F] = self.on(name_of(function), *args, **kwargs)
             return decorator(function)
 
         return register

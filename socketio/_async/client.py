@@ -23,6 +23,7 @@ from ..base_client import BaseClient, PendingCall, error_data, values, wire_argu
 from ..engine.async_client import FLUSH_TIMEOUT, AsyncEngineClient
 from ..protocol import packets
 from ..runtimes.asyncio_runtime import AsyncioRuntime
+from .life_cycle import call_in_form
 
 
 class AsyncClient(BaseClient):
@@ -506,8 +507,10 @@ class AsyncClient(BaseClient):
         """Run the handler that an event belongs to and return its result."""
         handler = self._table.find(namespace, event)
         if handler is not None:
-            if handler.legacy:
-                arguments = arguments[:-1]
+            if handler.form is not None:
+                return await call_in_form(
+                    handler.function, handler.form, (*handler.prefix, *arguments)
+                )
             result = handler.function(*handler.prefix, *arguments)
             # async: begin
             if handler.is_coroutine or inspect.isawaitable(result):

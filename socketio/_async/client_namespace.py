@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..base_namespace import BaseClientNamespace
+from .life_cycle import call_in_form
 
 
 class AsyncClientNamespace(BaseClientNamespace):
@@ -39,7 +40,10 @@ class AsyncClientNamespace(BaseClientNamespace):
         handler = self._handler(event)
         if handler is None:
             return None
-        result = handler(*self._arguments(event, args))
+        form = self._forms.get(event)
+        if form is not None:
+            return await call_in_form(handler, form, args)
+        result = handler(*args)
         if hasattr(result, "__await__"):  # async: only
             result = await result  # async: only
         return result

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from ..base_namespace import BaseServerNamespace
+from .life_cycle import call_in_form
 
 
 class AsyncNamespace(BaseServerNamespace):
@@ -42,7 +43,10 @@ class AsyncNamespace(BaseServerNamespace):
         handler = self._handler(event)
         if handler is None:
             return None
-        result = handler(*self._arguments(event, args))
+        form = self._forms.get(event)
+        if form is not None:
+            return await call_in_form(handler, form, args)
+        result = handler(*args)
         if hasattr(result, "__await__"):  # async: only
             result = await result  # async: only
         return result

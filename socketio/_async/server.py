@@ -21,6 +21,7 @@ from .._core.connecting import InsideConnectHandler
 # async: end
 # sync: from .._core.connecting import InsideConnectHandler, carried
 from .._core.failures import failed
+from .._core.forms import Form
 from ..base_manager import BaseManager
 
 # async: begin
@@ -35,6 +36,7 @@ from ..engine.session import Reason, Session
 from ..exceptions import ConnectionError, ConnectionRefusedError, TimeoutError
 from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS
 from ..runtimes.tasks import wait_in_loop  # async: only
+from .life_cycle import call_in_form
 from .manager import AsyncManager
 from .namespace import AsyncNamespace
 
@@ -687,13 +689,9 @@ class AsyncServer(BaseServer):
             if found is None:
                 return True
             return await found[0].trigger_event("connect", *found[1], sid, environ, auth)
-        if handler.legacy:
-            result = handler.function(*handler.prefix, sid, environ)
-        else:
-            result = handler.function(*handler.prefix, sid, environ, auth)
-        if handler.is_coroutine or hasattr(result, "__await__"):  # async: only
-            result = await result  # async: only
-        return result
+        return await call_in_form(
+            handler.function, handler.form or Form(), (*handler.prefix, sid, environ, auth)
+        )
 
     async def _run_disconnect(
         self, session: Session, namespace: str, sid: str, reason: str
@@ -706,13 +704,9 @@ class AsyncServer(BaseServer):
                 if found is not None:
                     await found[0].trigger_event("disconnect", *found[1], sid, reason)
             else:
-                if handler.legacy:
-                    result = handler.function(*handler.prefix, sid)
-                else:
-                    result = handler.function(*handler.prefix, sid, reason)
-                if handler.is_coroutine or hasattr(result, "__await__"):  # async: only
-                    await result  # async: only
-                # sync: del result
+                await call_in_form(
+                    handler.function, handler.form or Form(), (*handler.prefix, sid, reason)
+                )
         except BaseException as error:
             failed(error, self.logger, "disconnect handler of %s failed", namespace)
         finally:

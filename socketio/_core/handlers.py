@@ -12,13 +12,12 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from ..protocol.surrogates import replace_surrogates
+from .forms import Form
 
 CATCH_ALL: Final = "*"
 
 MAX_CACHED_NAME: Final = 200
 """Characters of a namespace and an event for which the choice of a handler is remembered."""
-
-_ANYTHING: Final = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 Function = Callable[..., Any]
 
@@ -32,18 +31,18 @@ class Handler:
     Args:
         function: The application's function.
         prefix: Arguments that go before those of the event (the names behind a catch-all).
-        legacy: Whether the function takes one argument less than the event has (`connect`
-            without auth, `disconnect` without a reason).
+        form: How the function is called, if it is a handler of the life cycle that exists in
+            two forms (`connect` without auth, `disconnect` without a reason).
     """
 
-    __slots__ = ("function", "is_coroutine", "legacy", "prefix")
+    __slots__ = ("form", "function", "is_coroutine", "prefix")
 
     def __init__(
-        self, function: Function, prefix: tuple[Any, ...] = (), legacy: bool = False
+        self, function: Function, prefix: tuple[Any, ...] = (), form: Form | None = None
     ) -> None:
         self.function = function
         self.prefix = prefix
-        self.legacy = legacy
+        self.form = form
         self.is_coroutine = is_coroutine_function(function)
 
 
@@ -56,67 +55,19 @@ def is_coroutine_function(function: Any) -> bool:
     )
 
 
-def positional_range(function: Function) -> tuple[int, float] | None:
-    """Return the fewest and the most positional arguments a function takes; None: unknown.
-
-    A wrapper that hands everything on takes what the function within takes; any other wrapper
-    has arguments of its own.
-    """
-    try:
-        signature = inspect.signature(function, follow_wrapped=False)
-        if all(parameter.kind in _ANYTHING for parameter in signature.parameters.values()):
-            signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some builtins have no signature
-        return None
-    parameters = signature.parameters.values()
-    fewest, most = 0, 0.0
-    for parameter in parameters:
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-            most += 1
-            fewest += parameter.default is parameter.empty
-        elif parameter.kind is parameter.VAR_POSITIONAL:
-            most = float("inf")
-        elif parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
-            raise TypeError(
-                f"{function!r} cannot be an event handler: its argument {parameter.name!r} "
-                "can only be given by name"
-            )
-    return fewest, most
-
-
-def check_arity(function: Function, event: str, counts: tuple[int, ...], names: str) -> int:
-    """Refuse a handler that cannot take an event's arguments.
-
-    Args:
-        function: The handler.
-        event: The event's name, for the message.
-        counts: The numbers of arguments it may be called with, the best first.
-        names: What the arguments are, for the message.
-
-    Returns:
-        The first of `counts` that the handler takes.
+def name_of(function: Any) -> str:
+    """Return the name of the event that a function is the handler of by its own name.
 
     Raises:
-        TypeError: It takes none of them.
+        TypeError: It has none.
     """
-    bounds = positional_range(function)
-    if bounds is None:
-        return counts[0]
-    for count in counts:
-        if bounds[0] <= count <= bounds[1]:
-            return count
-    raise TypeError(f"the handler {function!r} of {event!r} must take the arguments ({names})")
-
-
-def check_minimum(function: Function, event: str, count: int, names: str) -> None:
-    """Refuse a handler that takes fewer arguments than every event has.
-
-    Raises:
-        TypeError: It does.
-    """
-    bounds = positional_range(function)
-    if bounds is not None and bounds[1] < count:
-        raise TypeError(f"the handler {function!r} of {event!r} must take the arguments ({names})")
+    named = function
+    while isinstance(named, functools.partial):
+        named = named.func
+    name = getattr(named, "__name__", None)
+    if not isinstance(name, str):
+        raise TypeError(f"{function!r} has no name to be an event's: use @sio.on('name')")
+    return name
 
 
 def check_event_name(event: object) -> None:
@@ -202,13 +153,15 @@ class HandlerTable:
         self.functions: dict[str, dict[Any, Function]] = {}
         self.classes: dict[str, Any] = {}
         self._reserved = reserved
-        self._legacy: set[tuple[str, Any]] = set()
+        self._forms: dict[tuple[str, Any], Form] = {}
         self._chosen: dict[tuple[str, Any], Handler | None] = {}
 
-    def add(self, namespace: str, event: Any, function: Function, legacy: bool = False) -> None:
+    def add(self, namespace: str, event: Any, function: Function, form: Form | None = None) -> None:
         """Register a function; it replaces the one that was there."""
         self.functions.setdefault(check_namespace(namespace), {})[event] = function
-        (self._legacy.add if legacy else self._legacy.discard)((namespace, event))
+        self._forms.pop((namespace, event), None)
+        if form is not None:
+            self._forms[namespace, event] = form
         self._chosen.clear()
 
     def add_class(self, namespace: str, handler: Any) -> None:
@@ -242,7 +195,7 @@ class HandlerTable:
                 continue
             # A client that sends the event `*` means no catch-all handler: that gets it by name.
             if event in functions and event != CATCH_ALL:
-                return Handler(functions[event], before, (place, event) in self._legacy)
+                return Handler(functions[event], before, self._forms.get((place, event)))
             if event not in self._reserved and CATCH_ALL in functions:
                 return Handler(functions[CATCH_ALL], (event, *before))
         return None

@@ -20,6 +20,7 @@ from ..base_client import BaseClient, PendingCall, error_data, values, wire_argu
 from ..engine.client import FLUSH_TIMEOUT, EngineClient
 from ..protocol import packets
 from ..runtimes.threading_runtime import ThreadingRuntime
+from .life_cycle import call_in_form
 
 
 class Client(BaseClient):
@@ -449,8 +450,8 @@ class Client(BaseClient):
         """Run the handler that an event belongs to and return its result."""
         handler = self._table.find(namespace, event)
         if handler is not None:
-            if handler.legacy:
-                arguments = arguments[:-1]
+            if handler.form is not None:
+                return call_in_form(handler.function, handler.form, (*handler.prefix, *arguments))
             result = handler.function(*handler.prefix, *arguments)
             return result
         found = self._table.find_class(namespace)

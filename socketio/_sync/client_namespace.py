@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..base_namespace import BaseClientNamespace
+from .life_cycle import call_in_form
 
 
 class ClientNamespace(BaseClientNamespace):
@@ -37,7 +38,10 @@ class ClientNamespace(BaseClientNamespace):
         handler = self._handler(event)
         if handler is None:
             return None
-        result = handler(*self._arguments(event, args))
+        form = self._forms.get(event)
+        if form is not None:
+            return call_in_form(handler, form, args)
+        result = handler(*args)
         return result
 
     def emit(

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ..base_namespace import BaseServerNamespace
+from .life_cycle import call_in_form
 
 
 class Namespace(BaseServerNamespace):
@@ -40,7 +41,10 @@ class Namespace(BaseServerNamespace):
         handler = self._handler(event)
         if handler is None:
             return None
-        result = handler(*self._arguments(event, args))
+        form = self._forms.get(event)
+        if form is not None:
+            return call_in_form(handler, form, args)
+        result = handler(*args)
         return result
 
     def emit(

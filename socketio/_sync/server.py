@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.connecting import InsideConnectHandler, carried
 from .._core.failures import failed
+from .._core.forms import Form
 from ..base_manager import BaseManager
 from ..base_server import Client, check_outgoing_event
 from ..direct_sessions import DirectSessions as BaseServer
@@ -24,6 +25,7 @@ from ..engine.session import Reason, Session
 from ..engine.synchronous.engine import Engine
 from ..exceptions import ConnectionError, ConnectionRefusedError, TimeoutError
 from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS
+from .life_cycle import call_in_form
 from .manager import Manager
 from .namespace import Namespace
 
@@ -607,11 +609,9 @@ class Server(BaseServer):
             if found is None:
                 return True
             return found[0].trigger_event("connect", *found[1], sid, environ, auth)
-        if handler.legacy:
-            result = handler.function(*handler.prefix, sid, environ)
-        else:
-            result = handler.function(*handler.prefix, sid, environ, auth)
-        return result
+        return call_in_form(
+            handler.function, handler.form or Form(), (*handler.prefix, sid, environ, auth)
+        )
 
     def _run_disconnect(self, session: Session, namespace: str, sid: str, reason: str) -> None:
         """Run the disconnect handler, then forget the client."""
@@ -622,11 +622,9 @@ class Server(BaseServer):
                 if found is not None:
                     found[0].trigger_event("disconnect", *found[1], sid, reason)
             else:
-                if handler.legacy:
-                    result = handler.function(*handler.prefix, sid)
-                else:
-                    result = handler.function(*handler.prefix, sid, reason)
-                del result
+                call_in_form(
+                    handler.function, handler.form or Form(), (*handler.prefix, sid, reason)
+                )
         except BaseException as error:
             failed(error, self.logger, "disconnect handler of %s failed", namespace)
         finally:

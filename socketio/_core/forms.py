@@ -1,0 +1,272 @@
+"""What handlers take, and in which form those of the life cycle are called.
+
+`connect` and `disconnect` handlers exist with and without their last argument. A signature says
+which, if it can be known. A wrapper that takes `*args` may get anything, whatever it claims to be
+and whatever stands behind it: what it hands on is found out at the call.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from types import FunctionType, MethodType, TracebackType
+from typing import Any, Final, NamedTuple
+
+Function = Callable[..., Any]
+
+_ENDLESS: Final = float("inf")
+
+_TOO_MANY: Final = re.compile(
+    r"(\S+)\(\) (?:takes .*positional argument|got multiple values for argument)"
+)
+_TOO_FEW: Final = re.compile(r"(\S+)\(\) missing \d+ required positional argument")
+_UNPACKED: Final = {False: "too many values to unpack", True: "not enough values to unpack"}
+
+_STAR_CALL: Final = dis.opmap.get("CALL_FUNCTION_EX")
+"""The instruction of `function(*args)`; None where Python has another one."""
+
+
+class Parameters(NamedTuple):
+    """The positional arguments that a function takes."""
+
+    fewest: int
+    most: float
+    names: tuple[str, ...]
+    """Those that have a name of their own, in order."""
+    required: tuple[str, ...]
+    """Arguments that can only be given by name, and must be."""
+
+    def take(self, count: int) -> bool:
+        """Tell whether a number of positional arguments is one that the function takes."""
+        return self.fewest <= count <= self.most
+
+
+class Form:
+    """How a life cycle handler is called: with all arguments, or without the last one.
+
+    Args:
+        shorter: Whether the last argument is left out.
+        certain: Whether the handler's signature says so. If not, a call that could not be bound
+            is made again in the other form, which then stays.
+    """
+
+    __slots__ = ("certain", "shorter")
+
+    def __init__(self, shorter: bool = False, certain: bool = False) -> None:
+        self.shorter = shorter
+        self.certain = certain
+
+
+def own_parameters(function: Function) -> Parameters | None:
+    """Return what a callable itself takes, not what it wraps; None: it cannot be known."""
+    bare = _bare(function)
+    if bare is None:
+        return None
+    try:
+        signature = inspect.signature(bare, follow_wrapped=False)
+    except (TypeError, ValueError):  # some builtins have no signature
+        return None
+    fewest, most = 0, 0.0
+    names: list[str] = []
+    required: list[str] = []
+    for parameter in signature.parameters.values():
+        needed = parameter.default is parameter.empty
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            most += 1
+            fewest += needed
+            names.append(parameter.name)
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            most = _ENDLESS
+        elif parameter.kind is parameter.KEYWORD_ONLY and needed:
+            required.append(parameter.name)
+    return Parameters(fewest, most, tuple(names), tuple(required))
+
+
+def _bare(function: Any) -> Any:
+    """Return a callable with the same parameters that claims no others; None: there is none.
+
+    Decorators copy a signature onto their wrapper (`__wrapped__`, `__signature__`), which says
+    what its caller should give, and not what it takes.
+    """
+    if isinstance(function, functools.partial):
+        within = _bare(function.func)
+        return within and functools.partial(within, *function.args, **function.keywords)
+    if isinstance(function, MethodType):
+        within = _bare(function.__func__)
+        return within and MethodType(within, function.__self__)
+    if isinstance(function, FunctionType):
+        copy = FunctionType(
+            function.__code__,
+            function.__globals__,
+            function.__name__,
+            function.__defaults__,
+            function.__closure__,
+        )
+        copy.__kwdefaults__ = function.__kwdefaults__
+        return copy
+    if isinstance(function, type):
+        return function
+    call = getattr(type(function), "__call__", None)  # noqa: B004  # its signature is asked for
+    if isinstance(call, FunctionType):
+        return MethodType(_bare(call), function)
+    # What is compiled shows the signature of what it wraps.
+    return None if hasattr(function, "__wrapped__") else function
+
+
+def _within(function: Any) -> Any:
+    """Return the innermost function that a wrapper says it wraps, bound as the wrapper is."""
+    if isinstance(function, functools.partial):
+        within = _within(function.func)
+        return functools.partial(within, *function.args, **function.keywords)
+    if isinstance(function, MethodType):
+        return MethodType(_within(function.__func__), function.__self__)
+    return inspect.unwrap(function)
+
+
+def _require_positional(function: Function, parameters: Parameters) -> None:
+    if parameters.required:
+        raise TypeError(
+            f"{function!r} cannot be an event handler: its argument {parameters.required[0]!r} "
+            "can only be given by name"
+        )
+
+
+def check_minimum(function: Function, event: str, count: int, names: str) -> None:
+    """Refuse a handler that takes fewer arguments than every event has.
+
+    Args:
+        function: The handler.
+        event: The event's name, for the message.
+        count: How many arguments every such event has.
+        names: What these are, for the message.
+
+    Raises:
+        TypeError: It does.
+    """
+    parameters = own_parameters(function)
+    if parameters is None:
+        return
+    _require_positional(function, parameters)
+    if parameters.most < count:
+        raise TypeError(f"the handler {function!r} of {event!r} must take the arguments ({names})")
+
+
+def choose_form(function: Function, event: str, counts: tuple[int, ...], names: str) -> Form:
+    """Choose how a handler of the life cycle is called.
+
+    Args:
+        function: The handler.
+        event: The event's name, for the message.
+        counts: The number of arguments of the full form, then that of the shorter if there is one.
+        names: What the arguments are, for the message.
+
+    Raises:
+        TypeError: It can be called in none of the forms.
+    """
+    parameters = own_parameters(function)
+    if parameters is None:
+        return Form(_guess(function, (), counts) != counts[0], certain=len(counts) == 1)
+    _require_positional(function, parameters)
+    possible = [count for count in counts if parameters.take(count)]
+    if not possible:
+        raise TypeError(f"the handler {function!r} of {event!r} must take the arguments ({names})")
+    if len(possible) == 1 or parameters.most != _ENDLESS:
+        return Form(possible[0] != counts[0], certain=True)
+    return Form(_guess(function, parameters.names, counts) != counts[0])
+
+
+def _guess(function: Function, names: tuple[str, ...], counts: tuple[int, ...]) -> int:
+    """Return with how many arguments to call a wrapper that takes any number, at first.
+
+    Args:
+        function: The wrapper.
+        names: The arguments that it has a name for.
+        counts: The numbers there are, the full form's first.
+    """
+    try:
+        within = own_parameters(_within(function))
+    except ValueError:  # it wraps itself
+        return counts[0]
+    if within is None or within.required:  # what else it needs comes from the wrapper
+        return counts[0]
+    if within.names[: len(names)] == names:
+        # The same names: everything is handed on.
+        return next((count for count in counts if within.take(count)), counts[0])
+    if within.most == 0 and len(names) == counts[-1]:
+        # The wrapper keeps what it has names for, and nothing takes what comes after.
+        return counts[-1]
+    return counts[0]
+
+
+def _wrappers(function: Any) -> Iterator[FunctionType]:
+    """Yield the functions of which a handler consists, the outermost first."""
+    seen: set[int] = set()
+    while function is not None and id(function) not in seen:
+        seen.add(id(function))
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif isinstance(function, MethodType):
+            function = function.__func__
+        else:
+            call = function
+            if not isinstance(function, FunctionType | type):
+                call = getattr(type(function), "__call__", None)  # noqa: B004  # to be compared
+            if isinstance(call, FunctionType):
+                yield call
+            function = getattr(function, "__wrapped__", None)
+
+
+def misses_its_form(function: Function, shorter: bool, error: Exception) -> bool:
+    """Tell whether a call failed because the handler is one of the other form.
+
+    That is so only if the handler itself has not begun: a `TypeError` from within its body is
+    none of our business, and what it has done must not be done twice.
+
+    Args:
+        function: The handler, which was called by our caller.
+        shorter: Whether the last argument was left out.
+        error: What our caller has caught.
+    """
+    frames = list(_frames(error.__traceback__))[1:]  # without our caller's
+    begun = {frame.tb_frame.f_code for frame in frames}
+    functions = list(_wrappers(function))
+    innermost = functions[-1].__code__ if len(functions) > 1 else None
+    if innermost in begun:
+        return False
+    if isinstance(error, TypeError):
+        match = (_TOO_FEW if shorter else _TOO_MANY).match(str(error))
+        if match is None:
+            return False
+        # A wrapper has the name of what it wraps: that it has begun says nothing.
+        called = [each for each in functions if each.__qualname__ == match[1]]
+        if called and innermost is not None:
+            return any(each.__code__ not in begun for each in called)
+        # A wrapper that does not say what it wraps: it is one if it hands its `*args` on.
+        return all(_takes_any_number(frame) for frame in frames) and (
+            not frames or _hands_on(frames[-1])
+        )
+    # Wrappers also take `*args` apart themselves.
+    if innermost is None or len(frames) != 1 or isinstance(error, KeyError):
+        return False
+    if isinstance(error, ValueError):
+        return str(error).startswith(_UNPACKED[shorter])
+    return shorter and isinstance(error, IndexError)
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
+
+
+def _takes_any_number(frame: TracebackType) -> bool:
+    return bool(frame.tb_frame.f_code.co_flags & inspect.CO_VARARGS)
+
+
+def _hands_on(frame: TracebackType) -> bool:
+    """Tell whether a frame has failed in a call with `*args`."""
+    instructions = frame.tb_frame.f_code.co_code
+    return 0 <= frame.tb_lasti < len(instructions) and (instructions[frame.tb_lasti] == _STAR_CALL)
