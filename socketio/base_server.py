@@ -145,6 +145,7 @@ class BaseServer(Consumer):
         self.manager_initialized = False
         self._manager_begun = False
         self.registry.server_created(self)
+        self.eio.complete()
 
     # -- construction ---------------------------------------------------------------------
 
@@ -496,7 +497,7 @@ class BaseServer(Consumer):
         """Note a new engine session."""
         runtime = self.runtime
         session.client = Client(
-            Decoder(self.packet_class, self.eio.config.max_http_buffer_size),
+            Decoder(self.packet_class, session.config.max_http_buffer_size),
             runtime.create_lock(),
             (runtime.create_lane() if self.async_handlers else runtime.create_series()).start,
         )
@@ -683,6 +684,10 @@ class BaseServer(Consumer):
         if session.closed and not client.namespaces and not client.closing:
             self._sessions.pop(session.sid, None)
             self.environ.pop(session.sid, None)
+
+    def _handler_failed(self, session: Session, message: str, *args: object) -> None:
+        """Report the exception of a handler, which is being handled."""
+        self.logger.exception(message, *args)  # noqa: LOG004  # exception handlers call this
 
     @abstractmethod
     def _run_event(self, *args: Any) -> Any:

@@ -34,13 +34,11 @@ from .http import (
     cookie_header,
     jsonp_index,
 )
+from .options import DEFAULT_TRANSPORTS, EngineOptions
 from .session import Reason, Session
 
 if TYPE_CHECKING:
     from ..abc.runtime import Runtime, Timer
-
-DEFAULT_TRANSPORTS = ("polling", "websocket")
-
 
 _SERVES = {"async": ("ASGIApp", "AsyncServer"), "sync": ("WSGIApp", "Server")}
 
@@ -68,7 +66,7 @@ def engine_behind(server: Any, flavour: Flavour) -> Any:
     return engine
 
 
-class BaseEngine(ABC):
+class BaseEngine(EngineOptions, ABC):
     """Sessions of all clients, whatever carries them.
 
     Args:
@@ -116,6 +114,16 @@ class BaseEngine(ABC):
                 self._load_transport(name)
         if config.async_mode is not None:
             self.use_mode(config.async_mode)
+
+    def _use_config(self, config: EngineConfig) -> None:
+        """Take over what is derived from options."""
+        if config.transports is None:
+            self._transports = {}
+        elif config.transports != self.config.transports:
+            self._transports = {name: self._find_transport(name) for name in config.transports}
+        self.origins = OriginPolicy(config, self.logger)
+        self.cors_checked = False
+        self.heartbeats.change(config.ping_interval, config.ping_timeout)  # type: ignore[arg-type]  # a number after __post_init__
 
     def attach(self, app: Any, path: str = "engine.io", **options: Any) -> Any:
         """Make an application serve this engine.
@@ -193,10 +201,12 @@ class BaseEngine(ABC):
             self._runtime = self.mode.create_runtime()
         return self._runtime
 
-    def _load_transport(self, name: str) -> type[Transport]:
+    def _find_transport(self, name: str) -> type[Transport]:
         entry = self.registry.transport(name, self.flavour)
-        transport = self.registry.load_class(entry, Transport)  # type: ignore[type-abstract]  # nothing is made of it
-        self._transports[name] = transport
+        return self.registry.load_class(entry, Transport)  # type: ignore[type-abstract]  # nothing is made of it
+
+    def _load_transport(self, name: str) -> type[Transport]:
+        transport = self._transports[name] = self._find_transport(name)
         return transport
 
     def transport_class(self, name: str | None) -> type[Transport]:
@@ -295,6 +305,7 @@ class BaseEngine(ABC):
     def admit(self, session: Session) -> None:
         """Make a session one of the open ones: its heartbeat begins."""
         now = self.runtime.now()
+        session.config = self.config
         self.sessions[session.sid] = session
         if self.config.monitor_clients:
             self.heartbeats.add(session, now)
@@ -303,7 +314,7 @@ class BaseEngine(ABC):
 
     def open_packet(self, session: Session) -> Packet:
         """Return the packet that tells the client its session (Engine.IO 4, "Handshake")."""
-        config = self.config
+        config = session.config
         interval: float = config.ping_interval  # type: ignore[assignment]  # a number after __post_init__
         handshake = {
             "sid": session.sid,
@@ -334,9 +345,10 @@ class BaseEngine(ABC):
     def pong(self, session: Session) -> None:
         """Note a client's answer to a ping."""
         now = self.runtime.now()
-        if self.heartbeats.pong(session, now):
+        due = self.heartbeats.pong(session, now)
+        if due is not None:
             # The timer may wait for the end of `ping_timeout`, which may be the longer of the two.
-            self._wake_by(now + self.heartbeats.interval, now)
+            self._wake_by(due, now)
 
     def expect_join(self, session: Session) -> None:
         """End a session unless `joined` is called for it within `connect_timeout` seconds."""

@@ -138,6 +138,25 @@ class EngineConfig:
         refuse_unknown(what, [name for name in arguments if name not in known], known)
         return cls(**arguments)
 
+    def changed(self, what: str, options: Mapping[str, Any]) -> EngineConfig:
+        """Return a config with other values of some options.
+
+        Args:
+            what: Who was called, for the message.
+            options: The names and values; `interval_grace` is one of them.
+
+        Raises:
+            TypeError: A name that does not exist or cannot be changed, or a wrong type.
+            ValueError: A value out of range.
+        """
+        known = self.names() - {"async_mode", "async_handlers"} | {"interval_grace"}
+        refuse_unknown(what, [name for name in options if name not in known], known)
+        values = {name: getattr(self, name) for name in self.names()} | dict(options)
+        grace = values.pop("interval_grace", self.interval_grace)
+        if not isinstance(values["ping_interval"], tuple | list):
+            values["ping_interval"] = (values["ping_interval"], grace)
+        return type(self)(**values)
+
     @classmethod
     def names(cls) -> set[str]:
         """Return the names of all options."""

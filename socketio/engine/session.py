@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..abc.runtime import Pending
     from ..abc.transport import Transport
     from .base import BaseEngine
+    from .config import EngineConfig
 
 
 MESSAGE_COST = 1000
@@ -50,6 +51,7 @@ class Session(SessionProtocol):
     __slots__ = (
         "__weakref__",
         "client",
+        "config",
         "ended",
         "engine",
         "environ",
@@ -65,6 +67,8 @@ class Session(SessionProtocol):
     """What the layer above keeps of this client."""
     ended: str | None
     """Why the session has ended: one of `Reason`."""
+    config: EngineConfig
+    """The options of the handshake, of which the client knows."""
     inbox_size: int
     """Bytes of messages whose handlers have not ended, those left aside that ended at once."""
     overrun: bool
@@ -75,6 +79,7 @@ class Session(SessionProtocol):
     ) -> None:
         super().__init__(sid, transport_name)
         self.engine = engine
+        self.config = engine.config
         self.environ = environ
         self.client = None
         self.ended: str | None = None
@@ -114,7 +119,7 @@ class Session(SessionProtocol):
             engine = self.engine
             if isinstance(message, str):
                 # The size in bytes is only counted where the characters leave a doubt.
-                limit = engine.config.max_http_buffer_size
+                limit = self.config.max_http_buffer_size
                 if len(message) * 4 > limit and len(message.encode()) > limit:
                     raise ProtocolError(f"a message of more than {limit} bytes")
                 if message[:1] == "4":
@@ -125,7 +130,7 @@ class Session(SessionProtocol):
                     raise ProtocolError("a base64 packet on a websocket")
                 self.receive_packet(*decode_packet(message))
             else:
-                limit = engine.config.max_http_buffer_size
+                limit = self.config.max_http_buffer_size
                 if len(message) > limit:
                     raise ProtocolError(f"a message of more than {limit} bytes")
                 self.receive_packet(MESSAGE, message)

@@ -311,44 +311,66 @@ class SessionProtocol:
 class Heartbeats(Generic[S]):
     """When to ping which session, and which one has been silent for too long (sans-I/O).
 
-    One object serves all sessions of a server. All share one interval, so the sessions stand
-    in the order of their deadlines by themselves and no session needs a timer of its own.
+    One object serves all sessions of a server. Those that were added under the same times stand in
+    the order of their deadlines by themselves, so no session needs a timer of its own.
 
     Args:
         interval: Seconds from the answer to one ping (or from the start) to the next ping.
         timeout: Seconds that the client has for its answer.
     """
 
-    __slots__ = ("_awaiting_pong", "_ping_due", "interval", "timeout")
+    __slots__ = ("_awaiting_pong", "_former", "_ping_due", "interval", "timeout")
 
     def __init__(self, interval: float, timeout: float) -> None:
         self.interval = interval
         self.timeout = timeout
         self._ping_due: dict[S, float] = {}
         self._awaiting_pong: dict[S, float] = {}
+        self._former: list[Heartbeats[S]] = []
+        """Those of the sessions that were added under other times."""
 
     def __len__(self) -> int:
-        return len(self._ping_due) + len(self._awaiting_pong)
+        return len(self._ping_due) + len(self._awaiting_pong) + sum(map(len, self._former))
+
+    def change(self, interval: float, timeout: float) -> None:
+        """Use other times for the sessions to come; the others keep what their clients know."""
+        if (interval, timeout) == (self.interval, self.timeout):
+            return
+        if self._ping_due or self._awaiting_pong:
+            former: Heartbeats[S] = Heartbeats(self.interval, self.timeout)
+            former._ping_due, former._awaiting_pong = self._ping_due, self._awaiting_pong
+            self._former.append(former)
+            self._ping_due, self._awaiting_pong = {}, {}
+        self.interval = interval
+        self.timeout = timeout
 
     def add(self, session: S, now: float) -> None:
         """Begin the heartbeat of a session that has just opened."""
         self._ping_due[session] = now + self.interval
 
-    def pong(self, session: S, now: float) -> bool:
+    def pong(self, session: S, now: float) -> float | None:
         """Note the client's answer; one that no ping asked for changes nothing.
 
         Returns:
-            Whether a ping has asked for it; the next one is due after `interval`.
+            When the next ping is due; None if no ping has asked for it.
         """
         if self._awaiting_pong.pop(session, None) is None:
-            return False
-        self._ping_due[session] = now + self.interval
-        return True
+            for former in self._former:
+                due = former.pong(session, now)
+                if due is not None:
+                    return due
+            return None
+        due = self._ping_due[session] = now + self.interval
+        return due
 
     def remove(self, session: S) -> None:
         """End the heartbeat of a session."""
-        if self._ping_due.pop(session, None) is None:
-            self._awaiting_pong.pop(session, None)
+        if self._ping_due.pop(session, None) is not None:
+            return
+        if self._awaiting_pong.pop(session, None) is None and self._former:
+            for former in self._former:
+                former.remove(session)
+            self._former = [former for former in self._former if len(former)]
 
     def due(self, now: float) -> tuple[list[S], list[S]]:
         """Return the sessions to ping now and those whose answer is overdue.
@@ -360,13 +382,22 @@ class Heartbeats(Generic[S]):
         deadline = now + self.timeout
         for session in to_ping:
             self._awaiting_pong[session] = deadline
-        return to_ping, _expired(self._awaiting_pong, now)
+        silent = _expired(self._awaiting_pong, now)
+        for former in self._former:
+            more_to_ping, more_silent = former.due(now)
+            to_ping += more_to_ping
+            silent += more_silent
+        return to_ping, silent
 
     def next_deadline(self) -> float | None:
         """Return the time of the next `due` that will find something, or None."""
         times = [
             next(iter(table.values())) for table in (self._ping_due, self._awaiting_pong) if table
         ]
+        for former in self._former:
+            deadline = former.next_deadline()
+            if deadline is not None:
+                times.append(deadline)
         return min(times) if times else None
 
 

@@ -72,7 +72,7 @@ class PollingTransport(Transport):
         await engine.open(session)
         packets = [engine.open_packet(session)]
         if session.outbox:
-            packets += session.take_payload(engine.config.max_http_buffer_size)
+            packets += session.take_payload(session.config.max_http_buffer_size)
         response = payload_response(request, encode_payload(packets))
         response.headers += headers
         return response
@@ -100,7 +100,7 @@ class PollingTransport(Transport):
         engine = session.engine
         packets: list[Packet] = []
         if session.outbox:
-            packets = session.take_payload(engine.config.max_http_buffer_size)
+            packets = session.take_payload(session.config.max_http_buffer_size)
         if session.closed and not session.outbox:
             if self._last is not None:
                 packets.append(self._last)
@@ -113,7 +113,7 @@ class PollingTransport(Transport):
             session.fail("two POST requests at once")
             raise HTTPError(BAD_REQUEST, "Two POST requests of one session at once")
         self._posting = True
-        config = session.engine.config
+        config = session.config
         try:
             async with asyncio.timeout(config.body_timeout):
                 body = await request.read_body(config.max_http_buffer_size)

@@ -32,8 +32,13 @@ class ThreadedHeartbeats(Heartbeats[S]):
         with self._lock:
             super().add(session, now)
 
-    def pong(self, session: S, now: float) -> bool:
-        """Note the client's answer, and return whether a ping has asked for it."""
+    def change(self, interval: float, timeout: float) -> None:
+        """Use other times for the sessions to come."""
+        with self._lock:
+            super().change(interval, timeout)
+
+    def pong(self, session: S, now: float) -> float | None:
+        """Note the client's answer; return when the next ping is due if one has asked for it."""
         with self._lock:
             return super().pong(session, now)
 

@@ -100,7 +100,7 @@ class PollingTransport(Transport):
             self._poll = poll
         gone = request.watch_disconnect(self._client_gone)
         try:
-            poll.wait(engine.heartbeats.interval + engine.heartbeats.timeout)
+            poll.wait(session.config.ping_interval + session.config.ping_timeout)  # type: ignore[operator]  # numbers after __post_init__
         except TimeoutError:
             # Nobody is pinged here, so nobody notices if the client is gone: let it ask again.
             return
@@ -118,7 +118,7 @@ class PollingTransport(Transport):
             if session.transport is not self:
                 return packets  # the upgrade is done, and the rest goes out there
             if session.outbox:
-                packets = session.take_payload(session.engine.config.max_http_buffer_size)
+                packets = session.take_payload(session.config.max_http_buffer_size)
             if session.closed and not session.outbox:
                 if self._last is not None:
                     packets.append(self._last)
@@ -134,7 +134,7 @@ class PollingTransport(Transport):
             session.fail("two POST requests at once")
             raise HTTPError(BAD_REQUEST, "Two POST requests of one session at once")
         try:
-            body = request.read_body(session.engine.config.max_http_buffer_size)
+            body = request.read_body(session.config.max_http_buffer_size)
             for packet_type, data in decode_payload(decode_body(request, body)):
                 session.receive_packet(packet_type, data)
         finally:

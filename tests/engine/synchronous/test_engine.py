@@ -302,7 +302,7 @@ def test_it_serves_anew_after_a_shutdown(
     assert log.wait_for_count(2) == [("server disconnect",)] * 2
     assert poller.get().text == "1"
     # Only now, so that no ping waits for a client that is to be told of the end.
-    engine.heartbeats.interval, engine.heartbeats.timeout = 0.05, 1.5
+    engine.configure(ping_interval=0.05, ping_timeout=1.5)
     engine.start()
     assert Poller(server).get().text == "2"
     websocket = open_websocket(server.websocket_url())
