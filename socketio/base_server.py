@@ -12,6 +12,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
+from ._core.failures import failed
 from ._core.forms import check_minimum, choose_form
 from ._core.handlers import (
     CATCH_ALL,
@@ -685,9 +686,11 @@ class BaseServer(Consumer):
             self._sessions.pop(session.sid, None)
             self.environ.pop(session.sid, None)
 
-    def _handler_failed(self, session: Session, message: str, *args: object) -> None:
-        """Report the exception of a handler, which is being handled."""
-        self.logger.exception(message, *args)  # noqa: LOG004  # exception handlers call this
+    def _handler_failed(
+        self, session: Session, error: BaseException, message: str, *args: object
+    ) -> None:
+        """Report what a handler of a client has raised; see `failed`."""
+        failed(error, self.logger, message, *args)
 
     @abstractmethod
     def _run_event(self, *args: Any) -> Any:

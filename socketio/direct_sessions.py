@@ -31,6 +31,8 @@ class DirectTransport(Transport):
 
     def __init__(self, server: BaseServer, session: Session) -> None:
         self.session = session
+        self.failures: list[BaseException] = []
+        """What handlers have raised since a message was handed over."""
         self._assigned = vars(server)
 
     def send(self, packet: EnginePacket) -> None:
@@ -65,12 +67,28 @@ class DirectSessions(BaseServer):
 
         Raises:
             KeyError: There is no such session.
+            Exception: What the message's handler has raised; a test is to fail of it.
         """
         session = self._sessions[eio_sid]
         try:
             self.message(session, data)
         except ProtocolError as error:
             session.fail(error)
+        failures = _failures(session)
+        if failures:
+            first = failures[0]
+            failures.clear()
+            raise first
+
+    def _handler_failed(
+        self, session: Session, error: BaseException, message: str, *args: object
+    ) -> None:
+        """Keep the exception of a handler for whoever has handed its message over."""
+        failures = _failures(session)
+        if failures is None:
+            super()._handler_failed(session, error, message, *args)
+        else:
+            failures.append(error)
 
     def _send_packet(self, eio_sid: str, pkt: Packet) -> None:
         """Send a packet to a session; it is dropped if there is none."""
@@ -82,6 +100,12 @@ class DirectSessions(BaseServer):
         session = self._sessions.get(eio_sid)
         if session is not None:
             session.send(eio_pkt)
+
+
+def _failures(session: Session) -> list[BaseException] | None:
+    """Return where the failures of a session go; None: it is one of a real connection."""
+    transport = session.transport
+    return transport.failures if isinstance(transport, DirectTransport) else None
 
 
 def _call(function: Callable[..., Any], *args: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import socketio
 from socketio.packet import CONNECT, DISCONNECT, EVENT, Packet
+from socketio.testing import TestClient
 
 
 @pytest.fixture
@@ -72,6 +73,37 @@ def test_a_malformed_message_ends_the_session(
     assert sio.manager.sid_from_eio_sid("one", "/") is None
     with pytest.raises(KeyError):
         sio._handle_eio_message("one", Packet(EVENT, ["x"]).encode())
+
+
+def test_what_handlers_raise_comes_out(
+    sio: socketio.Server, sent: list[tuple[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(sid: str, *args: Any) -> None:
+        raise LookupError(len(args))
+
+    sio.on("chat", fails)
+    sio.on("disconnect", fails)
+    sio.on("connect", fails, namespace="/closed")
+    enter(sio, "one")
+    with pytest.raises(LookupError, match="3"):
+        sio._handle_eio_message("one", Packet(EVENT, ["chat", 1, 2, 3], id=7).encode())
+    with pytest.raises(LookupError, match="2"):
+        enter(sio, "one", "/closed")
+    sio._handle_eio_message("one", Packet(EVENT, ["other"]).encode())
+    with pytest.raises(LookupError, match="1"):
+        sio._handle_eio_message("one", Packet(DISCONNECT).encode())
+    assert sent[1:] == [("one", '4/closed,{"message":"Internal server error"}')]
+    assert sio.manager.sid_from_eio_sid("one", "/") is None
+    assert caplog.records == []
+
+
+def test_what_handlers_of_real_connections_raise_is_logged(
+    sio: socketio.Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    sio.on("connect", lambda sid, environ: 1 / 0)
+    with pytest.raises(ConnectionRefusedError):
+        TestClient(sio).connect()
+    assert "connect handler of / failed" in caplog.text
 
 
 def test_packets_can_be_sent_by_the_engines_id(

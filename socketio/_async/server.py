@@ -609,7 +609,7 @@ class AsyncServer(BaseServer):
                     answer = [result]
                 self._send_to(session, ACK, answer, namespace, ack_id)
         except BaseException as error:
-            failed(error, self.logger, "handler of %r in %s failed", event, namespace)
+            self._handler_failed(session, error, "handler of %r in %s failed", event, namespace)
 
     async def _run_connect(self, session: Session, namespace: str, sid: str, auth: Any) -> None:
         """Run the connect handler, and accept or refuse the client as it says."""
@@ -631,9 +631,9 @@ class AsyncServer(BaseServer):
         # async: end
         except BaseException as error:
             try:
-                failed(
+                self._handler_failed(
+                    session,
                     error,
-                    self.logger,
                     "connect handler of %s failed, the client is refused",
                     namespace,
                 )
@@ -708,7 +708,7 @@ class AsyncServer(BaseServer):
                     handler.function, handler.form or Form(), (*handler.prefix, sid, reason)
                 )
         except BaseException as error:
-            failed(error, self.logger, "disconnect handler of %s failed", namespace)
+            self._handler_failed(session, error, "disconnect handler of %s failed", namespace)
         finally:
             await self.manager.disconnect(sid, namespace, ignore_queue=True)
             session.client.closing -= 1

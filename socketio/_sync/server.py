@@ -539,7 +539,7 @@ class Server(BaseServer):
                     answer = [result]
                 self._send_to(session, ACK, answer, namespace, ack_id)
         except BaseException as error:
-            failed(error, self.logger, "handler of %r in %s failed", event, namespace)
+            self._handler_failed(session, error, "handler of %r in %s failed", event, namespace)
 
     def _run_connect(self, session: Session, namespace: str, sid: str, auth: Any) -> None:
         """Run the connect handler, and accept or refuse the client as it says."""
@@ -557,9 +557,9 @@ class Server(BaseServer):
             refusal = {"message": "Connection refused by server"}
         except BaseException as error:
             try:
-                failed(
+                self._handler_failed(
+                    session,
                     error,
-                    self.logger,
                     "connect handler of %s failed, the client is refused",
                     namespace,
                 )
@@ -626,7 +626,7 @@ class Server(BaseServer):
                     handler.function, handler.form or Form(), (*handler.prefix, sid, reason)
                 )
         except BaseException as error:
-            failed(error, self.logger, "disconnect handler of %s failed", namespace)
+            self._handler_failed(session, error, "disconnect handler of %s failed", namespace)
         finally:
             self.manager.disconnect(sid, namespace, ignore_queue=True)
             session.client.closing -= 1
