@@ -91,13 +91,15 @@ def _bare(function: Any) -> Any:
     Decorators copy a signature onto their wrapper (`__wrapped__`, `__signature__`), which says
     what its caller should give, and not what it takes.
     """
-    if isinstance(function, functools.partial):
+    # Not by `isinstance`, to which a proxy says that it is what it wraps.
+    kind = type(function)
+    if issubclass(kind, functools.partial):
         within = _bare(function.func)
         return within and functools.partial(within, *function.args, **function.keywords)
-    if isinstance(function, MethodType):
+    if kind is MethodType:
         within = _bare(function.__func__)
         return within and MethodType(within, function.__self__)
-    if isinstance(function, FunctionType):
+    if kind is FunctionType:
         copy = FunctionType(
             function.__code__,
             function.__globals__,
@@ -107,10 +109,10 @@ def _bare(function: Any) -> Any:
         )
         copy.__kwdefaults__ = function.__kwdefaults__
         return copy
-    if isinstance(function, type):
+    if issubclass(kind, type):
         return function
-    call = getattr(type(function), "__call__", None)  # noqa: B004  # its signature is asked for
-    if isinstance(call, FunctionType):
+    call = getattr(kind, "__call__", None)  # noqa: B004  # its signature is asked for
+    if type(call) is FunctionType:
         return MethodType(_bare(call), function)
     # What is compiled shows the signature of what it wraps.
     return None if hasattr(function, "__wrapped__") else function
@@ -118,10 +120,11 @@ def _bare(function: Any) -> Any:
 
 def _within(function: Any) -> Any:
     """Return the innermost function that a wrapper says it wraps, bound as the wrapper is."""
-    if isinstance(function, functools.partial):
+    kind = type(function)
+    if issubclass(kind, functools.partial):
         within = _within(function.func)
         return functools.partial(within, *function.args, **function.keywords)
-    if isinstance(function, MethodType):
+    if kind is MethodType:
         return MethodType(_within(function.__func__), function.__self__)
     return inspect.unwrap(function)
 
@@ -201,22 +204,22 @@ def _guess(function: Function, names: tuple[str, ...], counts: tuple[int, ...]) 
     return counts[0]
 
 
-def _wrappers(function: Any) -> Iterator[FunctionType]:
-    """Yield the functions of which a handler consists, the outermost first."""
+def _wrappers(function: Any) -> list[FunctionType | None]:
+    """Return the functions of which a handler consists, the outermost first; None: compiled."""
+    functions: list[FunctionType | None] = []
     seen: set[int] = set()
     while function is not None and id(function) not in seen:
         seen.add(id(function))
-        if isinstance(function, functools.partial):
+        kind = type(function)
+        if issubclass(kind, functools.partial):
             function = function.func
-        elif isinstance(function, MethodType):
+        elif kind is MethodType:
             function = function.__func__
         else:
-            call = function
-            if not isinstance(function, FunctionType | type):
-                call = getattr(type(function), "__call__", None)  # noqa: B004  # to be compared
-            if isinstance(call, FunctionType):
-                yield call
+            call = function if kind is FunctionType else getattr(kind, "__call__", None)  # noqa: B004  # to be compared
+            functions.append(call if type(call) is FunctionType else None)
             function = getattr(function, "__wrapped__", None)
+    return functions
 
 
 def misses_its_form(function: Function, shorter: bool, error: Exception) -> bool:
@@ -232,24 +235,24 @@ def misses_its_form(function: Function, shorter: bool, error: Exception) -> bool
     """
     frames = list(_frames(error.__traceback__))[1:]  # without our caller's
     begun = {frame.tb_frame.f_code for frame in frames}
-    functions = list(_wrappers(function))
-    innermost = functions[-1].__code__ if len(functions) > 1 else None
-    if innermost in begun:
+    functions = _wrappers(function)
+    within = functions[-1] if len(functions) > 1 else None
+    if within is not None and within.__code__ in begun:
         return False
     if isinstance(error, TypeError):
         match = (_TOO_FEW if shorter else _TOO_MANY).match(str(error))
         if match is None:
             return False
         # A wrapper has the name of what it wraps: that it has begun says nothing.
-        called = [each for each in functions if each.__qualname__ == match[1]]
-        if called and innermost is not None:
+        called = [each for each in functions if each and each.__qualname__ == match[1]]
+        if called and within is not None:
             return any(each.__code__ not in begun for each in called)
         # A wrapper that does not say what it wraps: it is one if it hands its `*args` on.
         return all(_takes_any_number(frame) for frame in frames) and (
             not frames or _hands_on(frames[-1])
         )
     # Wrappers also take `*args` apart themselves.
-    if innermost is None or len(frames) != 1 or isinstance(error, KeyError):
+    if within is None or len(frames) != 1 or isinstance(error, KeyError):
         return False
     if isinstance(error, ValueError):
         return str(error).startswith(_UNPACKED[shorter])

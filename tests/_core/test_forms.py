@@ -81,6 +81,26 @@ def test_what_is_compiled_and_wraps_something_is_unknown() -> None:
     assert choose_form(functools.lru_cache(inner), "connect", (3, 2), "").shorter
 
 
+class Proxy:
+    """What is compiled and says that it is what it wraps, as wrapt's wrappers do."""
+
+    __call__ = functools.partial(lambda *args: args[-1](*args[:-1], db="db"))  # no function
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.__wrapped__ = function
+
+    @property
+    def __class__(self) -> type:
+        return type(self.__wrapped__)
+
+
+def test_a_proxy_is_not_what_it_says() -> None:
+    def injected(sid: str, *, db: str) -> None: ...
+
+    assert own_parameters(Proxy(injected)) is None  # type: ignore[arg-type]  # it is called below
+    assert of(Proxy(injected)) == (False, False)  # type: ignore[arg-type]  # the same
+
+
 def of(function: Callable[..., Any], counts: tuple[int, ...] = (3, 2)) -> tuple[bool, bool]:
     form = choose_form(function, "connect", counts, "")
     return form.shorter, form.certain
