@@ -28,6 +28,9 @@ EXTRAS_socketio-web := [aiohttp,tornado,sanic,starlette,fastapi,quart,litestar,d
 PACKAGES = -e '.[client,asyncio-client,msgpack,fast]' \
 	$(foreach folder,$(PLUGIN_FOLDERS) $(EXAMPLE_FOLDERS),-e './$(folder)$(EXTRAS_$(notdir $(folder)))')
 
+# What the long tests need besides.
+LONG_TOOLS := $(addprefix e2e/.tools/,gunicorn-with-eventlet flask-socketio flask-socketio-source nicegui java-client/Client.class)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test e2e task-factories oldest frameworks-oldest servers lint types docs bench brokers brokers-down wheels uwsgi format clean
@@ -41,7 +44,7 @@ demo: $(VENV)/.installed-demo ## serve the chat example on http://127.0.0.1:5000
 test: $(VENV)/.installed node-packages e2e/.tools/flask-socketio ## run the tests; what is missing on the machine is skipped with a reason
 	$(PYTEST) $(PYTEST_PARALLEL) $(ARGS)
 
-e2e: $(VENV)/.installed node-packages e2e/.tools/gunicorn-with-eventlet e2e/.tools/java-client/Client.class ## run the long tests too: soak, faults, every server
+e2e: $(VENV)/.installed node-packages $(LONG_TOOLS) ## run the long tests too: soak, faults, every server
 	$(PYTEST) $(PYTEST_PARALLEL) -m heavy --timeout 600 $(ARGS)
 
 task-factories: $(VENV)/.installed ## run the asyncio tests in loops with a task factory like those of error trackers
@@ -138,6 +141,22 @@ e2e/.tools/java-client/Client.class: e2e/java/Client.java e2e/java/pom.xml
 	@mvn -q -B -f e2e/java/pom.xml dependency:copy-dependencies -DoutputDirectory=$(abspath $(@D))/libraries \
 		&& javac -cp '$(@D)/libraries/*' -d $(@D) e2e/java/Client.java \
 		|| echo "The Java client cannot be built (apt-get install maven default-jdk-headless): its tests are skipped" >&2
+
+# Its own tests, which only the source distribution has.
+e2e/.tools/flask-socketio-source: e2e/.tools/flask-socketio | $(PY)
+	@$(PIP) download -q --no-deps --no-binary flask-socketio --dest $@ \
+		"flask-socketio==$$(ls -d $</*.dist-info | sed 's/.*-\(.*\)\.dist-info/\1/')" \
+		&& tar -xzf $@/*.tar.gz -C $@ --strip-components 1 \
+		|| { rm -rf $@; echo "Flask-SocketIO's source cannot be downloaded: its suite is skipped" >&2; }
+
+# In an environment of its own, whose python-socketio makes room for this library.
+e2e/.tools/nicegui: pyproject.toml | $(PY)
+	@rm -rf $@
+	@$(PY) -m venv $@ \
+		&& $@/bin/python -m pip install -q 'nicegui>=3.18,<4' \
+		&& $@/bin/python -m pip uninstall -q -y python-socketio \
+		&& $@/bin/python -m pip install -q -e . \
+		|| { rm -rf $@; echo "NiceGUI cannot be installed: its tests are skipped" >&2; }
 
 # The JavaScript client and server of the tests. Without npm, or without a registry, the tests that
 # need them are skipped and say so.
