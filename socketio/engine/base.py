@@ -6,8 +6,10 @@ registry that finds transports, and the consumer above it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import queue
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -421,6 +423,18 @@ class BaseEngine(EngineOptions, ABC):
             self._timer = None
 
     # -- what applications use ------------------------------------------------------------
+
+    def is_asyncio_based(self) -> bool:
+        """Tell whether this engine runs in an event loop."""
+        return self.flavour == "async"
+
+    def async_modes(self) -> list[str]:
+        """Return the names of the async modes that are installed, the first choice first."""
+        return [entry.name for entry in self.registry.async_modes(self.flavour)]
+
+    def get_queue_empty_exception(self) -> type[Exception]:
+        """Return what the queues of `create_queue` raise when they are empty."""
+        return asyncio.QueueEmpty if self.is_asyncio_based() else queue.Empty
 
     @overload
     def on(self, event: str, handler: None = None) -> Callable[[F], F]: ...

@@ -58,6 +58,14 @@ def test_what_applications_read(sio: Any) -> None:
     assert other.eio.cookie == "foo"
 
 
+def test_what_applications_ask(sio: Any) -> None:
+    assert sio.eio.is_asyncio_based() is isinstance(sio, socketio.AsyncServer)
+    assert sio.eio.async_mode in sio.eio.async_modes()
+    queue = sio.eio.create_queue()
+    with pytest.raises(sio.eio.get_queue_empty_exception()):
+        queue.get_nowait()
+
+
 def test_assignments_hold_from_the_next_handshake_on(sio: Any) -> None:
     before = sio.eio.create_session("polling", {})
     sio.eio.ping_interval = 4
