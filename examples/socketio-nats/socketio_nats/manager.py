@@ -63,6 +63,7 @@ class NatsDriver(BusDriver):
             self._url,
             allow_reconnect=False,  # the supervisor connects again
             connect_timeout=max(1, int(self.timeout)),
+            no_echo=False,  # our own messages show that the way is open
             error_cb=self._error,
             disconnected_cb=self._disconnected,
             **options,

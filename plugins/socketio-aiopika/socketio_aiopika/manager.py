@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import re
 from typing import Any
@@ -49,11 +50,12 @@ class AsyncAioPikaManager(AsyncPubSubManager):
         write_only: Only emit, receive nothing: for processes without a server.
         logger: Where changes are logged; None: the server's logger.
         json: A JSON module for the messages; None: the server's.
-        connection_options: Further arguments of `aio_pika.connect()`, such as `ssl_context`.
+        connection_options: Further arguments of `aio_pika.connect()`, such as `ssl_context`. The
+            timeout and the kind of connection are the manager's: it sets them itself.
         secret: Signs every message, and has those ignored that are not signed with it.
 
     Raises:
-        ValueError: The URL is no AMQP URL.
+        ValueError: The URL is no AMQP URL, or an option is unknown.
     """
 
     name = "asyncaiopika"
@@ -74,6 +76,13 @@ class AsyncAioPikaManager(AsyncPubSubManager):
         )
         self.url = _check(url)
         self.connection_options = dict(connection_options or {})
+        known = inspect.signature(aio_pika.connect).parameters
+        names = known.keys() - {"url", "loop", "kwargs"}
+        for name in self.connection_options.keys() - names:
+            raise ValueError(
+                f"connection_options= has {name!r}, which aio_pika.connect() does not take from a "
+                f"client manager; it takes {', '.join(sorted(names))}"
+            )
 
     def create_driver(self) -> BusDriver:
         """Return a new driver, not connected yet."""
@@ -109,12 +118,20 @@ class AioPikaDriver(BusDriver):
         self._writer: AbstractChannel | None = None
         self._writer_error: BaseException | None = None
 
+    def connection_arguments(self) -> dict[str, Any]:
+        """Return the arguments of `aio_pika.connect()`: those given, and ours, which win."""
+        return {
+            **self._options,
+            "timeout": self.timeout,
+            # Not the robust one: the manager's supervisor connects again.
+            "connection_class": aio_pika.Connection,
+        }
+
     async def connect(self, receive: bool) -> None:
         """Connect, declare the exchange, and consume a new queue."""
-        # Not aio-pika's robust connection: the manager's supervisor connects again.
         try:
             self._connection = connection = await aio_pika.connect(
-                self._url, **{"timeout": self.timeout, **self._options}
+                self._url, **self.connection_arguments()
             )
         except InvalidFrameError as error:
             raise VirtualHostRefused(_reply_text(error) or str(error)) from error

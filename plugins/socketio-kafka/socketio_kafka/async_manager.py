@@ -30,7 +30,7 @@ from socketio.abc.driver import BusDriver, MessageRefused
 from socketio.async_pubsub_manager import AsyncPubSubManager
 from socketio.runtimes.tasks import create_task
 
-from .servers import PARTITION, Positions, parse_urls
+from .servers import PARTITION, Positions, check_options, options_for, parse_urls
 
 REFUSALS = (
     AuthenticationFailedError,
@@ -54,11 +54,12 @@ class AsyncKafkaManager(AsyncPubSubManager):
         logger: Where changes are logged; None: the server's logger.
         json: A JSON module for the messages; None: the server's.
         connection_options: Further arguments of the client library's producer and consumer, such
-            as `security_protocol`, `ssl_context` and `sasl_mechanism`.
+            as `security_protocol`, `ssl_context` and `sasl_mechanism`; each gets those it knows.
+            Timeouts, acknowledgements and what makes a message are the manager's.
         secret: Signs every message, and has those ignored that are not signed with it.
 
     Raises:
-        ValueError: The URL is none that is understood.
+        ValueError: The URL is none that is understood, or an option is unknown.
     """
 
     name = "aiokafka"
@@ -80,6 +81,9 @@ class AsyncKafkaManager(AsyncPubSubManager):
         self.url = url
         self.kafka_urls, login = parse_urls(url)
         self.connection_options = {**login, **(connection_options or {})}
+        check_options(
+            self.connection_options, _options_of(AIOKafkaProducer), _options_of(AIOKafkaConsumer)
+        )
         self._positions = Positions()
 
     def create_driver(self) -> BusDriver:
@@ -87,6 +91,10 @@ class AsyncKafkaManager(AsyncPubSubManager):
         return AsyncKafkaDriver(
             self.kafka_urls, self.connection_options, self.channel, self._positions
         )
+
+
+def _options_of(kind: type) -> frozenset[str]:
+    return frozenset(inspect.signature(kind).parameters)
 
 
 class AsyncKafkaDriver(BusDriver):
@@ -111,13 +119,26 @@ class AsyncKafkaDriver(BusDriver):
         self._producer: Any = None
         self._consumer: Any = None
 
-    async def connect(self, receive: bool) -> None:
-        """Connect, look the topic up, and read on where the last driver was."""
-        options = {
+    def options_of(self, kind: type) -> dict[str, Any]:
+        """Return the arguments of one of the client library's classes."""
+        own = {
             "bootstrap_servers": self._servers,
             "request_timeout_ms": int(self.timeout * 1000),
-            **self._options,
+            "retry_backoff_ms": 100,
+            # of a producer
+            "acks": "all",
+            "linger_ms": 0,
+            # of a consumer
+            "enable_auto_commit": False,
+            "auto_offset_reset": "latest",
+            "fetch_max_wait_ms": 500,
+            "fetch_min_bytes": 1,
         }
+        return options_for(_options_of(kind), self._options, own)
+
+    async def connect(self, receive: bool) -> None:
+        """Connect, look the topic up, and read on where the last driver was."""
+        options = self.options_of(AIOKafkaProducer)
         self._producer = AIOKafkaProducer(**options)
         try:
             await self._producer.start()
@@ -125,12 +146,10 @@ class AsyncKafkaDriver(BusDriver):
             if "security_protocol" in options:  # else nothing could be refused
                 await self._raise_refusal(options)
             raise
-        await self._require_topic(options)
+        await self._require_topic()
         if not receive:
             return
-        self._consumer = AIOKafkaConsumer(
-            **options, enable_auto_commit=False, auto_offset_reset="latest", fetch_max_wait_ms=500
-        )
+        self._consumer = AIOKafkaConsumer(**self.options_of(AIOKafkaConsumer))
         await self._consumer.start()
         partitions = await self._producer.partitions_for(self._topic)
         assigned = [TopicPartition(self._topic, number) for number in sorted(partitions)]
@@ -155,20 +174,20 @@ class AsyncKafkaDriver(BusDriver):
             finally:
                 connection.close()
 
-    async def _require_topic(self, options: dict[str, Any]) -> None:
+    async def _require_topic(self) -> None:
         """Have the topic created if the broker does that, else raise what the broker says."""
         client = self._producer.client
         await client.add_topic(self._topic)
         deadline = time.monotonic() + self.timeout / 2
         while not client.cluster.partitions_for_topic(self._topic):
             if time.monotonic() > deadline:
-                await self._raise_topic_error(options)
+                await self._raise_topic_error()
             await asyncio.sleep(0.1)
             await client.force_metadata_update()
 
-    async def _raise_topic_error(self, options: dict[str, Any]) -> None:
+    async def _raise_topic_error(self) -> None:
         # The client library keeps no error of a topic: ask for it.
-        admin = AIOKafkaAdminClient(**options)
+        admin = AIOKafkaAdminClient(**self.options_of(AIOKafkaAdminClient))
         try:
             await admin.start()
             described = await admin.describe_topics([self._topic])

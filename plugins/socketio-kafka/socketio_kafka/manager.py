@@ -29,7 +29,7 @@ from kafka.net.selector import NetworkSelector
 from socketio.abc.driver import BusDriver, MessageRefused
 from socketio.pubsub_manager import PubSubManager
 
-from .servers import PARTITION, Positions, parse_urls
+from .servers import PARTITION, Positions, check_options, options_for, parse_urls
 
 REFUSALS = (
     ClusterAuthorizationFailedError,
@@ -56,11 +56,12 @@ class KafkaManager(PubSubManager):
         logger: Where changes are logged; None: the server's logger.
         json: A JSON module for the messages; None: the server's.
         connection_options: Further arguments of the client library's producer and consumer, such
-            as `security_protocol`, `ssl_context` and `sasl_mechanism`.
+            as `security_protocol`, `ssl_context` and `sasl_mechanism`; each gets those it knows.
+            Timeouts, acknowledgements and what makes a message are the manager's.
         secret: Signs every message, and has those ignored that are not signed with it.
 
     Raises:
-        ValueError: The URL is none that is understood.
+        ValueError: The URL is none that is understood, or an option is unknown.
     """
 
     name = "kafka"
@@ -82,6 +83,9 @@ class KafkaManager(PubSubManager):
         self.url = url
         self.kafka_urls, login = parse_urls(url)
         self.connection_options = {**login, **(connection_options or {})}
+        check_options(
+            self.connection_options, KafkaProducer.DEFAULT_CONFIG, KafkaConsumer.DEFAULT_CONFIG
+        )
         self._positions = Positions()
 
     def create_driver(self) -> BusDriver:
@@ -113,31 +117,16 @@ class KafkaDriver(BusDriver):
 
     def connect(self, receive: bool) -> None:
         """Connect, look the topic up, and read on where the last driver was."""
-        milliseconds = int(self.timeout * 1000)
-        options = {
-            "bootstrap_servers": self._servers,
-            "request_timeout_ms": milliseconds,
-            "bootstrap_timeout_ms": milliseconds,
-            **self._options,
-        }
-        self._producer = _open(
-            KafkaProducer,
-            **options,
-            max_block_ms=milliseconds // 2,
-            delivery_timeout_ms=milliseconds,
-            retry_backoff_ms=50,
-        )
+        self._producer = _open(KafkaProducer, **self.options_of(KafkaProducer))
         try:
             # Has the topic created if the broker does that.
             partitions = self._producer.partitions_for(self._topic)
         except KafkaTimeoutError:
-            self._raise_topic_error(options)
+            self._raise_topic_error()
             raise
         if not receive:
             return
-        self._consumer = _open(
-            KafkaConsumer, **options, enable_auto_commit=False, auto_offset_reset="latest"
-        )
+        self._consumer = _open(KafkaConsumer, **self.options_of(KafkaConsumer))
         assigned = [TopicPartition(self._topic, number) for number in sorted(partitions)]
         self._consumer.assign(assigned)
         ends = self._consumer.end_offsets(assigned)
@@ -148,9 +137,31 @@ class KafkaDriver(BusDriver):
                 start = ends[each]
             self._consumer.seek(each, start)
 
-    def _raise_topic_error(self, options: dict[str, Any]) -> None:
+    def options_of(self, kind: Any) -> dict[str, Any]:
+        """Return the arguments of one of the client library's classes."""
+        milliseconds = int(self.timeout * 1000)
+        own = {
+            "bootstrap_servers": self._servers,
+            "request_timeout_ms": milliseconds,
+            "bootstrap_timeout_ms": milliseconds,
+            "reconnect_backoff_max_ms": 1000,
+            "retry_backoff_ms": 50,
+            # of a producer
+            "acks": "all",
+            "linger_ms": 0,
+            "max_block_ms": milliseconds // 2,
+            "delivery_timeout_ms": milliseconds,
+            # of a consumer
+            "enable_auto_commit": False,
+            "auto_offset_reset": "latest",
+            "fetch_max_wait_ms": 500,
+            "fetch_min_bytes": 1,
+        }
+        return options_for(kind.DEFAULT_CONFIG, self._options, own)
+
+    def _raise_topic_error(self) -> None:
         # The producer only waits for the topic in vain: ask what is wrong with it.
-        admin = _open(KafkaAdminClient, **options)
+        admin = _open(KafkaAdminClient, **self.options_of(KafkaAdminClient))
         try:
             described = admin.describe_topics([self._topic])
         finally:

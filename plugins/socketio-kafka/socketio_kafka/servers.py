@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -50,6 +50,72 @@ def parse_urls(url: str | Iterable[str]) -> tuple[list[str], dict[str, Any]]:
     if not servers:
         raise ValueError("no Kafka URL is given")
     return servers, options
+
+
+OWN_OPTIONS = frozenset(
+    (
+        "acks",
+        "auto_offset_reset",
+        "bootstrap_servers",
+        "bootstrap_timeout_ms",
+        "consumer_timeout_ms",
+        "delivery_timeout_ms",
+        "enable_auto_commit",
+        "fetch_max_wait_ms",
+        "fetch_min_bytes",
+        "group_id",
+        "isolation_level",
+        "kafka_client",
+        "key_deserializer",
+        "key_serializer",
+        "linger_ms",
+        "loop",
+        "max_block_ms",
+        "partitioner",
+        "reconnect_backoff_max_ms",
+        "request_timeout_ms",
+        "retries",
+        "retry_backoff_ms",
+        "transactional_id",
+        "value_deserializer",
+        "value_serializer",
+    )
+)
+"""Options that a manager sets, or leaves as they are, itself; what is given for them is ignored."""
+
+
+def check_options(given: Mapping[str, Any], *known: Collection[str]) -> None:
+    """Refuse options that neither the producer nor the consumer knows.
+
+    Args:
+        given: What the application gave.
+        *known: The names of the options of each.
+
+    Raises:
+        ValueError: There is one; the message names it.
+    """
+    for name in given:
+        if not any(name in names for names in known) and name not in OWN_OPTIONS:
+            raise ValueError(
+                f"connection_options= has {name!r}, which neither the producer nor the consumer of "
+                "the Kafka client library knows"
+            )
+
+
+def options_for(
+    known: Collection[str], given: Mapping[str, Any], own: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the options of a producer, consumer or admin client.
+
+    Args:
+        known: The names of its options.
+        given: What the application gave for all of them.
+        own: What the manager sets; it wins.
+    """
+    allowed = {
+        name: value for name, value in given.items() if name in known and name not in OWN_OPTIONS
+    }
+    return {**allowed, **{name: value for name, value in own.items() if name in known}}
 
 
 class Positions:

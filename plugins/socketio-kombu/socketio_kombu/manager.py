@@ -37,14 +37,16 @@ class KombuManager(PubSubManager):
         write_only: Only emit, receive nothing: for processes without a server.
         logger: Where changes are logged; None: the server's logger.
         json: A JSON module for the messages; None: the server's.
-        connection_options: Further arguments of `kombu.Connection()`.
+        connection_options: Further arguments of `kombu.Connection()`. With RabbitMQ, timeouts,
+            heartbeats and confirmations are the manager's: it sets them itself.
         exchange_options: Further arguments of `kombu.Exchange()`.
         queue_options: Further arguments of `kombu.Queue()`.
         producer_options: Further arguments of `kombu.Producer()`.
         secret: Signs every message, and has those ignored that are not signed with it.
 
     Raises:
-        ValueError: The URL is none that kombu understands.
+        ValueError: The URL is none that kombu understands, or has an option that it does not
+            take; so have `connection_options`.
     """
 
     name = "kombu"
@@ -72,21 +74,58 @@ class KombuManager(PubSubManager):
         self.queue_options = dict(queue_options or {})
         self.producer_options = dict(producer_options or {})
         _check(url)
+        try:
+            self.create_driver().create_connection()  # type: ignore[attr-defined]  # it is our own
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"kombu does not take what the URL's query or connection_options= says: {error}"
+            ) from error
 
     def create_driver(self) -> BusDriver:
         """Return a new driver, not connected yet."""
-        return KombuDriver(self)
+        return KombuDriver(
+            self.url,
+            self.channel,
+            f"socketio.{self.host_id}",
+            connection_options=self.connection_options,
+            exchange_options=self.exchange_options,
+            queue_options=self.queue_options,
+            producer_options=self.producer_options,
+        )
 
 
 class KombuDriver(BusDriver):
     """Two connections: one that publishes, and one that consumes a queue of its own.
 
     Args:
-        manager: Its options are used.
+        url: Where the broker is.
+        channel: The fanout exchange.
+        queue_name: The name of the queue; the driver before this one had the same, and what came
+            meanwhile lies in it.
+        connection_options: Further arguments of `kombu.Connection()`.
+        exchange_options: Further arguments of `kombu.Exchange()`.
+        queue_options: Further arguments of `kombu.Queue()`.
+        producer_options: Further arguments of `kombu.Producer()`.
     """
 
-    def __init__(self, manager: KombuManager) -> None:
-        self._manager = manager
+    def __init__(
+        self,
+        url: str,
+        channel: str,
+        queue_name: str,
+        *,
+        connection_options: dict[str, Any],
+        exchange_options: dict[str, Any],
+        queue_options: dict[str, Any],
+        producer_options: dict[str, Any],
+    ) -> None:
+        self._url = url
+        self._channel = channel
+        self._queue_name = queue_name
+        self._connection_options = connection_options
+        self._exchange_options = exchange_options
+        self._queue_options = queue_options
+        self._producer_options = producer_options
         self._writer: Any = None
         self._reader: Any = None
         self._exchange: Any = None
@@ -97,9 +136,8 @@ class KombuDriver(BusDriver):
 
     def connect(self, receive: bool) -> None:
         """Connect, declare the exchange, and consume a new queue."""
-        manager = self._manager
         exchange = kombu.Exchange(
-            manager.channel, **{"type": "fanout", "durable": False, **manager.exchange_options}
+            self._channel, **{"type": "fanout", "durable": False, **self._exchange_options}
         )
         self._exchange = exchange
         self._writer = self._connection()
@@ -110,14 +148,13 @@ class KombuDriver(BusDriver):
         options = {
             "durable": False,
             "queue_arguments": {"x-expires": _QUEUE_MILLISECONDS},
-            **manager.queue_options,
+            **self._queue_options,
         }
         channel = self._reader.channel()
         acknowledges = self._reader.transport.driver_type == "amqp"
         if acknowledges:
             channel.basic_qos(0, _PREFETCH, False)
-        # The driver before this one had the same queue: what came meanwhile lies in it.
-        queue = kombu.Queue(f"socketio.{manager.host_id}", exchange, **options)
+        queue = kombu.Queue(self._queue_name, exchange, **options)
         self._queue = queue(channel)
         # `on_message` gets what came, undecoded: nothing that the broker says is unpickled.
         kombu.Consumer(
@@ -127,24 +164,30 @@ class KombuDriver(BusDriver):
     def _open_writer(self) -> None:
         channel = self._writer.channel()
         self._exchange(channel).declare()
-        self._producer = kombu.Producer(
-            channel, exchange=self._exchange, **self._manager.producer_options
-        )
+        self._producer = kombu.Producer(channel, exchange=self._exchange, **self._producer_options)
         if self._writer.transport.driver_type == "amqp":
             self._confirmed = _Confirmations(self._writer, channel)
 
-    def _connection(self) -> Any:
-        options = dict(self._manager.connection_options)
+    def create_connection(self) -> Any:
+        """Return a connection of the library, not connected yet."""
+        options = dict(self._connection_options)
         options.setdefault("connect_timeout", self.timeout)
-        transport_options = dict(options.get("transport_options") or {})
-        if _scheme(self._manager.url) in ("amqp", "amqps", "pyamqp"):
-            transport_options = {
+        if _scheme(self._url) in ("amqp", "amqps", "pyamqp"):
+            # These win over the URL's query, too.
+            options["transport_options"] = {
+                **(options.get("transport_options") or {}),
+                "connect_timeout": self.timeout,
                 "read_timeout": self.timeout,
                 "write_timeout": self.timeout,
-                **transport_options,
+                # The library leaves it to its user to send heartbeats; the supervisor has its own.
+                "heartbeat": 0,
+                # A batch is confirmed as a whole; the library would wait for each message.
+                "confirm_publish": False,
             }
-        options["transport_options"] = transport_options
-        connection = kombu.Connection(self._manager.url, **options)
+        return kombu.Connection(self._url, **options)
+
+    def _connection(self) -> Any:
+        connection = self.create_connection()
         connection.connect()
         return connection
 

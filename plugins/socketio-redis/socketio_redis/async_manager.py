@@ -17,6 +17,7 @@ from socketio.async_inbox import AsyncInbox
 from socketio.async_pubsub_manager import AsyncPubSubManager
 from socketio.runtimes.tasks import create_task
 
+from .options import REFUSALS, check_options, merge_options, own_options, refused_option
 from .publishing import PublishCommands
 from .refusal import is_refusal
 from .target import Target, parse_url
@@ -31,11 +32,13 @@ class AsyncRedisManager(AsyncPubSubManager):
         write_only: Only emit, receive nothing: for processes without a server.
         logger: Where changes are logged; None: the server's logger.
         json: A JSON module for the messages; None: the server's.
-        redis_options: Further arguments of `Redis.from_url()` or `Sentinel()`.
+        redis_options: Further arguments of `Redis.from_url()` or `Sentinel()`. Timeouts, retries,
+            the protocol, decoding and the pool's size are the manager's: it sets them itself.
         secret: Signs every message, and has those ignored that are not signed with it.
 
     Raises:
-        ValueError: The URL is none that is understood.
+        ValueError: The URL is none that is understood, or has an option that cannot work; so
+            have `redis_options`.
     """
 
     name = "aioredis"
@@ -58,6 +61,14 @@ class AsyncRedisManager(AsyncPubSubManager):
         self.redis_options = dict(redis_options or {})
         self._target = parse_url(url)
         self._urls = self._target.urls()
+        check_options(self._target, self.redis_options)
+        try:
+            driver = AsyncRedisDriver(
+                self._target, self._target.urls(), self.redis_options, channel
+            )
+            driver.create_client().connection_pool.make_connection()
+        except REFUSALS as error:
+            raise refused_option(error) from error
 
     @property
     def broker_url(self) -> str:
@@ -94,28 +105,21 @@ class AsyncRedisDriver(BusDriver):
         self._reader: Any = None
         self._reading: asyncio.Task[None] | None = None
 
-    def _create_client(self) -> Redis:
-        options = {
-            "socket_connect_timeout": self.timeout,
-            "socket_keepalive": self._target.topology != "" or not self._url.startswith("unix"),
-            **self._options,
-            "decode_responses": False,
-            "protocol": 2,
-            "retry": Retry(NoBackoff(), 0),  # the supervisor tries again
-        }
-        if self._url.startswith("unix"):
-            del options["socket_keepalive"]
+    def create_client(self) -> Redis:
+        """Return the library's client, not connected yet."""
+        own = own_options(self.timeout, None, Retry(NoBackoff(), 0))
+        url, options = merge_options(self._target, self._url, self._options, own)
         if self._target.topology != "sentinel":
-            client: Redis = Redis.from_url(self._url, **options)
+            client: Redis = Redis.from_url(url, **options)
             return client
-        sentinel = Sentinel(self._target.hosts, **self._target.sentinel_options(options))
+        sentinel = Sentinel(self._target.hosts, **options)
         self._sentinels = sentinel.sentinels
         master: Redis = sentinel.master_for(self._target.service or self._channel)
         return master
 
     async def connect(self, receive: bool) -> None:
         """Connect, subscribe, and see that both connections work."""
-        self._client = self._create_client()
+        self._client = self.create_client()
         pool = self._client.connection_pool
         self._writer = pool.make_connection()
         try:

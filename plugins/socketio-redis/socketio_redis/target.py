@@ -6,7 +6,9 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
+
+from redis.connection import parse_url as parse_redis_url
 
 SCHEMES = (
     *(
@@ -42,7 +44,7 @@ class Target:
     """What the sentinels call the master."""
 
     options: dict[str, Any] = field(default_factory=dict)
-    """User, password, database, TLS."""
+    """User, password, database, TLS; what stands in the query of a URL with several hosts."""
 
     def urls(self) -> Iterator[str]:
         """Yield, for ever, the URL to use for each attempt to connect."""
@@ -50,7 +52,7 @@ class Target:
             return itertools.repeat(self.url)
         return itertools.cycle(self.url.format(host=host, port=port) for host, port in self.hosts)
 
-    def sentinel_options(self, options: dict[str, Any]) -> dict[str, Any]:
+    def sentinel_options(self, options: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments of redis-py's `Sentinel()`.
 
         The sentinels are reached as the servers behind them, by TLS or not and as patiently, but
@@ -58,14 +60,18 @@ class Target:
 
         Args:
             options: Those for connections to the servers behind.
+            own: Those among them that nobody changes.
         """
-        options = {**options, **self.options}
-        shared = {
-            name: value
-            for name, value in options.items()
-            if name in ("protocol", "retry") or name.startswith(("socket_", "ssl"))
-        }
-        return {**options, "sentinel_kwargs": {**shared, **options.get("sentinel_kwargs", {})}}
+
+        def shared(some: dict[str, Any]) -> dict[str, Any]:
+            return {
+                name: value
+                for name, value in some.items()
+                if name in ("protocol", "retry") or name.startswith(("socket_", "ssl"))
+            }
+
+        given = options.get("sentinel_kwargs", {})
+        return {**options, "sentinel_kwargs": {**shared(options), **given, **shared(own)}}
 
 
 def parse_url(url: str) -> Target:
@@ -91,13 +97,14 @@ def parse_url(url: str) -> Target:
     if not topology:
         _check(f"{base}://{rest}")
         return Target("", f"{base}://{rest}")
+    rest, _, query = rest.partition("?")
     authority, _, path = rest.partition("/")
     credentials, at, hosts_text = authority.rpartition("@")
     hosts = tuple(_host(each, DEFAULT_PORTS[topology]) for each in hosts_text.split(","))
-    path, _, query = path.partition("?")
     options: dict[str, Any] = {"ssl": True} if base == "rediss" else {}
     if topology == "cluster":
-        return Target(topology, f"{base}://{credentials}{at}{{host}}:{{port}}/{path}", hosts)
+        url = f"{base}://{credentials}{at}{{host}}:{{port}}/{path}"
+        return Target(topology, url, hosts, None, query_options(query))
     user, _, password = credentials.partition(":")
     if user:
         options["username"] = unquote(user)
@@ -106,7 +113,7 @@ def parse_url(url: str) -> Target:
     database, _, service = path.partition("/")
     if database:
         options["db"] = _number(database, "database")
-    options.update(parse_qsl(query))
+    options.update(query_options(query))
     return Target(topology, "", hosts, unquote(service) or None, options)
 
 
@@ -122,6 +129,11 @@ def parse_redis_sentinel_url(
     if target is None:
         raise ValueError("Invalid Redis Sentinel URL")
     return list(target.hosts), target.service, dict(target.options)
+
+
+def query_options(query: str) -> dict[str, Any]:
+    """Return the options in a URL's query, with the types that redis-py gives them."""
+    return dict(parse_redis_url(f"redis://?{query}")) if query else {}
 
 
 def _host(text: str, default_port: int) -> tuple[str, int]:
