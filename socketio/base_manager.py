@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ._core import forks
 from ._core.connecting import connecting
 from ._core.rooms import Members, Room, RoomTable, as_set, includes_everyone
 from .protocol.packets import AckCounter
@@ -25,12 +26,21 @@ class BaseManager:
         self.logger: logging.Logger | None = None
         self.json: Any = json
         self.server: Any = None
+        self._forget_all()
+        forks.watch(self)
+
+    def _forget_all(self) -> None:
         self.table = RoomTable()
         self.eio_to_sid: dict[str, dict[str, str]] = {}
         self._sids_lock = threading.Lock()  # for the flavour that has threads; never held long
         self.callbacks: dict[str, AckCounter] = {}
         self.pending_connect: set[tuple[str, str]] = set()
         self.pending_disconnect: set[tuple[str, str]] = set()
+
+    def after_fork(self) -> None:
+        """Have no clients in a forked child: they are the parent's; see `socketio._core.forks`."""
+        forks.keep(self.callbacks)
+        self._forget_all()
 
     @property
     def rooms(self) -> dict[str, dict[Room, Members]]:

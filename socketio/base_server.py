@@ -12,6 +12,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
+from ._core import forks
 from ._core.failures import failed
 from ._core.forms import check_minimum, choose_form
 from ._core.handlers import (
@@ -133,8 +134,7 @@ class BaseServer(Consumer):
         self.always_connect = always_connect
         self.namespaces = _namespaces(namespaces)
         self.packet_class = self._packet_class(serializer, json)
-        self.environ: dict[str, dict[str, Any]] = {}
-        self._sessions: dict[str, Session] = {}
+        self._begin_anew()
         self._encoded_connects = 0
         self.eio = self._create_engine(
             EngineConfig(**options), choose_logger(engineio_logger, "engineio.server")
@@ -143,10 +143,21 @@ class BaseServer(Consumer):
         self.manager = self._create_manager(client_manager)
         self.manager.set_server(self)
         self._emit_here = self._local_emit()
-        self.manager_initialized = False
-        self._manager_begun = False
+        forks.watch(self)
         self.registry.server_created(self)
         self.eio.complete()
+
+    def _begin_anew(self) -> None:
+        """Have no clients, and a manager that has not begun in this process."""
+        self.environ: dict[str, dict[str, Any]] = {}
+        self._sessions: dict[str, Session] = {}
+        self.manager_initialized = False
+        self._manager_begun = False
+
+    def after_fork(self) -> None:
+        """Serve nobody in a forked child until it is asked to; see `socketio._core.forks`."""
+        forks.keep((self._sessions, self.environ))
+        self._begin_anew()
 
     # -- construction ---------------------------------------------------------------------
 

@@ -8,17 +8,18 @@ broker; a subclass only says how to reach that broker.
 from __future__ import annotations
 
 import asyncio  # async: only
+import copy
 import itertools
 import logging
-import os
 import random
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator
-from typing import Any
+import weakref
+from collections.abc import AsyncIterator, Callable, Hashable
+from typing import Any, Self
 
-from .._core import bus
+from .._core import bus, forks
 from .._core.broker_url import without_password
 from .._core.duplicates import DuplicateFilter
 from .._core.failures import failed
@@ -32,6 +33,7 @@ from ..abc.runtime import Runtime
 from ..protocol.json_codec import JSONCodec, codec_for, default_codec
 from ..runtimes.asyncio_runtime import AsyncioRuntime  # async: only
 from .bus_connection import BusConnection, BusSettings, describe
+from .emitter import Emitter, acquire
 from .manager import AsyncManager
 
 # sync: from .._core.monkey_patching import require_monkey_patching
@@ -45,6 +47,12 @@ _MAX_OTHERS = 10_000
 class AsyncPubSubManager(AsyncManager):
     """Shares the clients of several processes through a message broker.
 
+    In a process that serves no clients, `emit` and the other methods return when the broker has
+    taken the message, or is known to be away, and may be called from any thread and event loop.
+    The connection is closed by `close`, at the end of a `with` block, when the last manager for it
+    is gone, and when the process ends. In a forked child the manager begins anew, under another
+    `host_id` and with connections of its own.
+
     A subclass supplies one of the two:
 
     * `create_driver`, which returns a `socketio.abc.driver.BusDriver`: connecting again, timeouts,
@@ -54,9 +62,7 @@ class AsyncPubSubManager(AsyncManager):
 
     Args:
         channel: The name of the channel; the same in all processes that belong together.
-        write_only: Only emit, receive nothing: for processes without a server. `emit` and the
-            other methods then return when the broker has taken the message, or is known to be
-            away.
+        write_only: Only emit, receive nothing: for processes without a server.
         logger: Where changes are logged; None: the server's logger.
         json: A JSON module for the messages; None: the server's.
         secret: Signs every message (HMAC-SHA256), and has those ignored that are not signed with
@@ -108,24 +114,38 @@ class AsyncPubSubManager(AsyncManager):
         self.channel = channel
         self.write_only = write_only
         self.logger = logger
-        self.host_id = uuid.uuid4().hex
         self.json: Any = json
         self.codec: JSONCodec = codec_for(json)
         self._json_given = json is not None
         if json is None:
             self.json = _standard_json()
+        self._closed = False
+        self._begin_anew()
+        self._signer: Signer | None = None
+        self.secret = secret
+
+    def _begin_anew(self) -> None:
+        """Become somebody whom no other process knows yet."""
+        self.host_id = uuid.uuid4().hex
         self.remote_acks = RemoteAcks()
         self._numbers = itertools.count()
         self._duplicate_filter = DuplicateFilter()
         self._outbox: Outbox | None = None
         self._own_runtime: Runtime | None = None
+        self._serving = False
+        """Whether a server of this process listens through this manager."""
         self._connection: BusConnection | None = None
+        """The server's connection, which receives."""
+        self._emitter: Emitter | None = None
+        """The connection of a process that only emits."""
+        self._abandoning: Any = None
+        self._watched_connection: BusConnection | None = None
+        """The connection of which `health` tells."""
         self._home: Any = None
         self._listener: Any = None
         self._listener_state: HealthState = "idle"
         self._listener_since = time.time()
         self._listener_error: str | None = None
-        self._closed = False
         self._others: dict[str, float] = {}
         self._awaited: set[str] = set()
         self._word = ""
@@ -136,8 +156,18 @@ class AsyncPubSubManager(AsyncManager):
         self._published = 0
         self._kinds_logged: set[str] = set()
         self._connecting = threading.Lock()
-        self._signer: Signer | None = None
-        self.secret = secret
+
+    def after_fork(self) -> None:
+        """Be another one than in the parent process; see `socketio._core.forks`.
+
+        A subclass that has something of its own that a child must not inherit extends this.
+        """
+        super().after_fork()
+        if self._abandoning is not None:
+            self._abandoning.detach()
+        forks.keep((self._connection, self._emitter, self._own_runtime, self._listener))
+        forks.keep((self._outbox, self.remote_acks, self._watched_connection))
+        self._begin_anew()
 
     # -- for subclasses -------------------------------------------------------------------
 
@@ -146,6 +176,14 @@ class AsyncPubSubManager(AsyncManager):
         raise NotImplementedError(
             f"{type(self).__name__} has to supply create_driver(), or _publish() and _listen()"
         )
+
+    def connection_key(self) -> Hashable | None:
+        """Return what tells managers apart that cannot publish over the same connection.
+
+        Managers of one class and one process whose keys are equal share a connection while they
+        only emit. None, which is the default: this one shares it with nobody.
+        """
+        return None
 
     @property
     def broker_url(self) -> str:
@@ -175,9 +213,10 @@ class AsyncPubSubManager(AsyncManager):
         """
         if not self._has_driver():
             self.create_driver()  # says what the subclass has to supply
-        connection = self._connected()
-        if connection.add(self._encode(data)) and self.write_only:
-            await connection.flush()
+        if self._serving:
+            self._connected().add(self._encode(data))
+        else:
+            await self._emitting().publish(self._encode(data))
 
     async def _listen(self) -> AsyncIterator[Any]:
         """Yield the messages that processes have sent, our own included."""
@@ -204,12 +243,17 @@ class AsyncPubSubManager(AsyncManager):
         super().initialize()
         # sync: require_monkey_patching(self.server.async_mode, type(self).__name__)
         self._closed = False
+        self._home = asyncio.get_running_loop()  # async: only
         if not self._has_driver():
             if not self.write_only:
                 self._listener = self._runtime().start_own_task(self._listen_until_closed)
             return
+        if self.write_only:
+            return
+        self._abandon_emitter()
         if self._connection is not None and self._connection.state == "closed":
             self._connection = None  # the server starts anew
+        self._serving = True
         self._connected()
 
     async def start(self) -> None:
@@ -222,15 +266,24 @@ class AsyncPubSubManager(AsyncManager):
         Raises:
             ConnectionError: The broker refuses us: login, permission, missing topic.
         """
-        if self._has_driver():
-            connection = self._connected()
-            connection.start()
-            await connection.wait_started()
+        if not self._has_driver():
+            return
+        if not self._serving:
+            await self._emitting().start()
+            return
+        connection = self._connected()
+        connection.start()
+        await connection.wait_started()
 
     async def shutdown(self) -> None:
         """Publish what waits, if the broker is there, and disconnect from it."""
         await super().shutdown()
         self._closed = True
+        self._serving = False
+        if self._emitter is not None:
+            emitter, self._emitter = self._emitter, None
+            self._abandoning.detach()
+            await emitter.leave()
         if self._connection is not None:
             await self._connection.close()
         if self._listener is not None:
@@ -239,10 +292,23 @@ class AsyncPubSubManager(AsyncManager):
             self._set_listener_state("closed")
         self.remote_acks.clear()
 
+    async def close(self) -> None:
+        """Disconnect from the broker, as the end of an `async with` block does: `shutdown`."""
+        await self.shutdown()
+
+    async def __aenter__(self) -> Self:
+        """Return the manager, which connects when it emits."""
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        """Disconnect from the broker; what was emitted has left, if it is there."""
+        await self.shutdown()
+
     def health(self) -> ManagerHealth:
         """Return how the connection to the broker is doing, and what was counted."""
-        if self._connection is not None:
-            return self._connection.health(self._received, self._malformed, self._duplicates)
+        connection = self._watched_connection
+        if connection is not None:
+            return connection.health(self._received, self._malformed, self._duplicates)
         return ManagerHealth(
             state=self._listener_state,
             since=self._listener_since,
@@ -284,6 +350,14 @@ class AsyncPubSubManager(AsyncManager):
             ValueError: A callback without a room.
             ConnectionError: The broker refused us when we connected.
         """
+        # async: begin
+        home = self._elsewhere()
+        if home is not None:
+            await _in_loop(
+                home, self.emit(event, data, namespace, room, skip_sid, callback, to, **kwargs)
+            )
+            return
+        # async: end
         namespace = namespace or "/"
         room = _plain_room(room if to is None else to)
         if kwargs.get("ignore_queue"):
@@ -330,6 +404,12 @@ class AsyncPubSubManager(AsyncManager):
             namespace: Its namespace; None means `/`.
             **kwargs: `ignore_queue=True` only forgets a client of this process that has gone.
         """
+        # async: begin
+        home = self._elsewhere()
+        if home is not None:
+            await _in_loop(home, self.disconnect(sid, namespace, **kwargs))
+            return
+        # async: end
         namespace = namespace or "/"
         if kwargs.get("ignore_queue") or (namespace, sid) in self.pending_disconnect:
             await super().disconnect(sid, namespace)
@@ -342,6 +422,12 @@ class AsyncPubSubManager(AsyncManager):
         self, sid: str, namespace: str, room: Room, eio_sid: str | None = None
     ) -> None:
         """Put a client of whatever process into a room."""
+        # async: begin
+        home = self._elsewhere()
+        if home is not None:
+            await _in_loop(home, self.enter_room(sid, namespace, room, eio_sid))
+            return
+        # async: end
         if eio_sid is not None or self._is_local(namespace, sid):
             await super().enter_room(sid, namespace, room, eio_sid)
         else:
@@ -351,6 +437,12 @@ class AsyncPubSubManager(AsyncManager):
 
     async def leave_room(self, sid: str, namespace: str, room: Room) -> None:
         """Take a client of whatever process out of a room."""
+        # async: begin
+        home = self._elsewhere()
+        if home is not None:
+            await _in_loop(home, self.leave_room(sid, namespace, room))
+            return
+        # async: end
         if self._is_local(namespace, sid):
             await super().leave_room(sid, namespace, room)
         else:
@@ -364,6 +456,12 @@ class AsyncPubSubManager(AsyncManager):
         Raises:
             ValueError: The room is a client's own.
         """
+        # async: begin
+        home = self._elsewhere()
+        if home is not None:
+            await _in_loop(home, self.close_room(room, namespace))
+            return
+        # async: end
         namespace = namespace or "/"
         await super().close_room(room, namespace)
         await self._send(bus.close_room_message(self.host_id, room, namespace))
@@ -548,58 +646,129 @@ class AsyncPubSubManager(AsyncManager):
     def _runtime(self) -> Any:
         if self.server is not None:
             return self.server.eio.runtime
-        if self._own_runtime is None:
-            self._own_runtime = AsyncioRuntime()
+        # async: begin
+        runtime = self._own_runtime
+        if isinstance(runtime, AsyncioRuntime) and runtime.loop is asyncio.get_running_loop():
+            return runtime
+        self._own_runtime = AsyncioRuntime()
+        self._own_runtime.bind()
+        # async: end
+        # sync: if self._own_runtime is None:
+        # sync:     self._own_runtime = ThreadingRuntime()
         return self._own_runtime
 
+    # async: begin
+    def _elsewhere(self) -> asyncio.AbstractEventLoop | None:
+        """Return the server's loop when the caller runs in another one, of another thread."""
+        home: asyncio.AbstractEventLoop | None = self._home
+        if home is None or home is asyncio._get_running_loop() or not home.is_running():
+            return None
+        return home
+
+    # async: end
+
     def _connected(self) -> BusConnection:
-        """Return the connection to the broker; a new one in a new process or event loop."""
-        home: Any = os.getpid()
-        home = (home, asyncio.get_running_loop())  # async: only
-        connection = self._connection_of(home)
-        if connection is None:
+        """Return the server's connection to the broker; a new one in a new event loop."""
+        home: Any = None
+        home = asyncio.get_running_loop()  # async: only
+        connection = self._connection
+        if connection is None or home is not self._home:
             with self._connecting:  # several threads may emit at the same time
-                connection = self._connection_of(home) or self._connect(home)
+                connection = self._connection
+                if connection is None or home is not self._home:
+                    connection = self._connect(home)
         return connection
 
-    def _connection_of(self, home: Any) -> BusConnection | None:
-        connection = self._connection
-        if connection is None or home != self._home:
-            return None
-        # A process without a server may go on after `shutdown`.
-        return None if connection.state == "closed" and self.write_only else connection
-
     def _connect(self, home: Any) -> BusConnection:
-        if self._home is not None and _process(home) != _process(self._home):
-            # A fork: the parent goes on with what was waiting, and under its own name.
-            self.host_id = uuid.uuid4().hex
-            self._outbox = None
+        if self._connection is not None:
+            self._connection.retire()
         if self._outbox is None:
             self._outbox = Outbox(self.outbox_messages, self.outbox_bytes)
         self._home = home
-        self._connection = connection = BusConnection(
+        self._connection = connection = self._create_connection(
+            self._outbox, self._runtime(), receive=True
+        )
+        self._watched_connection = connection
+        connection.start()
+        return connection
+
+    def _create_connection(
+        self,
+        outbox: Outbox,
+        runtime: Runtime,
+        *,
+        receive: bool,
+        may_rest: Callable[[int], float | None] | None = None,
+        on_end: Callable[[], None] | None = None,
+    ) -> BusConnection:
+        return BusConnection(
             create_driver=self.create_driver,
             deliver=self._deliver,
-            outbox=self._outbox,
+            outbox=outbox,
             own_prefix=bus.own_prefix(self.host_id),
             presence=self._presence,
             awaits_others=self._awaits_others,
-            receive=not self.write_only,
-            runtime=self._runtime(),
-            settings=BusSettings(
-                timeout=self.timeout,
-                probe_interval=self.probe_interval,
-                probe_timeout=self.probe_timeout,
-                reconnect_delay=self.reconnect_delay,
-                reconnect_delay_max=self.reconnect_delay_max,
-                others_timeout=self.others_timeout,
-            ),
+            receive=receive,
+            runtime=runtime,
+            settings=self._settings(),
             name=type(self).__name__,
             url=without_password(self.broker_url),
             logger=self.get_logger(),
+            may_rest=may_rest,
+            on_end=on_end,
         )
-        connection.start()
-        return connection
+
+    def _settings(self) -> BusSettings:
+        return BusSettings(
+            timeout=self.timeout,
+            probe_interval=self.probe_interval,
+            probe_timeout=self.probe_timeout,
+            reconnect_delay=self.reconnect_delay,
+            reconnect_delay_max=self.reconnect_delay_max,
+            others_timeout=self.others_timeout,
+        )
+
+    # -- without a server -----------------------------------------------------------------
+
+    def _emitting(self) -> Emitter:
+        """Return the connection over which this process emits, as long as it serves nobody."""
+        emitter = self._emitter
+        if emitter is None:
+            with self._connecting:  # several threads may emit at the same time
+                emitter = self._emitter
+                if emitter is None:
+                    emitter = self._create_emitter()
+        return emitter
+
+    def _create_emitter(self) -> Emitter:
+        def create(
+            runtime: Runtime, may_rest: Callable[[int], float | None], on_end: Callable[[], None]
+        ) -> BusConnection:
+            # The connection may outlive this manager, and must not keep it alive: a copy of it,
+            # which nobody else has, makes the drivers.
+            maker = copy.copy(self)
+            maker.logger = self.get_logger()
+            maker.server = maker._connection = maker._watched_connection = None
+            outbox = Outbox(self.outbox_messages, self.outbox_bytes)
+            return maker._create_connection(
+                outbox, runtime, receive=False, may_rest=may_rest, on_end=on_end
+            )
+
+        key = self.connection_key()
+        if key is not None:
+            bounds = (self.outbox_messages, self.outbox_bytes)
+            key = (type(self), key, self._settings(), bounds, self.get_logger())
+        self._emitter = emitter = acquire(key, create)
+        self._watched_connection = emitter.connection
+        self._abandoning = weakref.finalize(self, emitter.abandon)
+        self._abandoning.atexit = False  # the emitter itself sees to the end of the process
+        return emitter
+
+    def _abandon_emitter(self) -> None:
+        if self._emitter is not None:
+            emitter, self._emitter = self._emitter, None
+            self._abandoning.detach()
+            emitter.abandon()
 
     async def _listen_until_closed(self) -> None:
         """Run the `_listen` of a third party, again when it ends."""
@@ -679,12 +848,13 @@ def _one_room(room: Any) -> str | int:
     )
 
 
-def _process(home: Any) -> int:
-    process: int = home[0]  # async: only
-    # sync: process: int = home
-    return process
+# async: begin
+async def _in_loop(loop: asyncio.AbstractEventLoop, coroutine: Any) -> None:
+    """Run a coroutine in the loop of another thread."""
+    await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
 
 
+# async: end
 def _standard_json() -> Any:
     import json
 

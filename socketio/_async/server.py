@@ -108,7 +108,6 @@ class AsyncServer(BaseServer):
     # sync:     namespaces: list[str] | tuple[str, ...] | str | None = None,
     # sync:     **kwargs: Any,
     # sync: ) -> None:
-    # sync:     self._starting = threading.Lock()
     # sync:     super().__init__(
     # sync:         client_manager=client_manager,
     # sync:         logger=logger,
@@ -119,6 +118,10 @@ class AsyncServer(BaseServer):
     # sync:         namespaces=namespaces,
     # sync:         **kwargs,
     # sync:     )
+
+    # sync: def _begin_anew(self) -> None:
+    # sync:     super()._begin_anew()
+    # sync:     self._starting = threading.Lock()
 
     def _create_engine(self, config: EngineConfig, logger: logging.Logger) -> AsyncEngine:
         return AsyncEngine(config, self.registry, logger)

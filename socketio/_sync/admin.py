@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
+from .._core import forks
 from .._core.admin_view import TrafficCounts, client_description, now, room_name, shown
 from ..engine.session import Session
 from ..exceptions import ConnectionRefusedError
@@ -90,16 +91,10 @@ class InstrumentedServer(ServerObserver):
         self.auth = auth
         self.mode = mode
         self.read_only = read_only
-        self.server_id = server_id or getattr(sio.manager, "host_id", None) or socket.gethostname()
+        self._given_id = server_id
         self.admin_namespace = namespace
         self.server_stats_interval = server_stats_interval
-        self._counts = TrafficCounts()
-        self._since: dict[tuple[str, str], float] = {}
-        self._admin_sessions: dict[str, None] = {}
-        self._began = time.monotonic()
-        self._timer: Any = None
-        self._stopped = False
-        self._series: Any = None
+        self._begin_anew()
         self._observation = Observation(sio, self)
         self._observation.watch_traffic()
         if self.is_development:
@@ -107,6 +102,29 @@ class InstrumentedServer(ServerObserver):
                 self._since[name, sid] = time.time()
             self._observation.watch_clients()
         sio.register_namespace(AdminNamespace(namespace, self))
+        forks.watch(self)
+
+    def _begin_anew(self) -> None:
+        self._counts = TrafficCounts()
+        self._since: dict[tuple[str, str], float] = {}
+        self._admin_sessions: dict[str, None] = {}
+        self._began = time.monotonic()
+        self._timer: Any = None
+        self._stopped = False
+        self._series: Any = None
+
+    def after_fork(self) -> None:
+        """Watch a process that has no clients yet; see `socketio._core.forks`."""
+        forks.keep((self._timer, self._series))
+        stopped = self._stopped
+        self._begin_anew()
+        self._stopped = stopped
+
+    @property
+    def server_id(self) -> str:
+        """What this server is called in the Admin UI; another one in each process."""
+        own = getattr(self.sio.manager, "host_id", None)
+        return str(self._given_id or own or socket.gethostname())
 
     @property
     def is_development(self) -> bool:

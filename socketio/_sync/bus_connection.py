@@ -63,6 +63,9 @@ class BusConnection:
         name: What the manager is called in the log.
         url: Where the broker is, without the password.
         logger: Where changes are logged.
+        may_rest: Gets how many messages wait; returns for how many seconds the connection may go
+            on with nothing new, None for ever. At 0 it ends.
+        on_end: Called when the connection has ended, or was refused.
     """
 
     def __init__(
@@ -80,7 +83,12 @@ class BusConnection:
         name: str,
         url: str,
         logger: logging.Logger,
+        may_rest: Callable[[int], float | None] | None = None,
+        on_end: Callable[[], None] | None = None,
     ) -> None:
+        self._may_rest = may_rest
+        self._on_end = on_end
+        self._failures = 0
         self._create_driver = create_driver
         self._deliver = deliver
         self._own_prefix = own_prefix
@@ -228,7 +236,7 @@ class BusConnection:
             self._closing = True
             return
         self._leaving = True
-        if self._state == "connected":
+        if self._state == "connected" and self._receive:
             self.outbox.add(self._presence("farewell"))  # it comes back, and wakes the receiver
         self._held_until = 0.0
         self._wake_publisher()
@@ -240,10 +248,30 @@ class BusConnection:
             pausing.set(None)
         self._task.join(TICK if self._state == "connected" else TICK / 2)
 
+    def retire(self) -> None:
+        """End without a word: the loop in which this was at work does not run any more."""
+        self._closing = True
+        self._driver = None
+
+    def look_again(self) -> None:
+        """Ask again for how long this may go on."""
+        self._wake_publisher()
+        pausing = self._pausing
+        if pausing is not None:
+            pausing.set(None)
+
+    def say_dropped(self) -> None:
+        """Log what will never be published."""
+        if len(self.outbox):
+            self._logger.error(
+                "%s has no connection to %s; %d messages are lost",
+                *(self._name, self._url, len(self.outbox)),
+            )
+
     # -- the supervisor -------------------------------------------------------------------
 
     def _run(self) -> None:
-        failures = 0
+        self._failures = 0
         try:
             while not self._closing:
                 began = self._runtime.now()
@@ -260,8 +288,9 @@ class BusConnection:
                         return
                     # A connection that lasted counts as a new beginning, one that flaps does not.
                     lasted = self._runtime.now() - began > self._settings.reconnect_delay_max
-                    failures = 1 if lasted and self._state == "connected" else failures + 1
-                    delay = self._delay(failures)
+                    lasted = lasted and self._state == "connected"
+                    self._failures = 1 if lasted else self._failures + 1
+                    delay = self._delay(self._failures)
                     self._note_loss(error, delay)
                 finally:
                     self._close_driver(driver)
@@ -269,6 +298,8 @@ class BusConnection:
         finally:
             if self._state != "failed":
                 self._set_state("closed")
+            if self._on_end is not None:
+                self._on_end()
 
     def _use(self, driver: BusDriver) -> Exception | None:
         """Connect a driver, and stay with it until it fails or we close.
@@ -380,15 +411,30 @@ class BusConnection:
                 self._flushing.popleft()[1].set(None)
 
     def _wait_for_messages(self, held: float) -> None:
+        limit = held if held > 0 else None
+        if self._may_rest is not None:
+            limit = self._rest(limit)
+            if self._closing:
+                return
         waiter = self._runtime.create_waiter()
         self._publisher_idle = waiter
         # What came between the look into the outbox and this line has woken nobody.
         if self._urgent or self._closing or (len(self.outbox) and held <= 0):
             return
         try:
-            waiter.wait(held if held > 0 else None)
+            waiter.wait(limit)
         except TimeoutError:
-            pass  # held back for long enough
+            pass  # held back, or unused, for long enough
+
+    def _rest(self, limit: float | None) -> float | None:
+        """Return for how long to wait at most, and end if nobody wants us any more."""
+        rest = None if self._may_rest is None else self._may_rest(len(self.outbox))
+        if rest is None:
+            return limit
+        if rest <= 0:
+            self.say_dropped()
+            self._closing = True
+        return rest if limit is None else min(limit, rest)
 
     def _wake_publisher(self) -> None:
         waiter = self._publisher_idle
@@ -442,10 +488,11 @@ class BusConnection:
 
     def _pause(self, seconds: float) -> None:
         self._pausing = waiter = self._runtime.create_waiter()
+        limit = self._rest(seconds)
         if self._closing:
             return
         try:
-            waiter.wait(seconds)
+            waiter.wait(limit)
         except TimeoutError:
             pass  # the usual case: nobody closed us meanwhile
         finally:

@@ -8,17 +8,18 @@ broker; a subclass only says how to reach that broker.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import logging
-import os
 import random
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from typing import Any
+import weakref
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, Self
 
-from .._core import bus
+from .._core import bus, forks
 from .._core.broker_url import without_password
 from .._core.duplicates import DuplicateFilter
 from .._core.failures import failed
@@ -33,6 +34,7 @@ from ..abc.runtime import Runtime
 from ..protocol.json_codec import JSONCodec, codec_for, default_codec
 from ..runtimes.threading_runtime import ThreadingRuntime
 from .bus_connection import BusConnection, BusSettings, describe
+from .emitter import Emitter, acquire
 from .manager import Manager
 
 _MAX_OTHERS = 10_000
@@ -41,6 +43,12 @@ _MAX_OTHERS = 10_000
 
 class PubSubManager(Manager):
     """Shares the clients of several processes through a message broker.
+
+    In a process that serves no clients, `emit` and the other methods return when the broker has
+    taken the message, or is known to be away, and may be called from any thread and event loop.
+    The connection is closed by `close`, at the end of a `with` block, when the last manager for it
+    is gone, and when the process ends. In a forked child the manager begins anew, under another
+    `host_id` and with connections of its own.
 
     A subclass supplies one of the two:
 
@@ -51,9 +59,7 @@ class PubSubManager(Manager):
 
     Args:
         channel: The name of the channel; the same in all processes that belong together.
-        write_only: Only emit, receive nothing: for processes without a server. `emit` and the
-            other methods then return when the broker has taken the message, or is known to be
-            away.
+        write_only: Only emit, receive nothing: for processes without a server.
         logger: Where changes are logged; None: the server's logger.
         json: A JSON module for the messages; None: the server's.
         secret: Signs every message (HMAC-SHA256), and has those ignored that are not signed with
@@ -104,24 +110,38 @@ class PubSubManager(Manager):
         self.channel = channel
         self.write_only = write_only
         self.logger = logger
-        self.host_id = uuid.uuid4().hex
         self.json: Any = json
         self.codec: JSONCodec = codec_for(json)
         self._json_given = json is not None
         if json is None:
             self.json = _standard_json()
+        self._closed = False
+        self._begin_anew()
+        self._signer: Signer | None = None
+        self.secret = secret
+
+    def _begin_anew(self) -> None:
+        """Become somebody whom no other process knows yet."""
+        self.host_id = uuid.uuid4().hex
         self.remote_acks = RemoteAcks()
         self._numbers = itertools.count()
         self._duplicate_filter = DuplicateFilter()
         self._outbox: Outbox | None = None
         self._own_runtime: Runtime | None = None
+        self._serving = False
+        """Whether a server of this process listens through this manager."""
         self._connection: BusConnection | None = None
+        """The server's connection, which receives."""
+        self._emitter: Emitter | None = None
+        """The connection of a process that only emits."""
+        self._abandoning: Any = None
+        self._watched_connection: BusConnection | None = None
+        """The connection of which `health` tells."""
         self._home: Any = None
         self._listener: Any = None
         self._listener_state: HealthState = "idle"
         self._listener_since = time.time()
         self._listener_error: str | None = None
-        self._closed = False
         self._others: dict[str, float] = {}
         self._awaited: set[str] = set()
         self._word = ""
@@ -132,8 +152,18 @@ class PubSubManager(Manager):
         self._published = 0
         self._kinds_logged: set[str] = set()
         self._connecting = threading.Lock()
-        self._signer: Signer | None = None
-        self.secret = secret
+
+    def after_fork(self) -> None:
+        """Be another one than in the parent process; see `socketio._core.forks`.
+
+        A subclass that has something of its own that a child must not inherit extends this.
+        """
+        super().after_fork()
+        if self._abandoning is not None:
+            self._abandoning.detach()
+        forks.keep((self._connection, self._emitter, self._own_runtime, self._listener))
+        forks.keep((self._outbox, self.remote_acks, self._watched_connection))
+        self._begin_anew()
 
     # -- for subclasses -------------------------------------------------------------------
 
@@ -142,6 +172,14 @@ class PubSubManager(Manager):
         raise NotImplementedError(
             f"{type(self).__name__} has to supply create_driver(), or _publish() and _listen()"
         )
+
+    def connection_key(self) -> Hashable | None:
+        """Return what tells managers apart that cannot publish over the same connection.
+
+        Managers of one class and one process whose keys are equal share a connection while they
+        only emit. None, which is the default: this one shares it with nobody.
+        """
+        return None
 
     @property
     def broker_url(self) -> str:
@@ -171,9 +209,10 @@ class PubSubManager(Manager):
         """
         if not self._has_driver():
             self.create_driver()  # says what the subclass has to supply
-        connection = self._connected()
-        if connection.add(self._encode(data)) and self.write_only:
-            connection.flush()
+        if self._serving:
+            self._connected().add(self._encode(data))
+        else:
+            self._emitting().publish(self._encode(data))
 
     def _listen(self) -> Iterator[Any]:
         """Yield the messages that processes have sent, our own included."""
@@ -204,8 +243,12 @@ class PubSubManager(Manager):
             if not self.write_only:
                 self._listener = self._runtime().start_own_task(self._listen_until_closed)
             return
+        if self.write_only:
+            return
+        self._abandon_emitter()
         if self._connection is not None and self._connection.state == "closed":
             self._connection = None  # the server starts anew
+        self._serving = True
         self._connected()
 
     def start(self) -> None:
@@ -218,15 +261,24 @@ class PubSubManager(Manager):
         Raises:
             ConnectionError: The broker refuses us: login, permission, missing topic.
         """
-        if self._has_driver():
-            connection = self._connected()
-            connection.start()
-            connection.wait_started()
+        if not self._has_driver():
+            return
+        if not self._serving:
+            self._emitting().start()
+            return
+        connection = self._connected()
+        connection.start()
+        connection.wait_started()
 
     def shutdown(self) -> None:
         """Publish what waits, if the broker is there, and disconnect from it."""
         super().shutdown()
         self._closed = True
+        self._serving = False
+        if self._emitter is not None:
+            emitter, self._emitter = self._emitter, None
+            self._abandoning.detach()
+            emitter.leave()
         if self._connection is not None:
             self._connection.close()
         if self._listener is not None:
@@ -234,10 +286,23 @@ class PubSubManager(Manager):
             self._set_listener_state("closed")
         self.remote_acks.clear()
 
+    def close(self) -> None:
+        """Disconnect from the broker, as the end of an `async with` block does: `shutdown`."""
+        self.shutdown()
+
+    def __enter__(self) -> Self:
+        """Return the manager, which connects when it emits."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Disconnect from the broker; what was emitted has left, if it is there."""
+        self.shutdown()
+
     def health(self) -> ManagerHealth:
         """Return how the connection to the broker is doing, and what was counted."""
-        if self._connection is not None:
-            return self._connection.health(self._received, self._malformed, self._duplicates)
+        connection = self._watched_connection
+        if connection is not None:
+            return connection.health(self._received, self._malformed, self._duplicates)
         return ManagerHealth(
             state=self._listener_state,
             since=self._listener_since,
@@ -535,52 +600,106 @@ class PubSubManager(Manager):
         return self._own_runtime
 
     def _connected(self) -> BusConnection:
-        """Return the connection to the broker; a new one in a new process or event loop."""
-        home: Any = os.getpid()
-        connection = self._connection_of(home)
-        if connection is None:
+        """Return the server's connection to the broker; a new one in a new event loop."""
+        home: Any = None
+        connection = self._connection
+        if connection is None or home is not self._home:
             with self._connecting:  # several threads may emit at the same time
-                connection = self._connection_of(home) or self._connect(home)
+                connection = self._connection
+                if connection is None or home is not self._home:
+                    connection = self._connect(home)
         return connection
 
-    def _connection_of(self, home: Any) -> BusConnection | None:
-        connection = self._connection
-        if connection is None or home != self._home:
-            return None
-        # A process without a server may go on after `shutdown`.
-        return None if connection.state == "closed" and self.write_only else connection
-
     def _connect(self, home: Any) -> BusConnection:
-        if self._home is not None and _process(home) != _process(self._home):
-            # A fork: the parent goes on with what was waiting, and under its own name.
-            self.host_id = uuid.uuid4().hex
-            self._outbox = None
+        if self._connection is not None:
+            self._connection.retire()
         if self._outbox is None:
             self._outbox = Outbox(self.outbox_messages, self.outbox_bytes)
         self._home = home
-        self._connection = connection = BusConnection(
+        self._connection = connection = self._create_connection(
+            self._outbox, self._runtime(), receive=True
+        )
+        self._watched_connection = connection
+        connection.start()
+        return connection
+
+    def _create_connection(
+        self,
+        outbox: Outbox,
+        runtime: Runtime,
+        *,
+        receive: bool,
+        may_rest: Callable[[int], float | None] | None = None,
+        on_end: Callable[[], None] | None = None,
+    ) -> BusConnection:
+        return BusConnection(
             create_driver=self.create_driver,
             deliver=self._deliver,
-            outbox=self._outbox,
+            outbox=outbox,
             own_prefix=bus.own_prefix(self.host_id),
             presence=self._presence,
             awaits_others=self._awaits_others,
-            receive=not self.write_only,
-            runtime=self._runtime(),
-            settings=BusSettings(
-                timeout=self.timeout,
-                probe_interval=self.probe_interval,
-                probe_timeout=self.probe_timeout,
-                reconnect_delay=self.reconnect_delay,
-                reconnect_delay_max=self.reconnect_delay_max,
-                others_timeout=self.others_timeout,
-            ),
+            receive=receive,
+            runtime=runtime,
+            settings=self._settings(),
             name=type(self).__name__,
             url=without_password(self.broker_url),
             logger=self.get_logger(),
+            may_rest=may_rest,
+            on_end=on_end,
         )
-        connection.start()
-        return connection
+
+    def _settings(self) -> BusSettings:
+        return BusSettings(
+            timeout=self.timeout,
+            probe_interval=self.probe_interval,
+            probe_timeout=self.probe_timeout,
+            reconnect_delay=self.reconnect_delay,
+            reconnect_delay_max=self.reconnect_delay_max,
+            others_timeout=self.others_timeout,
+        )
+
+    # -- without a server -----------------------------------------------------------------
+
+    def _emitting(self) -> Emitter:
+        """Return the connection over which this process emits, as long as it serves nobody."""
+        emitter = self._emitter
+        if emitter is None:
+            with self._connecting:  # several threads may emit at the same time
+                emitter = self._emitter
+                if emitter is None:
+                    emitter = self._create_emitter()
+        return emitter
+
+    def _create_emitter(self) -> Emitter:
+        def create(
+            runtime: Runtime, may_rest: Callable[[int], float | None], on_end: Callable[[], None]
+        ) -> BusConnection:
+            # The connection may outlive this manager, and must not keep it alive: a copy of it,
+            # which nobody else has, makes the drivers.
+            maker = copy.copy(self)
+            maker.logger = self.get_logger()
+            maker.server = maker._connection = maker._watched_connection = None
+            outbox = Outbox(self.outbox_messages, self.outbox_bytes)
+            return maker._create_connection(
+                outbox, runtime, receive=False, may_rest=may_rest, on_end=on_end
+            )
+
+        key = self.connection_key()
+        if key is not None:
+            bounds = (self.outbox_messages, self.outbox_bytes)
+            key = (type(self), key, self._settings(), bounds, self.get_logger())
+        self._emitter = emitter = acquire(key, create)
+        self._watched_connection = emitter.connection
+        self._abandoning = weakref.finalize(self, emitter.abandon)
+        self._abandoning.atexit = False  # the emitter itself sees to the end of the process
+        return emitter
+
+    def _abandon_emitter(self) -> None:
+        if self._emitter is not None:
+            emitter, self._emitter = self._emitter, None
+            self._abandoning.detach()
+            emitter.abandon()
 
     def _listen_until_closed(self) -> None:
         """Run the `_listen` of a third party, again when it ends."""
@@ -658,11 +777,6 @@ def _one_room(room: Any) -> str | int:
     raise TypeError(
         f"a room that other processes know must be a str or an int, not {type(room).__name__}"
     )
-
-
-def _process(home: Any) -> int:
-    process: int = home
-    return process
 
 
 def _standard_json() -> Any:

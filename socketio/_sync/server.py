@@ -74,7 +74,6 @@ class Server(BaseServer):
         namespaces: list[str] | tuple[str, ...] | str | None = None,
         **kwargs: Any,
     ) -> None:
-        self._starting = threading.Lock()
         super().__init__(
             client_manager=client_manager,
             logger=logger,
@@ -85,6 +84,10 @@ class Server(BaseServer):
             namespaces=namespaces,
             **kwargs,
         )
+
+    def _begin_anew(self) -> None:
+        super()._begin_anew()
+        self._starting = threading.Lock()
 
     def _create_engine(self, config: EngineConfig, logger: logging.Logger) -> Engine:
         return Engine(config, self.registry, logger)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 
@@ -48,6 +48,33 @@ def refused_for_size(
     larger = (index for index, message in enumerate(messages) if len(message) > limit)
     index = next(larger, None)
     return None if index is None else MessageRefused(index, reason)
+
+
+def sharing_key(*values: Any) -> Hashable | None:
+    """Return what a manager's `connection_key` returns for the arguments of its drivers.
+
+    Args:
+        *values: The URL, the channel and what else tells one connection from another: texts,
+            numbers, bytes, None, and lists or dicts of these.
+
+    Returns:
+        None if there is something else among them, such as a TLS context, of which nobody knows
+        whether it equals another one.
+    """
+    try:
+        return tuple(_plain(value) for value in values)
+    except TypeError:
+        return None
+
+
+def _plain(value: Any) -> Hashable:
+    if value is None or isinstance(value, str | bytes | int | float):
+        return type(value), value  # True is no 1
+    if isinstance(value, dict):
+        return dict, tuple((name, _plain(value[name])) for name in sorted(value))
+    if isinstance(value, list | tuple):
+        return type(value), tuple(_plain(each) for each in value)
+    raise TypeError(f"a {type(value).__name__} may be equal to nothing")
 
 
 class BusDriver(ABC):

@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, overload
 
+from .._core import forks
 from .._core.handlers import F
 from ..abc.mode import AsyncMode, Attachment
 from ..abc.transport import Transport
@@ -98,17 +99,11 @@ class BaseEngine(EngineOptions, ABC):
         self.registry = registry or get_registry()
         self.logger = logger or logging.getLogger("engineio.server")
         self.origins = OriginPolicy(config, self.logger)
-        self.sessions: dict[str, Session] = {}
-        self.heartbeats: Heartbeats[Session] = Heartbeats(config.ping_interval, config.ping_timeout)  # type: ignore[arg-type]  # a number after __post_init__
+        self._begin_anew()
         self.stopping = False
         self.cors_checked = False
         """Whether it is known if somebody else answers cross-origin requests too."""
         self._mode: AsyncMode | None = None
-        self._runtime: Runtime | None = None
-        self._timer: Timer | None = None
-        self._timer_due = 0.0
-        self._joining: dict[Session, float] = {}
-        self._lingering: dict[str, Session] = {}
         self._transports: dict[str, type[Transport]] = {}
         self._said_no_websocket = False
         if config.transports is not None:
@@ -116,6 +111,23 @@ class BaseEngine(EngineOptions, ABC):
                 self._load_transport(name)
         if config.async_mode is not None:
             self.use_mode(config.async_mode)
+        forks.watch(self)
+
+    def _begin_anew(self) -> None:
+        """Have no sessions, and nothing that runs."""
+        config = self.config
+        self.sessions: dict[str, Session] = {}
+        self.heartbeats: Heartbeats[Session] = Heartbeats(config.ping_interval, config.ping_timeout)  # type: ignore[arg-type]  # a number after __post_init__
+        self._runtime: Runtime | None = None
+        self._timer: Timer | None = None
+        self._timer_due = 0.0
+        self._joining: dict[Session, float] = {}
+        self._lingering: dict[str, Session] = {}
+
+    def after_fork(self) -> None:
+        """Leave sessions and threads to the parent process; see `socketio._core.forks`."""
+        forks.keep((self.sessions, self._lingering, self._joining, self._runtime, self._timer))
+        self._begin_anew()
 
     def _use_config(self, config: EngineConfig) -> None:
         """Take over what is derived from options."""

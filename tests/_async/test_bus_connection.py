@@ -115,7 +115,7 @@ async def test_attempts_are_further_and_further_apart() -> None:
     manager.reconnect_delay, manager.reconnect_delay_max = 1.0, 8.0
     await manager.start()
     assert manager.health().state == "disconnected"
-    connection: Any = manager._connection
+    connection: Any = manager._watched_connection
     longest = [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
     for failures, most in enumerate(longest, 1):
         delays = {connection._delay(failures) for _ in range(50)}

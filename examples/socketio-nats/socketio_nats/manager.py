@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Hashable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error, MaxPayloadError
 
-from socketio.abc.driver import BusDriver, MessageRefused
+from socketio.abc.driver import BusDriver, MessageRefused, sharing_key
 from socketio.async_inbox import AsyncInbox
 from socketio.async_pubsub_manager import AsyncPubSubManager
 
@@ -33,6 +34,9 @@ class AsyncNatsManager(AsyncPubSubManager):
         if urlsplit(url).scheme not in ("nats", "tls"):
             raise ValueError("a NATS URL begins with nats:// or tls://")
         self.url = url
+
+    def connection_key(self) -> Hashable | None:
+        return sharing_key(self.url, self.channel)
 
     def create_driver(self) -> BusDriver:
         return NatsDriver(self.url, self.channel)

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 import re
+from collections.abc import Hashable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,7 +28,7 @@ from aiormq.exceptions import (
     ProbableAuthenticationError,
 )
 
-from socketio.abc.driver import BusDriver, refused_for_size
+from socketio.abc.driver import BusDriver, refused_for_size, sharing_key
 from socketio.async_inbox import AsyncInbox
 from socketio.async_pubsub_manager import AsyncPubSubManager
 
@@ -83,6 +84,10 @@ class AsyncAioPikaManager(AsyncPubSubManager):
                 f"connection_options= has {name!r}, which aio_pika.connect() does not take from a "
                 f"client manager; it takes {', '.join(sorted(names))}"
             )
+
+    def connection_key(self) -> Hashable | None:
+        """Return what tells apart what cannot share a connection; see the base class."""
+        return sharing_key(self.url, self.channel, self.connection_options)
 
     def create_driver(self) -> BusDriver:
         """Return a new driver, not connected yet."""

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 import time
+from collections.abc import Hashable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -26,7 +27,7 @@ from aiokafka.errors import (
     for_code,
 )
 
-from socketio.abc.driver import BusDriver, MessageRefused
+from socketio.abc.driver import BusDriver, MessageRefused, sharing_key
 from socketio.async_pubsub_manager import AsyncPubSubManager
 from socketio.runtimes.tasks import create_task
 
@@ -85,6 +86,15 @@ class AsyncKafkaManager(AsyncPubSubManager):
             self.connection_options, _options_of(AIOKafkaProducer), _options_of(AIOKafkaConsumer)
         )
         self._positions = Positions()
+
+    def after_fork(self) -> None:
+        """Read from where a new process does, not where the parent was; see the base class."""
+        super().after_fork()
+        self._positions = Positions()
+
+    def connection_key(self) -> Hashable | None:
+        """Return what tells apart what cannot share a connection; see the base class."""
+        return sharing_key(*self.kafka_urls, self.channel, self.connection_options)
 
     def create_driver(self) -> BusDriver:
         """Return a new driver, not connected yet."""

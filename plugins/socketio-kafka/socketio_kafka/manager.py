@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 import sys
+from collections.abc import Hashable
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -26,7 +27,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
-from socketio.abc.driver import BusDriver, MessageRefused
+from socketio.abc.driver import BusDriver, MessageRefused, sharing_key
 from socketio.pubsub_manager import PubSubManager
 
 from .servers import PARTITION, Positions, check_options, options_for, parse_urls
@@ -87,6 +88,15 @@ class KafkaManager(PubSubManager):
             self.connection_options, KafkaProducer.DEFAULT_CONFIG, KafkaConsumer.DEFAULT_CONFIG
         )
         self._positions = Positions()
+
+    def after_fork(self) -> None:
+        """Read from where a new process does, not where the parent was; see the base class."""
+        super().after_fork()
+        self._positions = Positions()
+
+    def connection_key(self) -> Hashable | None:
+        """Return what tells apart what cannot share a connection; see the base class."""
+        return sharing_key(*self.kafka_urls, self.channel, self.connection_options)
 
     def create_driver(self) -> BusDriver:
         """Return a new driver, not connected yet."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Hashable
 from typing import Any
 
 import kombu
 from kombu.transport import get_transport_cls
 from kombu.utils.url import parse_url
 
-from socketio.abc.driver import BusDriver, refused_for_size
+from socketio.abc.driver import BusDriver, refused_for_size, sharing_key
 from socketio.pubsub_manager import PubSubManager
 
 _REFUSALS = frozenset((402, 403, 404, 405, 406, 530))
@@ -80,6 +81,17 @@ class KombuManager(PubSubManager):
             raise ValueError(
                 f"kombu does not take what the URL's query or connection_options= says: {error}"
             ) from error
+
+    def connection_key(self) -> Hashable | None:
+        """Return what tells apart what cannot share a connection; see the base class."""
+        return sharing_key(
+            self.url,
+            self.channel,
+            self.connection_options,
+            self.exchange_options,
+            self.queue_options,
+            self.producer_options,
+        )
 
     def create_driver(self) -> BusDriver:
         """Return a new driver, not connected yet."""

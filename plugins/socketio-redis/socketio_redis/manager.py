@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 from redis import Redis
@@ -11,10 +11,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
-from socketio.abc.driver import BusDriver
+from socketio.abc.driver import BusDriver, sharing_key
 from socketio.pubsub_manager import PubSubManager
 
-from .options import REFUSALS, check_options, merge_options, own_options, refused_option
+from .options import check_once, check_options, merge_options, own_options
 from .publishing import PublishCommands
 from .refusal import is_refusal
 from .target import Target, parse_url
@@ -62,11 +62,12 @@ class RedisManager(PubSubManager):
         self._target = parse_url(url)
         self._urls = self._target.urls()
         check_options(self._target, self.redis_options)
-        try:
-            driver = RedisDriver(self._target, self._target.urls(), self.redis_options, channel)
-            driver.create_client().connection_pool.make_connection()
-        except REFUSALS as error:
-            raise refused_option(error) from error
+        driver = RedisDriver(self._target, self._target.urls(), self.redis_options, channel)
+        check_once(self.connection_key(), driver.create_client)
+
+    def connection_key(self) -> Hashable | None:
+        """Return what tells apart what cannot share a connection; see the base class."""
+        return sharing_key(self.redis_url, self.channel, self.redis_options)
 
     @property
     def broker_url(self) -> str:

@@ -7,7 +7,7 @@ ends a subscription that is quiet for as long.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -93,12 +93,38 @@ def check_options(target: Target, given: Mapping[str, Any]) -> None:
             )
 
 
+_accepted: set[Hashable] = set()
+
+
+def check_once(key: Hashable | None, create_client: Callable[[], Any]) -> None:
+    """Refuse options that redis-py does not take, by making a connection that never connects.
+
+    Args:
+        key: What the options are; a process may make a manager for each of its tasks, and the
+            same ones are looked at once. None: they are always looked at.
+        create_client: Returns the library's client.
+
+    Raises:
+        ValueError: It does not take one; the message names it.
+    """
+    if key in _accepted:
+        return
+    try:
+        create_client().connection_pool.make_connection()
+    except REFUSALS as error:
+        raise refused_option(error) from error
+    if key is not None and len(_accepted) < _MOST_ACCEPTED:
+        _accepted.add(key)
+
+
 def refused_option(error: Exception) -> ValueError:
     """Return what to raise when redis-py does not take an option."""
     return ValueError(
         f"redis-py does not take what the URL's query or redis_options= says: {error}"
     )
 
+
+_MOST_ACCEPTED = 1000
 
 REFUSALS = (TypeError, ValueError, RedisError)
 """What redis-py raises for options that it does not take, before it connects."""

@@ -37,6 +37,9 @@ class AsyncEngine(BaseEngine):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.consumer = HandlerTable(self)
+
+    def _begin_anew(self) -> None:
+        super()._begin_anew()
         self.loop: asyncio.AbstractEventLoop | None = None
         """The event loop of the clients; None before the first one."""
 

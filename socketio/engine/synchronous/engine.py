@@ -38,10 +38,13 @@ class Engine(BaseEngine):
     session_class = ThreadedSession
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        # The first requests may come at the same time, and must not choose twice.
-        self._choice_lock = threading.RLock()
         super().__init__(*args, **options)
         self.consumer = HandlerTable(self)
+
+    def _begin_anew(self) -> None:
+        super()._begin_anew()
+        # The first requests may come at the same time, and must not choose twice.
+        self._choice_lock = threading.RLock()
         self.answering: set[Request] = set()
         """HTTP requests without an answer; while the engine stops, those without a whole one."""
         self._clock_lock: Any = None

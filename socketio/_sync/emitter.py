@@ -1,0 +1,201 @@
+# Generated from socketio/_async/emitter.py by tools/unasync.py, do not edit.
+"""The connection over which processes without a server publish, shared by their managers.
+
+A worker makes a manager for each of its tasks, or one for all of them, emits from many threads or
+event loops, and ends without a word. So the connection belongs to the process: managers for the
+same channel of the same broker share one, it is closed a moment after the last of them is gone,
+and what was emitted has left before the process ends.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from .._core import forks
+from .._core.manager_health import ManagerHealth
+from ..runtimes.threading_runtime import ThreadingRuntime
+from .bus_connection import BusConnection
+
+LINGER = 1.0
+"""Seconds that a connection stays open for the next manager when the last one is gone."""
+
+GIVE_UP = 60.0
+"""Seconds that messages of managers which are gone wait for a broker that is away."""
+
+EXIT_SECONDS = 3.0
+"""Seconds that a process may take to publish what waits when it ends."""
+
+
+class Emitter:
+    """One connection that only writes, and the managers that use it.
+
+    Args:
+        key: Managers with an equal one share the emitter; None: it is the first one's alone.
+        create_connection: Returns a connection that is not started; gets the runtime for it, a
+            function that tells for how many seconds it may rest, or None for ever, and one that
+            is called when it has ended.
+    """
+
+    def __init__(
+        self,
+        key: Hashable | None,
+        create_connection: Callable[
+            [Any, Callable[[int], float | None], Callable[[], None]], BusConnection
+        ],
+    ) -> None:
+        self._key = key
+        self._users = 0
+        self._unused_since = time.monotonic()
+        self._lock = _Emitters.lock
+        self._ended = False
+        self._runtime = ThreadingRuntime()
+        self.connection = create_connection(self._runtime, self._may_rest, self._end)
+
+    # -- for managers ---------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Connect, and wait for the outcome of the first attempt; see `BusConnection`."""
+        self._there(self._start)
+
+    def publish(self, message: bytes) -> None:
+        """Publish a message, and return when the broker has it, or is known to be away.
+
+        Raises:
+            ConnectionError: The broker refuses us.
+        """
+        self._publish([message])
+
+    def health(self, received: int, malformed: int, duplicates: int) -> ManagerHealth:
+        """Return how the connection is doing; see `BusConnection.health`."""
+        return self.connection.health(received, malformed, duplicates)
+
+    def leave(self) -> None:
+        """Give the emitter back; what was emitted has left, if the broker is there."""
+        if self._give_back():
+            self._forget()
+            self._there(self.connection.close)
+            self._end()
+
+    def abandon(self) -> None:
+        """Give the emitter back without waiting: it may be anywhere that a manager is collected."""
+        if not self._give_back():
+            return
+        self._rest()
+
+    # -- inside ---------------------------------------------------------------------------
+
+    def _there(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function where the connection lives."""
+        return function(*args)
+
+    def _start(self) -> None:
+        self.connection.start()
+        self.connection.wait_started()
+
+    def _publish(self, messages: list[bytes]) -> None:
+        self.connection.start()
+        added = [self.connection.add(message) for message in messages]
+        if any(added):
+            self.connection.flush()
+
+    def _rest(self) -> None:
+        if self.connection.state in ("idle", "failed"):
+            self._end()
+        else:
+            self.connection.look_again()
+
+    def _give_back(self) -> bool:
+        """Count a user less; return whether it was the last one."""
+        with self._lock:
+            self._users -= 1
+            self._unused_since = time.monotonic()
+            return self._users == 0
+
+    def use(self) -> None:
+        """Count a user more; called with the lock of all emitters held."""
+        self._users += 1
+
+    def _may_rest(self, waiting: int) -> float | None:
+        """Tell the connection for how long it may go on; at 0 or less it ends.
+
+        Args:
+            waiting: How many messages wait.
+        """
+        with self._lock:
+            if self._users:
+                return None
+            left = (GIVE_UP if waiting else LINGER) - (time.monotonic() - self._unused_since)
+            if left <= 0:
+                self._forget()  # whoever comes now makes a new one
+            return left
+
+    def _forget(self) -> None:
+        with self._lock:
+            if self._key is not None and _Emitters.shared.get(self._key) is self:
+                del _Emitters.shared[self._key]
+
+    def _end(self) -> None:
+        """Note that the connection has ended."""
+        with self._lock:
+            if self._ended or (self.connection.state == "failed" and self._users):
+                return  # after a refusal its managers may try again
+            self._ended = True
+            self._forget()
+            _Emitters.open.pop(id(self), None)
+        self._runtime.close()
+
+    def finish(self) -> None:
+        """Publish what waits and close, because the process ends."""
+        self.connection.close()
+
+
+class _Emitters:
+    """All emitters of this process."""
+
+    # A manager may be collected while this very thread holds the lock.
+    lock = threading.RLock()
+    open: dict[int, Emitter] = {}  # noqa: RUF012  # the one table
+    shared: dict[Hashable, Emitter] = {}  # noqa: RUF012  # the one table
+    registered = False
+
+    def after_fork(self) -> None:
+        """Leave all connections to the parent; see `socketio._core.forks`."""
+        forks.keep((_Emitters.open, _Emitters.shared))
+        _Emitters.lock = threading.RLock()
+        _Emitters.open = {}
+        _Emitters.shared = {}
+
+
+_all = _Emitters()
+forks.watch(_all)
+
+
+def acquire(
+    key: Hashable | None,
+    create_connection: Callable[
+        [Any, Callable[[int], float | None], Callable[[], None]], BusConnection
+    ],
+) -> Emitter:
+    """Return the emitter for a key, or a new one; to be given back by `leave` or `abandon`."""
+    with _Emitters.lock:
+        emitter = None if key is None else _Emitters.shared.get(key)
+        if emitter is None:
+            emitter = Emitter(key, create_connection)
+            _Emitters.open[id(emitter)] = emitter
+            if key is not None:
+                _Emitters.shared[key] = emitter
+        if not _Emitters.registered:
+            _Emitters.registered = True
+            atexit.register(_finish_all)
+        emitter.use()
+        return emitter
+
+
+def _finish_all() -> None:
+    """Publish what waits before the process ends."""
+    for emitter in list(_Emitters.open.values()):
+        emitter.finish()
