@@ -11,7 +11,7 @@ A test may be overridden only by `xfail` with a reason.
 import pytest
 
 # Before the suites are imported: their failures then show the values, as those of tests do.
-for _module in ("broker_faults", "bus", "cluster", "managers"):
+for _module in ("broker_faults", "bus", "cluster", "managers", "processes"):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
 from .broker_faults import BrokerFaultContract  # noqa: E402  # see above

@@ -17,6 +17,7 @@ import pytest
 from ..._core.signature import Signer
 from .cluster import Node, wait_for
 from .managers import ManagerContract
+from .processes import ProcessContract
 
 
 class Channel:
@@ -122,7 +123,7 @@ def _give_secret(manager: Any) -> None:
     manager.secret = SECRET
 
 
-class BusContract(ManagerContract):
+class BusContract(ProcessContract, ManagerContract):
     """Tests for managers with a driver (`socketio.abc.driver`), on top of `ManagerContract`."""
 
     @pytest.fixture

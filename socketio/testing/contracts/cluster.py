@@ -259,6 +259,13 @@ class Node:
             return self._loop.run(function, *args, **kwargs)
         return function(*args, **kwargs)
 
+    def renew_threads(self) -> None:
+        """Have what runs the clients of a node anew, in a forked child."""
+        if self.flavour == "async":
+            self._loop = LoopThread()
+        else:
+            self._later = ThreadPoolExecutor(1)
+
     def later(self, function: Callable[..., Any], *args: Any) -> None:
         """Call a function soon, not from within what runs now."""
         if self._loop is not None:
