@@ -35,6 +35,8 @@ public final class Client {
             socket.disconnect();
         }
         System.out.println(escaped(facts.toString()));
+        // Not before the last packets have left, which the other side of this pipe knows.
+        while (System.in.read() >= 0) {}
         System.exit(0); // connections that are kept alive would hold it up
     }
 
