@@ -1,8 +1,10 @@
-"""Websockets on the raw socket that a WSGI server gives away.
+"""Websockets on the raw socket that a WSGI server gives away, for threads and greenlets.
 
-Called by WSGI modes with the server's socket and by the engine's transport; it knows sockets and
-the websocket protocol, and nothing of packets. `LoopWebSocket` is read by the one loop of real
-threads, `SocketWebSocket` by the greenlet of its request.
+They give a `ServerConnection` its bytes and write those that it gives. `LoopWebSocket` is read by
+the one loop of real threads, `SocketWebSocket` by a greenlet of its own.
+
+Nothing is corked here beyond the call that sends it: a thread has no turn that is sure to end, and
+the first of two emits must not wait for a handler that goes on to block without saying so.
 """
 
 from __future__ import annotations
@@ -14,26 +16,18 @@ import time
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..abc.transport import Receiver, WebSocket
 from ..engine.http import Headers, Request, Response
 from ..protocol.engine import Packet
 from ..protocol.websocket import (
-    CLOSE,
-    NO_STATUS,
+    INTERNAL_ERROR,
     NORMAL,
-    PING,
-    PONG,
-    BrokenStream,
-    ControlFrame,
-    FrameParser,
-    Received,
-    WebSocketError,
-    answer_handshake,
-    encode_close,
-    encode_control,
-    encode_frame,
+    POLICY_VIOLATION,
+    Event,
+    ServerConnection,
+    State,
     handshake_key,
 )
 from ..runtimes.socket_loop import READ, WRITE
@@ -44,8 +38,6 @@ if TYPE_CHECKING:
 
 CHUNK = 65536
 """Bytes that are read at a time."""
-
-INTERNAL_ERROR = 1011
 
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -89,17 +81,11 @@ class RawWebSocket(WebSocket):
     """
 
     __slots__ = (
-        "_accepted",
-        "_close_sent",
+        "_connection",
         "_engine",
-        "_error",
-        "_key",
-        "_late_pong",
         "_lock",
-        "_parser",
         "_pending",
         "_receiver",
-        "_rest",
         "_runtime",
         "_socket",
         "_timer",
@@ -107,6 +93,8 @@ class RawWebSocket(WebSocket):
         "refusal",
     )
 
+    answers_handshake: ClassVar[bool] = True
+    """Whether the opening handshake is ours to answer."""
     closed: bool
     """Whether nothing more is read or written."""
     refusal: Response | None
@@ -116,38 +104,32 @@ class RawWebSocket(WebSocket):
         self._engine = engine
         self._runtime: ThreadingRuntime = engine.runtime
         self._socket = connection
-        self._key = handshake_key(request.header)
-        self._parser = FrameParser(engine.config.max_http_buffer_size)
+        key = handshake_key(request.header)
+        self._connection = ServerConnection(
+            engine.config.max_http_buffer_size, key if self.answers_handshake else None
+        )
+        # Protects what is written and the state; reading is done by one thread at a time.
         self._lock: Any = self._runtime.create_lock()
         self._receiver: Receiver | None = None
-        self._rest = b""
+        # There exactly while something waits in the cork for the socket.
         self._pending: Pending | None = None
-        self._late_pong: bytes | None = None
-        self._accepted = False
-        self._close_sent = False
-        self._error: WebSocketError | None = None
         self._timer: Any = None
         self.closed = False
         self.refusal = None
 
-    @property
-    def accepted(self) -> bool:
-        """Whether the connection is a websocket now, and no HTTP any more."""
-        return self._accepted
-
     def accept(self, headers: Headers) -> None:
         """Complete the opening handshake."""
-        self._accepted = True
-        self._socket.sendall(answer_handshake(self._key, headers))
+        self._connection.accept(headers)
+        self._socket.sendall(self._connection.take())
         with contextlib.suppress(OSError):  # a socket that is no TCP socket
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def refuse(self, response: Response) -> None:
         """Refuse the opening handshake; the mode sends the answer."""
-        if self._accepted:
-            self.close(1008)
-        else:
+        if self._connection.state is State.OPENING:
             self.refusal = response
+        else:
+            self.close(POLICY_VIOLATION)
 
     # -- writing --------------------------------------------------------------------------
 
@@ -157,121 +139,92 @@ class RawWebSocket(WebSocket):
         Returns:
             None when it is written, else what tells when more may be written.
         """
-        frame = packet.wire
-        if frame is None:
-            frame = packet.wire = encode_frame(packet.websocket)
         with self._lock:
-            if self.closed or self._close_sent:
-                raise ConnectionResetError("the websocket is closed")
-            return self._write(frame)
+            self._connection.send(packet)
+            return self._write_out()
 
-    def _write(self, frame: bytes) -> Pending | None:
-        """Write a frame, or keep what the socket does not take; called with the lock held."""
-        if self._rest:
-            self._rest += frame
-            return self._pending
-        try:
-            sent = self._send_now(frame)
-        except _WOULD_BLOCK:
-            sent = 0
-        if sent == len(frame):
-            return None
-        self._rest = frame[sent:]
-        self._pending = Pending()
-        self._write_later()
+    def _write_out(self) -> Pending | None:
+        """Write what is corked, as far as the socket takes it; called with the lock held."""
+        if self._pending is None and not self._write_some():
+            self._pending = Pending()
+            self._write_later()
         return self._pending
 
+    def _write_some(self) -> bool:
+        """Write what is corked without waiting; return whether that was all; with the lock held."""
+        connection = self._connection
+        while connection.size:
+            data = connection.take_some()
+            try:
+                written = self._send_now(data)
+            except _WOULD_BLOCK:
+                written = 0
+            if written < len(data):
+                connection.put_back(data, written)
+                return False
+        return True
+
     @abstractmethod
-    def _send_now(self, data: bytes) -> int:
+    def _send_now(self, data: bytes | memoryview) -> int:
         """Write what the socket takes without waiting; return how much that was."""
 
     @abstractmethod
     def _write_later(self) -> None:
         """See to it that the rest is written as the socket takes it."""
 
-    def _rest_is_written(self) -> Pending | None:
+    def _all_is_written(self) -> Pending | None:
         """Return whom to tell that more may be written, if anybody; called with the lock held."""
-        pong, self._late_pong = self._late_pong, None
         pending, self._pending = self._pending, None
-        if pong is not None:
-            self._send_control(pong)
+        self._connection.unblocked()
+        self._write_quietly()
         return pending
 
-    def _send_control(self, frame: bytes) -> None:
-        with self._lock:
-            if self.closed or self._close_sent:
-                return
-            try:
-                self._write(frame)
-            except OSError:
-                return  # whoever reads finds out too
+    def _write_quietly(self) -> None:
+        """Write what is corked; if the client has gone, whoever reads finds out too."""
+        with contextlib.suppress(OSError):
+            self._write_out()
 
     # -- reading --------------------------------------------------------------------------
 
-    def _parse(self, data: bytes) -> list[Received | WebSocketError]:
-        """Return what bytes mean; an error is the last thing."""
-        try:
-            return [*self._parser.feed(data)]
-        except BrokenStream as error:
-            return [*error.received, error]
-
-    def deliver(self, message: Received | WebSocketError) -> None:
-        """Deal with one message."""
+    def deliver(self, event: Event) -> None:
+        """Deal with one thing that the client sent."""
         if self.closed:
             return
-        if isinstance(message, str | bytes):
+        if isinstance(event, str | bytes):
             assert self._receiver is not None  # nothing is read before `serve`
             try:
-                self._receiver.receive(message)
+                self._receiver.receive(event)
             except BaseException:
                 self.close(INTERNAL_ERROR)
                 raise
-        elif isinstance(message, WebSocketError):
-            self._error = message
-            self.close(message.code, message.reason)
+            return
+        with self._lock:
+            self._connection.answer(event, blocked=self._pending is not None)
+            self._write_quietly()
+            closed = self._connection.state is State.CLOSED
+        if closed:
             self.finish()
-        elif message.opcode == PING:
-            self._answer_ping(message.payload)
-        elif message.opcode == CLOSE:
-            self._answer_close(message)
-
-    def _answer_ping(self, payload: bytes) -> None:
-        """Send a pong, at the latest when the client has read what waits before it.
-
-        Of pings that come meanwhile the last one is answered (RFC 6455, section 5.5.3): pongs to a
-        client that reads nothing would pile up.
-        """
-        pong = encode_control(PONG, payload)
-        with self._lock:
-            if self._rest:
-                self._late_pong = pong
-            else:
-                self._send_control(pong)
-
-    def _answer_close(self, frame: ControlFrame) -> None:
-        with self._lock:
-            if not self._close_sent:
-                code = NORMAL if frame.code == NO_STATUS else frame.code
-                self._send_control(encode_close(code))
-                self._close_sent = True
-        self.finish()
 
     # -- closing --------------------------------------------------------------------------
 
     def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Send a close frame; the client has `close_timeout` seconds for its answer."""
         with self._lock:
-            if self.closed or self._close_sent or not self._accepted:
+            if not self._connection.close(code, reason):
                 return
-            self._send_control(encode_close(code, reason))
-            self._close_sent = True
+            self._write_quietly()
         seconds = self._engine.config.close_timeout
-        self._timer = self._runtime.call_later(seconds, self.finish)
+        self._timer = self._runtime.call_later(seconds, self.finish, outlives_close=True)
 
     def abort(self) -> bool:
         """Cut the connection; see `WebSocket.abort`."""
         self.finish()
         return True
+
+    def runtime_closes(self) -> None:
+        """End at once what has not begun its closing handshake: its time was up to now."""
+        if self._connection.state is State.OPEN:
+            self.finish()
 
     def finish(self) -> None:
         """End the connection; `serve` returns."""
@@ -279,10 +232,14 @@ class RawWebSocket(WebSocket):
             if self.closed:
                 return
             self.closed = True
-            self._rest = b""
+            self._connection.lose()
         if self._timer is not None:
             self._timer.cancel()
         self._end()
+
+    def _raise_error(self) -> None:
+        if self._connection.error is not None:
+            raise self._connection.error
 
     @abstractmethod
     def _end(self) -> None:
@@ -323,7 +280,7 @@ class LoopWebSocket(RawWebSocket):
         self._receiver = transport
         loop = self._runtime.socket_loop
         with self._lock:
-            loop.register(self, READ | WRITE if self._rest else READ)
+            loop.register(self, READ if self._pending is None else READ | WRITE)
         try:
             self._ended.wait()
         finally:
@@ -331,10 +288,9 @@ class LoopWebSocket(RawWebSocket):
             self._shut_down()
             with contextlib.suppress(OSError):
                 self._socket.setblocking(True)
-        if self._error is not None:
-            raise self._error
+        self._raise_error()
 
-    def _send_now(self, data: bytes) -> int:
+    def _send_now(self, data: bytes | memoryview) -> int:
         sent: int = self._socket.send(data)
         return sent
 
@@ -346,17 +302,15 @@ class LoopWebSocket(RawWebSocket):
         """Write what is left, without waiting; return whether that was all."""
         with self._lock:
             try:
-                while self._rest:
-                    self._rest = self._rest[self._send_now(self._rest[: CHUNK * 4]) :]
-            except _WOULD_BLOCK:
-                return False
+                if not self._write_some():
+                    return False
             except OSError:
                 return True  # reading finds out too
-            pending = self._rest_is_written()
+            pending = self._all_is_written()
         if pending is not None:
             pending.done()
         with self._lock:
-            return not self._rest
+            return self._pending is None
 
     def read(self) -> None:
         """Put what the socket has into `messages`, without waiting."""
@@ -370,7 +324,7 @@ class LoopWebSocket(RawWebSocket):
         except OSError:
             data = b""
         if data:
-            self.messages.extend(self._parse(data))
+            self.messages.extend(self._connection.receive(data))
         else:
             self.finish()
 
@@ -388,7 +342,7 @@ class LoopWebSocket(RawWebSocket):
             if not data:
                 self.finish()
                 return
-            self.messages.extend(self._parse(data))
+            self.messages.extend(self._connection.receive(data))
 
     def _end(self) -> None:
         self._runtime.socket_loop.register(self, 0)
@@ -442,7 +396,7 @@ class SocketWebSocket(RawWebSocket):
         engine: Engine,
         request: Request,
         connection: Any,
-        send_now: Callable[[bytes], int],
+        send_now: Callable[[bytes | memoryview], int],
         first_bytes: Callable[[int], bytes] | None = None,
     ) -> None:
         super().__init__(engine, request, connection)
@@ -462,8 +416,7 @@ class SocketWebSocket(RawWebSocket):
         finally:
             own_readers.discard(self)
             self.finish()
-        if self._error is not None:
-            raise self._error
+        self._raise_error()
 
     def hand_over(self, reader: SocketReader) -> None:
         """Let another greenlet read on; harmless when one does already."""
@@ -495,7 +448,7 @@ class SocketWebSocket(RawWebSocket):
                 data = self._receive()
                 if not data:
                     return
-                messages.extend(self._parse(data))
+                messages.extend(self._connection.receive(data))
                 # If that was after a wait, all others have had their turn.
                 if time.monotonic() > turn_ends:
                     turn_ends = time.monotonic() + self.TURN
@@ -525,7 +478,7 @@ class SocketWebSocket(RawWebSocket):
             return b""
         return data
 
-    def _send_now(self, data: bytes) -> int:
+    def _send_now(self, data: bytes | memoryview) -> int:
         return self._now(data)
 
     def _write_later(self) -> None:
@@ -533,19 +486,18 @@ class SocketWebSocket(RawWebSocket):
 
     def _write_rest(self) -> None:
         """Write all that is left, waiting as long as it takes."""
-        while data := self._rest:
+        while True:
+            with self._lock:
+                data = self._connection.take_some()
+                pending = None if data else self._all_is_written()
+            if not data:
+                if pending is not None:
+                    pending.done()
+                return
             try:
                 self._socket.sendall(data)
             except OSError:
                 return  # reading finds out too
-            with self._lock:
-                self._rest = self._rest[len(data) :]
-                if self._rest:
-                    continue
-                pending = self._rest_is_written()
-            if pending is not None:
-                pending.done()
-            return
 
     def _end(self) -> None:
         # The one who reads may be waiting: this ends it.

@@ -1,19 +1,23 @@
-"""RFC 6455, the server's side, sans-I/O: opening handshake, frames, close codes.
+"""RFC 6455, the server's side, sans-I/O: opening handshake, frames, closing handshake, cork.
 
-Called by async modes that are given a raw socket; it is told which bytes arrived and answers what
-they mean. No extension is negotiated, so a frame with a reserved bit is an error.
+`ServerConnection` is one websocket: it is told which bytes arrived and answers what they mean, it
+is told which messages leave and answers with bytes. Whoever has the socket drives it. No extension
+is negotiated, so a frame with a reserved bit is an error.
 """
 
 from __future__ import annotations
 
 import binascii
+import enum
 from base64 import b64decode, b64encode
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import cache
 from hashlib import sha1
 from typing import Final
 
 from ..exceptions import ProtocolError
+from .engine import Packet
 
 _apply_mask: Callable[[bytes, bytes], bytes] | None
 try:
@@ -34,7 +38,9 @@ NORMAL: Final = 1000
 PROTOCOL_ERROR: Final = 1002
 NO_STATUS: Final = 1005
 INVALID_DATA: Final = 1007
+POLICY_VIOLATION: Final = 1008
 TOO_BIG: Final = 1009
+INTERNAL_ERROR: Final = 1011
 
 VERSION: Final = "13"
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -75,6 +81,9 @@ class ControlFrame:
 
 Received = str | bytes | ControlFrame
 """What a client sent: a text message, a binary message, or a control frame."""
+
+Event = Received | WebSocketError
+"""What bytes of a client mean to a `ServerConnection`; an error is the last one."""
 
 
 # -- opening handshake ------------------------------------------------------------------------
@@ -220,17 +229,18 @@ class FrameParser:
             before anything of it is kept.
     """
 
-    __slots__ = ("_chunks", "_fragments", "_max_size", "_missing", "_opcode", "_size", "closed")
+    __slots__ = ("_fragments", "_max_size", "_missing", "_opcode", "_partial", "closed")
 
     closed: bool
     """Whether the client's close frame has come; what follows it is ignored."""
 
     def __init__(self, max_size: int) -> None:
         self._max_size = max_size
-        self._chunks: list[bytes] = []
+        # What is incomplete is joined as it comes, in one block of its own size: kept in pieces,
+        # a message of two bytes each would take twenty times its size.
+        self._partial: bytearray | None = None
         self._missing = 0
-        self._fragments: list[bytes] = []
-        self._size = 0
+        self._fragments: bytearray | None = None
         self._opcode = CONTINUATION
         self.closed = False
 
@@ -250,21 +260,21 @@ class FrameParser:
             0 < length < 126
             and data[0] == 0x81
             and data[1] == 0x80 | length
-            and not (self._chunks or self._opcode or self.closed or length > self._max_size)
+            and not (
+                self._partial is not None or self._opcode or self.closed or length > self._max_size
+            )
         ):
             try:
                 return [unmask(data[6:], data[2:6]).decode()]
             except UnicodeDecodeError:
                 pass  # what follows says what is wrong
         received: list[Received] = []
-        if self._chunks:
-            # Joined once, when the frame is complete: a long one arrives in many pieces.
-            self._chunks.append(data)
+        if self._partial is not None:
+            self._partial += data
             self._missing -= len(data)
             if self._missing > 0:
                 return received
-            data = b"".join(self._chunks)
-            self._chunks.clear()
+            data, self._partial = bytes(self._partial), None
         try:
             self._parse(data, received)
         except WebSocketError as error:
@@ -304,7 +314,7 @@ class FrameParser:
             else:
                 self._fragment(first, payload, received)
         if position < end and not self.closed:
-            self._chunks.append(data[position:])
+            self._partial = bytearray(memoryview(data)[position:])
             self._missing = needed - (end - position)
 
     def _check(self, first: int, second: int, length: int) -> None:
@@ -333,21 +343,20 @@ class FrameParser:
         shortest = {126: 126, 127: 65536}.get(second & 0x7F)
         if shortest is not None and (length >> 63 or length < shortest):
             raise WebSocketError(PROTOCOL_ERROR, "a frame with an impossible length")
-        if self._size + length > self._max_size:
+        if len(self._fragments or b"") + length > self._max_size:
             raise WebSocketError(TOO_BIG, f"a message of more than {self._max_size} bytes")
 
     def _fragment(self, first: int, payload: bytes, received: list[Received]) -> None:
         """Take one fragment of a message."""
-        if not self._opcode:
+        fragments = self._fragments
+        if fragments is None:
+            fragments = self._fragments = bytearray()
             self._opcode = first & 0x0F
-        if payload:  # empty ones would count nothing, however many they are
-            self._fragments.append(payload)
-            self._size += len(payload)
+        fragments += payload
         if first & 0x80:
-            opcode, whole = self._opcode, b"".join(self._fragments)
-            self._opcode, self._size = CONTINUATION, 0
-            self._fragments.clear()
-            received.append(_text(whole) if opcode == TEXT else whole)
+            opcode = self._opcode
+            self._opcode, self._fragments = CONTINUATION, None
+            received.append(_text(fragments) if opcode == TEXT else bytes(fragments))
 
     def _control(self, opcode: int, payload: bytes) -> ControlFrame:
         if opcode != CLOSE:
@@ -375,7 +384,7 @@ class BrokenStream(WebSocketError):
         self.received = received
 
 
-def _text(payload: bytes) -> str:
+def _text(payload: bytes | bytearray) -> str:
     try:
         return payload.decode()
     except UnicodeDecodeError as error:
@@ -385,3 +394,255 @@ def _text(payload: bytes) -> str:
 def _is_sendable(code: int) -> bool:
     """Tell whether a close frame may carry a code (RFC 6455, section 7.4)."""
     return 3000 <= code <= 4999 or (1000 <= code <= 1014 and code not in (1004, 1005, 1006))
+
+
+# -- one connection ---------------------------------------------------------------------------
+
+
+class State(enum.Enum):
+    """How far a websocket has come (RFC 6455, sections 4 and 7)."""
+
+    OPENING = "opening"
+    """The opening request is there, and has no answer yet."""
+    OPEN = "open"
+    """Messages go both ways."""
+    CLOSING = "closing"
+    """Our close frame is on its way, and the client's answer is awaited."""
+    CLOSED = "closed"
+    """No frame is taken from either side any more; what is corked may still leave."""
+
+
+class Step(enum.Enum):
+    """What moves a websocket from one state to the next."""
+
+    ACCEPT = "accept"
+    """The opening handshake is answered."""
+    CLOSE = "close"
+    """We send a close frame and wait for the client's."""
+    CLOSED_BY_CLIENT = "closed by the client"
+    """The client's close frame has come, as its first word or as its answer."""
+    FAIL = "fail"
+    """The client broke the protocol (section 7.1.7): it is told, and nothing is awaited."""
+    LOSE = "lose"
+    """The connection has ended, or was never accepted."""
+
+
+TRANSITIONS: Final[dict[State, dict[Step, State]]] = {
+    State.OPENING: {
+        Step.ACCEPT: State.OPEN,
+        Step.LOSE: State.CLOSED,
+    },
+    State.OPEN: {
+        Step.CLOSE: State.CLOSING,
+        Step.CLOSED_BY_CLIENT: State.CLOSED,
+        Step.FAIL: State.CLOSED,
+        Step.LOSE: State.CLOSED,
+    },
+    State.CLOSING: {
+        Step.CLOSED_BY_CLIENT: State.CLOSED,
+        Step.FAIL: State.CLOSED,
+        Step.LOSE: State.CLOSED,
+    },
+    State.CLOSED: {
+        Step.LOSE: State.CLOSED,
+    },
+}
+"""Every step that may be taken; any other one is a bug of the caller."""
+
+_OPEN = State.OPEN
+
+MAX_JOINED = 262_144
+"""Bytes that are joined to be written at once where a socket takes a part of what it is given."""
+WORTH_A_WRITE = 16_384
+"""Bytes that are written without what follows them: less is joined with it."""
+
+
+class ServerConnection:
+    """One websocket without its socket.
+
+    What is sent stays in the cork until `take` gives it out, so whoever has the socket decides
+    what leaves together. No frame is encoded twice, and no byte is copied more often than it
+    takes to join it with others once.
+
+    An object is used by one thread at a time.
+
+    Args:
+        max_size: Bytes that a message of the client may have.
+        key: What `handshake_key` returned; None where the web server answers the handshake.
+    """
+
+    __slots__ = ("_chunks", "_key", "_parser", "_pong", "error", "size", "state")
+
+    state: State
+    """How far it has come."""
+    size: int
+    """Bytes in the cork."""
+    error: WebSocketError | None
+    """How the client broke the protocol, if that is what ended it."""
+
+    def __init__(self, max_size: int, key: str | None = None) -> None:
+        self._parser = FrameParser(max_size)
+        self._key = key
+        self._chunks: deque[bytes | memoryview] = deque()
+        self._pong: bytes | None = None
+        self.size = 0
+        self.state = State.OPENING
+        self.error = None
+
+    def _step(self, step: Step) -> None:
+        try:
+            self.state = TRANSITIONS[self.state][step]
+        except KeyError:
+            raise RuntimeError(
+                f"{step.value!r} is no step of a websocket that is {self.state.value}"
+            ) from None
+
+    # -- what we say ----------------------------------------------------------------------
+
+    def accept(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Answer the opening handshake, or note that the web server has.
+
+        Args:
+            headers: Headers to send besides.
+
+        Raises:
+            ValueError: A line break in a header; the websocket stays as it is.
+        """
+        answer = b"" if self._key is None else answer_handshake(self._key, headers)
+        self._step(Step.ACCEPT)
+        if answer:
+            self._put(answer)
+
+    def send(self, packet: Packet) -> int:
+        """Put a packet's one frame into the cork, the same bytes for all its recipients.
+
+        Returns:
+            The bytes in the cork now.
+
+        Raises:
+            ConnectionResetError: The websocket is not open.
+        """
+        if self.state is not _OPEN:
+            raise ConnectionResetError(f"the websocket is {self.state.value}")
+        frame = packet.wire
+        if frame is None:
+            frame = packet.wire = encode_frame(packet.websocket)
+        self._chunks.append(frame)
+        size = self.size = self.size + len(frame)
+        return size
+
+    def close(self, code: int = NORMAL, reason: str = "") -> bool:
+        """Begin the closing handshake, after what is in the cork (RFC 6455, section 7.1.2).
+
+        Returns:
+            Whether the client's answer is to be awaited; False where it is not open.
+        """
+        if self.state is not _OPEN:
+            return False
+        self._put(encode_close(code, reason))
+        self._step(Step.CLOSE)
+        return True
+
+    def lose(self) -> None:
+        """Note that the connection has ended, or is to end at once; what is corked is dropped."""
+        self._step(Step.LOSE)
+        self._chunks.clear()
+        self._pong = None
+        self.size = 0
+
+    def _put(self, frame: bytes) -> None:
+        self._chunks.append(frame)
+        self.size += len(frame)
+
+    # -- what the client says -------------------------------------------------------------
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Return what bytes of the client mean, in order.
+
+        Messages are for the application, the rest is for `answer`, each in its turn: what the
+        application answers to a message leaves before the answer to the close frame behind it.
+        """
+        try:
+            return self._parser.feed(data)  # type: ignore[return-value]  # a list that nobody keeps
+        except BrokenStream as error:
+            return [*error.received, error]
+
+    def answer(self, event: ControlFrame | WebSocketError, *, blocked: bool = False) -> None:
+        """Do what a control frame, or the breach of the protocol, asks for.
+
+        Args:
+            event: What `receive` returned.
+            blocked: Whether the client does not read. Of its pings the last one is answered then,
+                when it does (section 5.5.3): pongs to a client that reads nothing would pile up.
+        """
+        if isinstance(event, WebSocketError):
+            self.error = event
+            if self.state is _OPEN:
+                self._put(encode_close(event.code, event.reason))
+            if self.state is not State.CLOSED:
+                self._step(Step.FAIL)
+        elif event.opcode == PING:
+            if self.state is not _OPEN:
+                return
+            pong = encode_control(PONG, event.payload)
+            if blocked:
+                self._pong = pong
+            else:
+                self._put(pong)
+        elif event.opcode == CLOSE and self.state is not State.CLOSED:
+            if self.state is _OPEN:
+                self._put(encode_close(NORMAL if event.code == NO_STATUS else event.code))
+            self._step(Step.CLOSED_BY_CLIENT)
+
+    def unblocked(self) -> None:
+        """Note that the client reads on: put the pong that it is owed into the cork."""
+        pong, self._pong = self._pong, None
+        if pong is not None and self.state is _OPEN:
+            self._put(pong)
+
+    # -- bytes out ------------------------------------------------------------------------
+
+    def take(self) -> bytes:
+        """Take all that is in the cork as one piece; empty if there is nothing."""
+        chunks = self._chunks
+        self.size = 0
+        if len(chunks) == 1:
+            data = chunks.popleft()
+            return data if type(data) is bytes else bytes(data)
+        data = b"".join(chunks)
+        chunks.clear()
+        return data
+
+    def take_some(self) -> bytes | memoryview:
+        """Take what is to be written next to a socket that may not take all; empty if nothing.
+
+        Small pieces are joined; of what is large enough by itself nothing is copied.
+        """
+        chunks = self._chunks
+        if not chunks:
+            return b""
+        data = chunks.popleft()
+        if len(data) > MAX_JOINED:
+            view = memoryview(data)
+            chunks.appendleft(view[MAX_JOINED:])
+            data = view[:MAX_JOINED]
+        elif chunks and len(data) < WORTH_A_WRITE:
+            parts, joined = [data], len(data)
+            while chunks and joined + len(chunks[0]) <= MAX_JOINED:
+                part = chunks.popleft()
+                parts.append(part)
+                joined += len(part)
+            data = b"".join(parts)
+        self.size -= len(data)
+        return data
+
+    def put_back(self, data: bytes | memoryview, written: int) -> None:
+        """Put back what the socket did not take of what `take_some` gave.
+
+        Args:
+            data: What was taken.
+            written: How many bytes of it are written.
+        """
+        if written < len(data):
+            self._chunks.appendleft(memoryview(data)[written:] if written else data)
+            self.size += len(data) - written

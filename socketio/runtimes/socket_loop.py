@@ -48,6 +48,9 @@ class Connection(Protocol):
     def finish(self) -> None:
         """End it at once."""
 
+    def runtime_closes(self) -> None:
+        """End it, at once or when its closing handshake is over."""
+
     def forgotten(self) -> None:
         """Note that the loop does not know it any more; may be called twice."""
 
@@ -126,6 +129,11 @@ class SocketLoop:
         """End all connections at once."""
         for connection in list(self._connections):
             connection.finish()
+
+    def close_all(self) -> None:
+        """End all connections, those that are about to end in their own time."""
+        for connection in list(self._connections):
+            connection.runtime_closes()
 
     def hand_over(self, leader: LoopLeader) -> None:
         """Let another thread lead; harmless when one does already."""

@@ -82,6 +82,9 @@ class Connection(Protocol):
     def finish(self) -> None:
         """End it at once."""
 
+    def runtime_closes(self) -> None:
+        """End it, at once or when its closing handshake is over."""
+
 
 class Leader(Protocol):
     """The thread that reads for others, and may run their handlers in place."""
@@ -222,9 +225,22 @@ class ThreadingRuntime(Runtime):
         """Return what `with` takes around a wait: others have this thread's turn meanwhile."""
         return _Waiting(self)
 
-    def call_later(self, delay: float, function: Callable[..., Any], *args: Any) -> ThreadTimer:
-        """Call a function that does not wait, `delay` seconds from now, in the timers' thread."""
-        return self._timers.call_later(delay, function, *args)
+    def call_later(
+        self,
+        delay: float,
+        function: Callable[..., Any],
+        *args: Any,
+        outlives_close: bool = False,
+    ) -> ThreadTimer:
+        """Call a function that does not wait, `delay` seconds from now, in the timers' thread.
+
+        Args:
+            delay: In seconds.
+            function: The function.
+            *args: Its arguments.
+            outlives_close: Whether it is called even if the runtime is closed before.
+        """
+        return self._timers.call_later(delay, function, *args, outlives_close=outlives_close)
 
     def now(self) -> float:
         """Return the seconds of a clock that never goes back."""
@@ -289,13 +305,19 @@ class ThreadingRuntime(Runtime):
             connection.finish()
 
     def close(self) -> None:
-        """End timers, idle threads and, with the last websocket, the loop; handlers go on."""
+        """End timers, idle threads and, with the last websocket, the loop; handlers go on.
+
+        A websocket that has sent its close frame keeps the time that it has for the answer.
+        """
         self._timers.close()
+        for connection in list(self.own_readers):
+            connection.runtime_closes()
         self._handlers.close()
         self._core.close()
         with self.join_lock:
             self._closed = True
         if self._socket_loop is not None:
+            self._socket_loop.close_all()
             self._socket_loop.close()
 
     # -- noticing who waits ---------------------------------------------------------------

@@ -24,11 +24,14 @@ IDLE_SECONDS = 5.0
 class ThreadTimer:
     """A call that is due later."""
 
-    __slots__ = ("args", "function")
+    __slots__ = ("args", "function", "outlives_close")
 
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    def __init__(
+        self, function: Callable[..., Any], args: tuple[Any, ...], outlives_close: bool = False
+    ) -> None:
         self.function: Callable[..., Any] | None = function
         self.args = args
+        self.outlives_close = outlives_close
 
     def cancel(self) -> None:
         """Take the call back; harmless when it has happened."""
@@ -52,12 +55,25 @@ class TimerThread:
         self._alive = False
         self._closed = False
 
-    def call_later(self, delay: float, function: Callable[..., Any], *args: Any) -> ThreadTimer:
-        """Call a function that does not wait, `delay` seconds from now."""
-        timer = ThreadTimer(function, args)
+    def call_later(
+        self,
+        delay: float,
+        function: Callable[..., Any],
+        *args: Any,
+        outlives_close: bool = False,
+    ) -> ThreadTimer:
+        """Call a function that does not wait, `delay` seconds from now.
+
+        Args:
+            delay: In seconds.
+            function: The function.
+            *args: Its arguments.
+            outlives_close: Whether it is called even if `close` comes before.
+        """
+        timer = ThreadTimer(function, args, outlives_close)
         entry = (time.monotonic() + delay, next(self._order), timer)
         with self._lock:
-            if self._closed:
+            if self._closed and not outlives_close:
                 return timer
             heapq.heappush(self._heap, entry)
             first = self._heap[0] is entry
@@ -69,10 +85,14 @@ class TimerThread:
         return timer
 
     def close(self) -> None:
-        """Drop all timers and end the thread; later timers are never due."""
+        """Drop all timers and end the thread, those left aside that outlive this.
+
+        Later timers are never due, with the same exception.
+        """
         with self._lock:
             self._closed = True
-            self._heap.clear()
+            self._heap = [entry for entry in self._heap if entry[2].outlives_close]
+            heapq.heapify(self._heap)
         self._wake.set()
 
     def _run(self) -> None:
@@ -98,11 +118,14 @@ class TimerThread:
         while True:
             self._wake.clear()
             with self._lock:
+                if self._closed and not self._heap:
+                    self._alive = False
+                    return
                 timeout = self._heap[0][0] - time.monotonic() if self._heap else IDLE_SECONDS
             if timeout > 0:
                 woken = self._wake.wait(timeout)
                 with self._lock:
-                    if self._closed or (not self._heap and not woken):
+                    if not self._heap and (self._closed or not woken):
                         self._alive = False
                         return
                 continue

@@ -126,9 +126,9 @@ class EventletMode(GreenMode):
         # A server that stops marks all connections, and then waits for those with a request.
         return any(state[2] == eventlet.wsgi.STATE_CLOSE for state in self._connections.values())
 
-    def send_now(self, connection: Any) -> Callable[[bytes], int]:
+    def send_now(self, connection: Any) -> Callable[[bytes | memoryview], int]:
         """Return what writes to a socket without waiting."""
-        send: Callable[[bytes], int] = connection.fd.send
+        send: Callable[[bytes | memoryview], int] = connection.fd.send
         return send
 
     def end_websocket(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:

@@ -123,7 +123,7 @@ class GeventMode(GreenMode):
             frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
         return None
 
-    def send_now(self, connection: Any) -> Callable[[bytes], int]:
+    def send_now(self, connection: Any) -> Callable[[bytes | memoryview], int]:
         """Return what writes to a socket without waiting."""
         return functools.partial(connection.send, timeout=0.0)
 
@@ -145,14 +145,15 @@ class OpenedWebSocket(SocketWebSocket):
     """A websocket whose opening handshake gevent-websocket has answered already."""
 
     __slots__ = ()
+    answers_handshake = False
 
     def accept(self, headers: Headers) -> None:
         """Begin; no headers can be sent any more."""
-        self._accepted = True
+        self._connection.accept()
 
     def refuse(self, response: Response) -> None:
         """Close it: there is no other way to refuse what is open."""
-        self._accepted = True
+        self._connection.accept()
         self.close(1008, response.reason)
         self.finish()
 

@@ -74,10 +74,10 @@ class GreenMode(WSGIMode):
         """Run a function in a greenlet of its own."""
 
     @abstractmethod
-    def send_now(self, connection: Any) -> Callable[[bytes], int]:
+    def send_now(self, connection: Any) -> Callable[[bytes | memoryview], int]:
         """Return what writes to a plain socket, and raises BlockingIOError instead of waiting."""
 
-    def sender(self, connection: Any) -> Callable[[bytes], int]:
+    def sender(self, connection: Any) -> Callable[[bytes | memoryview], int]:
         """Return what writes to a plain or a TLS socket without waiting."""
         # Of TLS no write is known not to wait: all of them are left to a greenlet.
         return _send_nothing if is_tls(connection) else self.send_now(connection)
@@ -102,7 +102,7 @@ class GreenMode(WSGIMode):
         return SocketWebSocket(engine, request, connection, self.sender(connection), buffered)
 
 
-def _send_nothing(data: bytes) -> int:
+def _send_nothing(data: bytes | memoryview) -> int:
     return 0
 
 

@@ -261,6 +261,31 @@ def test_a_client_that_never_answers_the_close_frame(
     assert client.receive() == (0, b"")
 
 
+def test_a_shutdown_ends_websockets_whose_clients_do_not_answer(
+    serve: Serve, raw: Callable[..., RawWebSocket]
+) -> None:
+    engine = Engine(close_timeout=0.2)
+    client = raw(serve(engine))
+    engine.shutdown()
+    assert client.close_code() == 1000
+    assert client.receive() == (0, b"")
+
+
+def test_a_shutdown_ends_websockets_whose_clients_do_not_read(
+    serve: Serve, raw: Callable[..., RawWebSocket]
+) -> None:
+    engine = Engine(close_timeout=0.2)
+    client = raw(serve(engine))
+    for _ in range(300):
+        engine.send(client.sid, "x" * 60_000)
+    engine.shutdown()
+    received = 0
+    with contextlib.suppress(ConnectionResetError):
+        while data := client.file.read1(1_000_000):
+            received += len(data)
+    assert 0 < received < 300 * 60_000
+
+
 # -- slow clients -----------------------------------------------------------------------------
 
 
