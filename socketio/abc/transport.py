@@ -52,8 +52,9 @@ class WebSocket(ABC):
         """Send a packet's `websocket` form as one message.
 
         Returns:
-            None when it is written; else, in the asyncio flavour, a task or future that is done
-            when more may be written.
+            None when it is written, or will be when this turn of the event loop ends; else what
+            has an `add_done_callback` (in the asyncio flavour a task or future) and is done when
+            more may be written.
 
         Raises:
             OSError: The connection is gone.

@@ -34,9 +34,9 @@ class ASGIMode(AsyncMode):
         """Serve one `http` or `websocket` scope."""
         request = ASGIRequest(scope, receive, send)
         if scope["type"] == "websocket":
-            websocket = direct_websocket(engine, scope, receive, send)
-            if websocket is None:
-                websocket = ASGIWebSocket(engine, scope, receive, send)
+            websocket = direct_websocket(engine, scope, receive, send) or ASGIWebSocket(
+                engine, scope, receive, send
+            )
             await engine.handle_websocket(request, websocket)
             return
         if (request.header("upgrade") or "").lower() == "websocket":

@@ -10,6 +10,7 @@ the first of two emits must not wait for a handler that goes on to block without
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import ssl
 import time
@@ -178,6 +179,21 @@ class RawWebSocket(WebSocket):
         self._connection.unblocked()
         self._write_quietly()
         return pending
+
+    def _write_waiting(self, send_all: Callable[[bytes | memoryview], object]) -> None:
+        """Write all that is left, by a function that waits as long as it takes."""
+        while True:
+            with self._lock:
+                data = self._connection.take_some()
+                pending = None if data else self._all_is_written()
+            if not data:
+                if pending is not None:
+                    pending.done()
+                return
+            try:
+                send_all(data)
+            except OSError:
+                return  # reading finds out too
 
     def _write_quietly(self) -> None:
         """Write what is corked; if the client has gone, whoever reads finds out too."""
@@ -482,22 +498,8 @@ class SocketWebSocket(RawWebSocket):
         return self._now(data)
 
     def _write_later(self) -> None:
-        self._runtime.primitives.spawn(self._write_rest, "socketio-writer")
-
-    def _write_rest(self) -> None:
-        """Write all that is left, waiting as long as it takes."""
-        while True:
-            with self._lock:
-                data = self._connection.take_some()
-                pending = None if data else self._all_is_written()
-            if not data:
-                if pending is not None:
-                    pending.done()
-                return
-            try:
-                self._socket.sendall(data)
-            except OSError:
-                return  # reading finds out too
+        write = functools.partial(self._write_waiting, self._socket.sendall)
+        self._runtime.primitives.spawn(write, "socketio-writer")
 
     def _end(self) -> None:
         # The one who reads may be waiting: this ends it.

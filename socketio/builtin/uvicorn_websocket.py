@@ -1,31 +1,31 @@
 """Websockets of uvicorn's `websockets-sansio` protocol, without the detour through ASGI events.
 
-Called by the mode `asgi` for each websocket; it knows what uvicorn does between a read and an
-event, which is no public interface. `direct_websocket` therefore looks first whether the release
-is made as expected, and where it is not the mode uses plain ASGI, which is slower: uvicorn pauses
-and resumes the reading of the socket for every message.
+What uvicorn does between a read and an event is no public interface. `direct_websocket` therefore
+looks first whether the release is made as expected, and where it is not the mode uses plain ASGI,
+which is slower: uvicorn pauses and resumes the reading of the socket for every message.
 
-Where no extension was agreed on, the messages are parsed here as well, ten times as fast as by the
-generators of `websockets`; control frames are uvicorn's to answer, and its parser gets those alone.
+Where no extension was agreed on, the frames are read here as well, ten times as fast as by the
+generators of `websockets`. The handshakes are uvicorn's, and so are its own pings: its parser gets
+pongs and close frames, and nothing else.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..abc.transport import MAX_CORKED, Receiver
-from ..engine.http import Response
-from ..protocol.engine import Packet
+from ..abc.transport import Receiver
+from ..engine.http import Headers, Response
 from ..protocol.websocket import (
-    BrokenStream,
+    NORMAL,
+    PING,
     ControlFrame,
-    FrameParser,
-    encode_frame,
+    ServerConnection,
+    WebSocketError,
     mask_control,
 )
 from .asgi import ASGIWebSocket, Event, Receive, Scope, Send
+from .framed_websocket import FramedWebSocket
 
 if TYPE_CHECKING:
     from ..engine.asynchronous.engine import AsyncEngine
@@ -38,6 +38,7 @@ NEEDED = (
     "handshake_complete",
     "queue",
     "read_paused",
+    "shutdown",
     "transport",
     "writable",
 )
@@ -46,7 +47,7 @@ NEEDED = (
 
 def direct_websocket(
     engine: AsyncEngine, scope: Scope, receive: Receive, send: Send
-) -> ASGIWebSocket | None:
+) -> UvicornWebSocket | None:
     """Return a direct websocket if uvicorn itself called the application, else None."""
     protocol: Any = getattr(send, "__self__", None)
     if (
@@ -93,50 +94,6 @@ class DirectQueue:
         return not self._ends
 
 
-class MessageReader:
-    """Parses what a client sends, in uvicorn's place.
-
-    Args:
-        protocol: uvicorn's protocol object.
-        receiver: Gets the messages.
-        max_size: Bytes that a message may have.
-        let_out: Called before uvicorn itself may write: writes what is held back.
-    """
-
-    __slots__ = ("_let_out", "_parser", "_pass_on", "_protocol", "_receiver", "error")
-
-    error: BrokenStream | None
-    """How the client broke the websocket protocol."""
-
-    def __init__(
-        self, protocol: Any, receiver: Receiver, max_size: int, let_out: Callable[[], None]
-    ) -> None:
-        self._protocol = protocol
-        self._let_out = let_out
-        self._pass_on = protocol.data_received
-        self._receiver = receiver
-        self._parser = FrameParser(max_size)
-        self.error = None
-
-    def feed(self, data: bytes) -> None:
-        """Take what was read."""
-        try:
-            received = self._parser.feed(data)
-        except BrokenStream as error:
-            received = error.received
-            self.error = error
-        for message in received:
-            if type(message) is ControlFrame:
-                self._let_out()
-                self._pass_on(mask_control(message))
-            else:
-                self._receiver.receive(message)  # type: ignore[arg-type]  # no control frame
-        if self.error is not None:
-            self._let_out()
-            self._protocol.conn.fail(self.error.code, str(self.error))
-            self._protocol.handle_parser_exception()
-
-
 def parser_is_idle(protocol: Any) -> bool:
     """Tell whether uvicorn's parser stands between two frames that no extension has changed."""
     conn = protocol.conn
@@ -148,99 +105,107 @@ def parser_is_idle(protocol: Any) -> bool:
     )
 
 
-class UvicornWebSocket(ASGIWebSocket):
+class UvicornWebSocket(FramedWebSocket):
     """A websocket that reads from uvicorn's connection and writes to it."""
 
-    __slots__ = ("_corked", "_corked_size", "_protocol", "_reader", "_transport", "_writable")
+    __slots__ = ("_asgi", "_pass_on", "_protocol", "parses")
 
-    _transport: asyncio.Transport | None
-    """The connection, from the moment on when frames may be written to it."""
+    parses: bool
+    """Whether frames are read here, not by uvicorn."""
 
     def __init__(
         self, engine: AsyncEngine, scope: Scope, receive: Receive, send: Send, protocol: Any
     ) -> None:
-        super().__init__(engine, scope, receive, send)
+        limit = engine.config.max_http_buffer_size
+        limit = min(limit, protocol.config.ws_max_size or limit)
+        super().__init__(engine, ServerConnection(limit))
+        self._asgi = ASGIWebSocket(engine, scope, receive, send)
         self._protocol = protocol
-        self._reader: MessageReader | None = None
-        self._transport = None
-        self._writable: asyncio.Event = protocol.writable
-        self._corked: list[bytes] | None = None
-        self._corked_size = 0
+        self._pass_on = protocol.data_received
+        self.parses = False
+
+    async def accept(self, headers: Headers) -> None:
+        """Complete the opening handshake."""
+        await self._asgi.accept(headers)
+        self.connection.accept()
 
     async def refuse(self, response: Response) -> None:
         """Refuse the opening handshake; see `ASGIWebSocket.refuse`."""
-        await super().refuse(response)
+        await self._asgi.refuse(response)
         # uvicorn logs an error for whoever answers with `websocket.http.response`: it forgets to
         # note that the handshake has had its answer.
         self._protocol.handshake_complete = True
 
-    def write(self, packet: Packet) -> Any:
-        """Send one message; see `WebSocket.write`."""
-        transport = self._transport
-        if transport is None:
-            return super().write(packet)
-        if self._closed or self._protocol.close_sent or transport.is_closing():
+    def output(self, data: bytes) -> Any:
+        """Write bytes: an uncompressed frame is right whatever extension was agreed on."""
+        protocol = self._protocol
+        if protocol.close_sent or protocol.transport.is_closing():
             raise ConnectionResetError("the websocket is closed")
-        # The same bytes for all recipients; an uncompressed frame is right whatever extension
-        # was agreed on. uvicorn's own frames (pongs, the close) go through the same transport.
-        frame = packet.wire
-        if frame is None:
-            frame = packet.wire = encode_frame(packet.websocket)
-        if self._corked is not None:
-            self._corked.append(frame)
-            self._corked_size += len(frame)
-            if self._corked_size > MAX_CORKED:
-                self._uncork()
-                self._cork()
+        protocol.transport.write(data)
+        if protocol.writable.is_set():
             return None
-        transport.write(frame)
-        if self._writable.is_set():
-            return None
-        return self._engine.runtime.start(self._writable.wait)
+        return self._pending or self.engine.runtime.start(protocol.writable.wait)
 
     async def serve(self, transport: Receiver) -> None:
         """Hand every message to the transport as it is parsed; see `WebSocket.serve`."""
         protocol = self._protocol
-        self._transport = protocol.transport
+        self.receiver = transport
         if protocol.queue.empty():
             protocol.queue = DirectQueue(transport)
             if protocol.read_paused:
                 protocol.transport.resume_reading()
             protocol.read_paused = True  # so that uvicorn does not pause at each message
-            take = protocol.data_received
-            if parser_is_idle(protocol):
-                limit = self._engine.config.max_http_buffer_size
-                limit = min(limit, protocol.config.ws_max_size or limit)
-                self._reader = MessageReader(protocol, transport, limit, self._uncork)
-                take = self._reader.feed
-
-            def data_received(data: bytes) -> None:
-                # The answers to one read leave in one write.
-                self._cork()
-                try:
-                    take(data)
-                finally:
-                    self._uncork()
-
-            protocol.data_received = data_received
+            self.parses = parser_is_idle(protocol)
+            protocol.data_received = self.deliver if self.parses else self._deliver_parsed
+            protocol.shutdown = self._shut_down
             # uvloop looks for the method when it is given the protocol, not at each read.
             protocol.transport.set_protocol(protocol)
-        await super().serve(transport)
-        if self._reader is not None and self._reader.error is not None:
-            raise self._reader.error
+        try:
+            await self._asgi.serve(transport)
+        finally:
+            self.ended()
+        if self.connection.error is not None:
+            raise self.connection.error
 
-    def _cork(self) -> None:
-        """Keep what is written until `_uncork`, if the client reads what it is sent."""
-        if self._writable.is_set():
-            self._corked = []
+    def _shut_down(self) -> None:
+        """Let what is corked leave before uvicorn says that it stops."""
+        self.flush()
+        type(self._protocol).shutdown(self._protocol)
 
-    def _uncork(self) -> None:
-        frames, self._corked, self._corked_size = self._corked, None, 0
-        transport = self._protocol.transport
-        if frames and not transport.is_closing():
-            transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+    def _deliver_parsed(self, data: bytes) -> None:
+        """Let uvicorn parse what was read, and the answers out in one write."""
+        corked, self._corked = self._corked, True
+        try:
+            self._pass_on(data)
+        finally:
+            self._corked = corked
+            self.flush()
 
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the websocket; harmless when it is closed."""
-        self._uncork()
-        await super().close(code, reason)
+    def answer(self, event: ControlFrame | WebSocketError) -> None:
+        """Answer pings, and leave the closing handshake to uvicorn, after what is corked."""
+        if isinstance(event, WebSocketError):
+            self.flush()
+            self.connection.lose()
+            self.connection.error = event
+            self._protocol.conn.fail(event.code, event.reason)
+            self._protocol.handle_parser_exception()
+        elif event.opcode == PING:
+            super().answer(event)
+        else:
+            self.flush()
+            self._pass_on(mask_control(event))
+
+    def hang_up(self) -> None:
+        """End the connection."""
+        self._protocol.transport.close()
+
+    async def close(self, code: int = NORMAL, reason: str = "") -> None:
+        """Close the websocket by uvicorn's own handshake; harmless when it is closed."""
+        self.flush()
+        self.connection.lose()
+        await self._asgi.close(code, reason)
+
+    def abort(self) -> bool:
+        """Cut the connection; see `ASGIWebSocket.abort`."""
+        self.connection.lose()
+        return self._asgi.abort()

@@ -90,7 +90,7 @@ async def test_messages_are_read_without_uvicorns_parser(rig: Rig) -> None:
     client = await rig.join()
     websocket = rig.websocket()
     assert type(websocket) is UvicornWebSocket
-    assert websocket._reader is not None
+    assert websocket.parses
     await client.send('42["echo","Grüße",1]')
     assert await client.recv() == '42["echo","Grüße",1]'
     await client.send('451-["echo",{"_placeholder":true,"num":0}]')
@@ -103,7 +103,7 @@ async def test_messages_are_read_without_uvicorns_parser(rig: Rig) -> None:
 
 async def test_compressed_messages_are_left_to_uvicorn(rig: Rig) -> None:
     client = await rig.join(compression="deflate")
-    assert rig.websocket()._reader is None
+    assert not rig.websocket().parses
     text = f'42["echo","{"x" * 2000}"]'
     await client.send(text)
     assert await client.recv() == text

@@ -10,26 +10,26 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import WSMsgType, web
-from aiohttp.abc import AbstractStreamWriter
+from aiohttp import web
 
 from socketio.abc.mode import AsyncMode, Attachment
-from socketio.abc.transport import MAX_CORKED, Receiver, WebSocket
-from socketio.engine.http import BodyTooLarge, Headers, Request, Response
+from socketio.engine.http import BodyTooLarge, Request, Response
 from socketio.exceptions import ProtocolError
-from socketio.protocol.engine import Packet
-from socketio.protocol.websocket import encode_frame
 from socketio.runtimes.asyncio_runtime import AsyncioRuntime
 
 from .aiohttp_cors_headers import CrossOriginResponse
-from .aiohttp_parsing import DirectWebSocketResponse, direct_parsing_works
+from .aiohttp_websocket import (
+    AiohttpWebSocket,
+    Refused,
+    TakenWebSocket,
+    UpgradedResponse,
+    connection_can_be_taken,
+)
 from .cors import split_cors
 from .environ import address, build_environ
 
 if TYPE_CHECKING:
     from socketio.engine.asynchronous.engine import AsyncEngine
-
-_TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
 
 WATCH_INTERVAL = 0.5
 """Seconds between two looks for clients that went away during a poll."""
@@ -137,173 +137,6 @@ class AiohttpRequest(Request):
         return b"".join(chunks)
 
 
-class AiohttpWebSocket(WebSocket):
-    """A websocket of an aiohttp server."""
-
-    __slots__ = (
-        "_closed",
-        "_closing",
-        "_corked",
-        "_corked_size",
-        "_drain",
-        "_engine",
-        "_frames",
-        "_request",
-        "_websocket",
-    )
-
-    def __init__(
-        self, engine: AsyncEngine, request: web.Request, websocket: web.WebSocketResponse
-    ) -> None:
-        self._engine = engine
-        self._request = request
-        self._websocket = websocket
-        self._closed = False
-        self._closing: asyncio.Future[None] | None = None
-        self._corked: list[bytes] | None = None
-        self._corked_size = 0
-        self._frames: asyncio.Transport | None = None
-        self._drain: AbstractStreamWriter | None = None
-
-    async def accept(self, headers: Headers) -> None:
-        """Complete the opening handshake."""
-        self._websocket.headers.extend(headers)
-        try:
-            self._drain = await self._websocket.prepare(self._request)
-        except ConnectionError as error:
-            # `serve` then ends at once, as for every client that goes.
-            self._engine.logger.debug("cannot accept a websocket: %s", error)
-            self._closed = True
-            return
-        if not self._websocket.compress:
-            self._frames = self._request.transport
-
-    async def refuse(self, response: Response) -> None:
-        """Refuse the opening handshake."""
-        if self._websocket.prepared:
-            await self.close(1008)
-        else:
-            raise Refused(response)
-
-    def write(self, packet: Packet) -> Any:
-        """Send one message; see `WebSocket.write`."""
-        transport = self._frames
-        if self._closed:
-            raise ConnectionResetError("the websocket is closed")
-        if transport is None:
-            return self._engine.runtime.start(self._send, packet.websocket)
-        # The same bytes for all recipients, without a coroutine: aiohttp would make each
-        # frame anew. Its own frames (pongs, the close) go through the same transport.
-        frame: bytes | None = packet.wire
-        if frame is None:
-            frame = packet.wire = encode_frame(packet.websocket)
-        if self._corked is not None:
-            self._corked.append(frame)
-            self._corked_size += len(frame)
-            if self._corked_size > MAX_CORKED:
-                self.uncork()
-                self.cork()
-            return None
-        if transport.is_closing():
-            raise ConnectionResetError("the connection is closed")
-        transport.write(frame)
-        if transport.get_write_buffer_size():
-            return self._engine.runtime.start(self._wait_for_drain)
-        return None
-
-    def cork(self) -> None:
-        """Keep what is written until `uncork`, if the client reads what it is sent."""
-        transport = self._frames
-        if transport is not None and not (
-            transport.get_write_buffer_size() or transport.is_closing()
-        ):
-            self._corked = []
-
-    def uncork(self) -> None:
-        """Write what was kept."""
-        frames, self._corked, self._corked_size = self._corked, None, 0
-        if frames and self._frames is not None:
-            self._frames.write(frames[0] if len(frames) == 1 else b"".join(frames))
-
-    async def _send(self, data: str | bytes) -> None:
-        try:
-            if isinstance(data, str):
-                await self._websocket.send_str(data)
-            else:
-                await self._websocket.send_bytes(data)
-        except (OSError, RuntimeError) as error:
-            self._closed = True
-            self._engine.logger.debug("cannot send: %r", error)
-
-    async def _wait_for_drain(self) -> None:
-        assert self._drain is not None
-        try:
-            await self._drain.drain()
-        except OSError as error:
-            self._closed = True
-            self._engine.logger.debug("cannot send: %r", error)
-
-    async def serve(self, transport: Receiver) -> None:
-        """Hand every message to the transport; see `WebSocket.serve`."""
-        receive = self._websocket.receive
-        direct = self._websocket if isinstance(self._websocket, DirectWebSocketResponse) else None
-        while not self._closed:
-            if direct is not None and direct.hand_over(transport, self):
-                direct = None  # from here on `receive` returns only what ends the websocket
-            try:
-                message = await receive()
-            except ConnectionError as lost:  # aiohttp answers a ping of a client that has gone
-                self._engine.logger.debug("cannot receive: %s", lost)
-                self._closed = True
-                break
-            kind = message.type
-            if kind is _TEXT or kind is _BINARY:
-                transport.receive(message.data)
-            elif kind is WSMsgType.ERROR:
-                self._closed = True
-                error = message.data
-                if isinstance(error, ConnectionError):
-                    return
-                raise ProtocolError(f"a broken websocket message: {error}") from error
-            else:  # closed by either side
-                self._closed = True
-        if self._closing is not None:
-            # aiohttp cuts the connection when the handler ends, and with it the close frame.
-            await asyncio.wait([self._closing])
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the websocket; harmless when it is closed."""
-        if self._closed:
-            return
-        self._closed = True
-        self.uncork()
-        closing = self._closing = asyncio.get_running_loop().create_future()
-        try:
-            await self._websocket.close(code=code, message=reason.encode()[:123])
-        finally:
-            closing.set_result(None)
-
-    def abort(self) -> bool:
-        """Cut the connection; see `WebSocket.abort`."""
-        self._closed = True
-        transport = self._request.transport
-        if transport is not None:
-            transport.abort()
-        return True
-
-
-class Refused(Exception):
-    """A websocket that was refused before it was accepted.
-
-    Args:
-        response: The answer.
-    """
-
-    def __init__(self, response: Response) -> None:
-        super().__init__(response.status)
-        self.response = response
-
-
 class AiohttpMode(AsyncMode):
     """Requests come as `aiohttp.web.Request`; everything runs in aiohttp's event loop."""
 
@@ -313,9 +146,7 @@ class AiohttpMode(AsyncMode):
 
     def __init__(self) -> None:
         self._watch = PollWatch()
-        self._websocket_response: type[web.WebSocketResponse] = (
-            DirectWebSocketResponse if direct_parsing_works() else web.WebSocketResponse
-        )
+        self._takes_connections = connection_can_be_taken()
 
     def create_runtime(self) -> AsyncioRuntime:
         """Return the asyncio runtime."""
@@ -340,7 +171,7 @@ class AiohttpMode(AsyncMode):
             except ConnectionResetError as error:
                 engine.logger.debug("no answer: %s", error)
                 return web.Response(status=400)
-        websocket = self._websocket_response(
+        websocket = UpgradedResponse(
             timeout=engine.config.close_timeout,
             compress=self.websocket_compression,
             # The limit itself is allowed, and aiohttp refuses messages that reach its limit.
@@ -348,8 +179,10 @@ class AiohttpMode(AsyncMode):
         )
         if not _can_prepare(websocket, request):
             return web.Response(status=400, text="This is no valid websocket request")
+        takes = self._takes_connections and not self.websocket_compression
+        adapter = TakenWebSocket if takes else AiohttpWebSocket
         try:
-            await engine.handle_websocket(translated, AiohttpWebSocket(engine, request, websocket))
+            await engine.handle_websocket(translated, adapter(engine, request, websocket))
         except Refused as refused:
             return _response(engine, refused.response)
         if not websocket.prepared:  # the client went before it was accepted

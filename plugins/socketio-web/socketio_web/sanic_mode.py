@@ -17,6 +17,7 @@ from sanic.response import HTTPResponse
 
 from socketio.abc.mode import AsyncMode, Attachment
 from socketio.builtin.asgi import ASGIRequest, ASGIWebSocket
+from socketio.builtin.framed_websocket import TransportWebSocket
 from socketio.builtin.loop_stop import close_when_stopped
 from socketio.engine.http import (
     BAD_REQUEST,
@@ -27,13 +28,12 @@ from socketio.engine.http import (
     Response,
 )
 from socketio.exceptions import ProtocolError
-from socketio.protocol.websocket import WebSocketError
+from socketio.protocol.websocket import State, WebSocketError
 from socketio.runtimes.asyncio_runtime import AsyncioRuntime
 from socketio.runtimes.tasks import HANDLER_TASK
 
 from .cors import ALLOW_ORIGIN, split_cors, warn_of_two_answers
 from .environ import address, build_environ
-from .framed_websocket import TransportWebSocket
 
 if TYPE_CHECKING:
     from socketio.engine.asynchronous.engine import AsyncEngine
@@ -146,7 +146,7 @@ class SanicMode(AsyncMode):
             return None
         stream: Any = request.stream
         try:
-            upgraded = _SanicWebSocket(engine, translated, transport, bytes(stream.recv_buffer))
+            upgraded = _SanicWebSocket(engine, transport, bytes(stream.recv_buffer), translated)
         except WebSocketError as error:
             refusal = HTTPError(BAD_REQUEST, f"Invalid websocket upgrade: {error}").response()
             return _response(engine, refusal)
@@ -168,10 +168,10 @@ class _SanicWebSocket(TransportWebSocket):
 
     async def refuse(self, response: Response) -> None:  # type: ignore[override]  # narrower
         """Refuse the opening handshake; the mode gives the answer to Sanic."""
-        if self.accepted:
-            await super().refuse(response)
-        else:
+        if self.connection.state is State.OPENING:
             self.refusal = response
+        else:
+            await super().refuse(response)
 
 
 def _read_no_more(request: SanicsRequest) -> None:

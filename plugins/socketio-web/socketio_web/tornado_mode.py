@@ -16,6 +16,7 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from socketio.abc.mode import AsyncMode, Attachment
 from socketio.abc.transport import Receiver
+from socketio.builtin.framed_websocket import FramedWebSocket
 from socketio.builtin.loop_stop import close_when_stopped
 from socketio.engine.http import (
     BAD_REQUEST,
@@ -25,12 +26,17 @@ from socketio.engine.http import (
     Request,
     Response,
 )
-from socketio.protocol.websocket import WebSocketError
+from socketio.protocol.websocket import (
+    POLICY_VIOLATION,
+    ServerConnection,
+    State,
+    WebSocketError,
+    handshake_key,
+)
 from socketio.runtimes.asyncio_runtime import AsyncioRuntime
 from socketio.runtimes.tasks import create_task
 
 from .environ import address, build_environ
-from .framed_websocket import FramedWebSocket
 
 if TYPE_CHECKING:
     from socketio.engine.asynchronous.engine import AsyncEngine
@@ -96,7 +102,8 @@ class TornadoWebSocket(FramedWebSocket):
     """A websocket on a stream of Tornado."""
 
     def __init__(self, engine: AsyncEngine, request: TornadoRequest) -> None:
-        super().__init__(engine, request)
+        key = handshake_key(request.header)
+        super().__init__(engine, ServerConnection(engine.config.max_http_buffer_size, key))
         self._handler = request.handler
         self._stream: IOStream | None = None
 
@@ -110,10 +117,10 @@ class TornadoWebSocket(FramedWebSocket):
 
     async def refuse(self, response: Response) -> None:
         """Refuse the opening handshake."""
-        if self.accepted:
-            await self.close(1008)
-        else:
+        if self.connection.state is State.OPENING:
             self._handler.answer(response)
+        else:
+            await self.close(POLICY_VIOLATION)
 
     def output(self, data: bytes) -> Any:
         """Write bytes."""
@@ -124,7 +131,7 @@ class TornadoWebSocket(FramedWebSocket):
 
     def abort(self) -> bool:
         """Cut the connection; see `WebSocket.abort`."""
-        self.close_sent = True
+        self.connection.lose()
         if self._stream is not None:
             self._stream.close()
         return True
@@ -134,14 +141,18 @@ class TornadoWebSocket(FramedWebSocket):
         stream = self._stream
         if stream is None:
             return
+        self.receiver = transport
+        connection = self.connection
         try:
-            while not self.parser.closed:
-                self.deliver(transport, await stream.read_bytes(CHUNK, partial=True))
+            while connection.state is not State.CLOSED:
+                self.deliver(await stream.read_bytes(CHUNK, partial=True))
         except StreamClosedError as error:
             self.engine.logger.debug("the websocket's connection has ended: %s", error)
         finally:
             self.ended()
             self.hang_up()
+        if connection.error is not None:
+            raise connection.error
 
     def hang_up(self) -> None:
         """End the connection when everything is written, or after `close_timeout` seconds."""

@@ -12,8 +12,8 @@ from aiohttp import web
 
 from socketio.engine import AsyncEngine
 from socketio_web import aiohttp_mode
-from socketio_web.aiohttp_mode import AiohttpMode, PollWatch
-from socketio_web.aiohttp_parsing import DirectWebSocketResponse, direct_parsing_works
+from socketio_web.aiohttp_mode import PollWatch
+from socketio_web.aiohttp_websocket import connection_can_be_taken
 
 DEADLINE = 20.0
 
@@ -61,10 +61,9 @@ async def exchange(url: str, **options: Any) -> aiohttp.ClientWebSocketResponse:
         return socket
 
 
-def test_this_release_of_aiohttp_is_parsed_directly() -> None:
+def test_the_connection_is_taken_from_this_release_of_aiohttp() -> None:
     """A newer one that is made otherwise is served through its public interface, but slower."""
-    assert direct_parsing_works()
-    assert AiohttpMode()._websocket_response is DirectWebSocketResponse
+    assert connection_can_be_taken()
 
 
 async def test_parsed_directly(serve: Any) -> None:
@@ -74,12 +73,10 @@ async def test_parsed_directly(serve: Any) -> None:
 
 
 async def test_through_the_public_interface(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aiohttp_mode, "direct_parsing_works", lambda: False)
+    monkeypatch.setattr(aiohttp_mode, "connection_can_be_taken", lambda: False)
     app = web.Application()
     engine = echoing()
     engine.attach(app)
-    assert isinstance(engine.mode, AiohttpMode)
-    assert engine.mode._websocket_response is web.WebSocketResponse
     await exchange(await serve(app))
 
 

@@ -1,4 +1,4 @@
-"""The websocket on an asyncio transport, byte by byte."""
+"""The websocket on an asyncio transport, byte by byte, and what leaves in which write."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from socketio.abc.transport import MAX_CORKED
+from socketio.builtin.framed_websocket import TransportWebSocket
 from socketio.engine import AsyncEngine
 from socketio.engine.http import Request
 from socketio.protocol.engine import Packet
 from socketio.protocol.websocket import WebSocketError
-from socketio_web.framed_websocket import TransportWebSocket
 
 HEADERS = {
     "connection": "Upgrade",
@@ -122,7 +123,7 @@ async def connect() -> AsyncIterator[Callable[..., Any]]:
         await protocol.made.wait()
         assert protocol.transport is not None
         engine = AsyncEngine(**options)
-        websocket = TransportWebSocket(engine, Opening(HEADERS), protocol.transport, early)
+        websocket = TransportWebSocket(engine, protocol.transport, early, Opening(HEADERS))
         connection = Connection(websocket, protocol, reader, writer)
         connections.append(connection)
         return connection
@@ -148,7 +149,7 @@ def frame(opcode: int, payload: bytes) -> bytes:
 async def test_a_handshake_that_is_none(name: str) -> None:
     headers = {key: value for key, value in HEADERS.items() if key != name}
     with pytest.raises(WebSocketError):
-        TransportWebSocket(AsyncEngine(), Opening(headers), None, b"")  # type: ignore[arg-type]  # refused before
+        TransportWebSocket(AsyncEngine(), None, request=Opening(headers))
 
 
 async def test_messages_come_as_they_are_read(connect: Any) -> None:
@@ -180,22 +181,138 @@ async def test_a_packet_is_one_frame_for_everybody(connect: Any) -> None:
         assert await connection.reader.readexactly(8) == b"\x81\x064hello"
 
 
-async def test_answers_to_one_read_are_one_write(connect: Any) -> None:
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[TransportWebSocket, bytes]]:
+    """What is written by which websocket, write by write."""
+    written: list[tuple[TransportWebSocket, bytes]] = []
+    output = TransportWebSocket.output
+
+    def record(websocket: TransportWebSocket, data: bytes) -> Any:
+        written.append((websocket, data))
+        return output(websocket, data)
+
+    monkeypatch.setattr(TransportWebSocket, "output", record)
+    return written
+
+
+async def test_answers_to_one_read_are_one_write(connect: Any, writes: Any) -> None:
     connection = await connect()
     await connection.open()
-    writes: list[bytes] = []
-    output = connection.websocket.output
-
-    def record(data: bytes) -> Any:
-        writes.append(data)
-        return output(data)
-
-    connection.websocket.output = record
+    writes.clear()
     connection.receiver.answer = lambda message: connection.websocket.write(Packet(4, "a"))
     connection.writer.write(frame(1, b"1") + frame(9, b"ping") + frame(1, b"2"))
     expected = b"\x81\x024a" + b"\x8a\x04ping" + b"\x81\x024a"
     assert await connection.reader.readexactly(len(expected)) == expected
-    assert writes == [expected]
+    assert writes == [(connection.websocket, expected)]
+
+
+async def test_what_a_turn_sends_leaves_in_one_write_each(
+    connect: Any, writes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one call of the loop lets all of it go, however many sockets were written to."""
+    connections = [await connect() for _ in range(5)]
+    for connection in connections:
+        await connection.open()
+    writes.clear()
+    loop = asyncio.get_running_loop()
+    calls: list[Any] = []
+    call_soon = loop.call_soon
+
+    def counted(function: Any, *args: Any, **options: Any) -> Any:
+        calls.append(function)
+        return call_soon(function, *args, **options)
+
+    packets = [Packet(4, f"{number}") for number in range(10)]
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "call_soon", counted)
+        for packet in packets:
+            for connection in connections:
+                assert connection.websocket.write(packet) is None
+    assert len(calls) == 1
+    assert writes == []
+    await asyncio.sleep(0)  # the turn ends here
+    expected = b"".join(packet.wire for packet in packets)
+    assert writes == [(connection.websocket, expected) for connection in connections]
+    for connection in connections:
+        assert await connection.reader.readexactly(len(expected)) == expected
+
+
+async def test_a_turn_of_its_own_for_each_wait(connect: Any, writes: Any) -> None:
+    """Nothing is kept for company beyond the turn in which it was sent."""
+    connection = await connect()
+    await connection.open()
+    writes.clear()
+    for number in range(3):
+        connection.websocket.write(Packet(4, f"{number}"))
+        await asyncio.sleep(0)
+        assert len(writes) == number + 1
+
+
+async def test_a_handler_that_sends_to_others_does_not_hold_up_its_own_answer(
+    connect: Any, writes: Any
+) -> None:
+    """The order within one socket holds whether the read or the turn lets the cork go."""
+    first, second = await connect(), await connect()
+    await first.open()
+    await second.open()
+    writes.clear()
+    first.websocket.write(Packet(4, "before"))
+
+    def answer(message: object) -> None:
+        for websocket in (first.websocket, second.websocket):
+            websocket.write(Packet(4, "news"))
+
+    first.receiver.answer = answer
+    first.websocket.data_received(frame(1, b"go"))
+    assert writes == [(first.websocket, b"\x81\x074before\x81\x054news")]
+    first.websocket.write(Packet(4, "after"))
+    await asyncio.sleep(0)
+    assert writes[1:] == [
+        (first.websocket, b"\x81\x064after"),
+        (second.websocket, b"\x81\x054news"),
+    ]
+
+
+async def test_much_is_not_kept_until_the_turn_ends(connect: Any, writes: Any) -> None:
+    connection = await connect()
+    await connection.open()
+    writes.clear()
+    packet = Packet(4, "x" * 1000)
+    while not writes:
+        assert connection.websocket.write(packet) is None
+    assert MAX_CORKED < len(writes[0][1]) < MAX_CORKED + 2000
+    connection.websocket.write(packet)
+    await asyncio.sleep(0)
+    assert [len(data) for _, data in writes[1:]] == [len(packet.wire)]
+
+
+async def test_the_close_frame_comes_after_what_is_corked(connect: Any, writes: Any) -> None:
+    connection = await connect()
+    await connection.open()
+    writes.clear()
+    connection.websocket.write(Packet(4, "last"))
+    await connection.websocket.close()
+    expected = b"\x81\x054last\x88\x02\x03\xe8"
+    assert [data for _, data in writes] == [expected]
+    assert await connection.reader.readexactly(len(expected)) == expected
+
+
+async def test_an_abort_drops_what_is_corked(connect: Any, writes: Any) -> None:
+    connection = await connect()
+    await connection.open()
+    writes.clear()
+    connection.websocket.write(Packet(4, "lost"))
+    assert connection.websocket.abort()
+    await connection.end()
+    assert writes == []
+
+
+async def test_what_is_sent_from_another_thread_leaves_too(connect: Any) -> None:
+    connection = await connect()
+    await connection.open()
+    await asyncio.to_thread(connection.websocket.write, Packet(4, "hi"))
+    async with asyncio.timeout(DEADLINE):
+        assert await connection.reader.readexactly(5) == b"\x81\x034hi"
 
 
 async def test_the_client_closes(connect: Any) -> None:
@@ -269,3 +386,34 @@ async def test_a_client_that_reads_slowly(connect: Any) -> None:
             await asyncio.sleep(0.001)
         connection.writer.close()
         await reading
+
+
+async def test_pongs_for_a_client_that_reads_nothing_do_not_pile_up(
+    connect: Any, writes: Any
+) -> None:
+    connection = await connect()
+    await connection.open()
+    websocket = connection.websocket
+    packet = Packet(4, b"x" * 1_000_000)
+    async with asyncio.timeout(DEADLINE):
+        while (pending := websocket.write(packet)) is None:
+            await asyncio.sleep(0)
+        writes.clear()
+        for number in range(1000):
+            websocket.data_received(frame(9, b"%d" % number))
+        assert writes == []
+        while not pending.done():
+            await connection.reader.read(1_000_000)
+        # Whoever waited for the client goes on behind the pong that it is owed.
+        await asyncio.sleep(0)
+        assert [data for _, data in writes] == [b"\x8a\x03999"]
+
+
+async def test_a_full_cork_tells_that_the_client_does_not_read(connect: Any) -> None:
+    """Also where it is the end of the turn that found it out."""
+    connection = await connect()
+    await connection.open()
+    packet = Packet(4, b"x" * (MAX_CORKED - 100))
+    async with asyncio.timeout(DEADLINE):
+        while connection.websocket.write(packet) is None:
+            await asyncio.sleep(0)
