@@ -36,36 +36,55 @@ STOPPING_SECONDS = 0.5
 """How long a client has to answer a close frame when the whole server stops."""
 
 
+FEW = 32
+"""So many websockets are let go when a read is dealt with: waiting for the end of the turn costs
+one more round of the loop, which is much for a few and nothing for many."""
+
+
 class Turn:
     """The websockets that were written to in this turn of an event loop.
 
-    One call of the loop lets all of them go, however many they are and however much they got.
+    One call of the loop lets all of them go, however many they are and however much they got; or
+    the end of the read for which they were written to, if they are few.
 
     Args:
         loop: The loop.
     """
 
-    __slots__ = ("__weakref__", "_context", "_loop", "_written")
+    __slots__ = ("__weakref__", "_context", "_loop", "reading", "scheduled", "written")
+
+    scheduled: bool
+    """Whether the loop is to call when the turn ends."""
+    reading: bool
+    """Whether a read is being dealt with, whose end is near."""
+    written: list[FramedWebSocket]
+    """Who is to be let go."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         # Not held: the loop is the key under which this is found.
         self._loop = weakref.ref(loop)
         # Empty, so that what a handler has set lives no longer than the handler.
         self._context = contextvars.Context()
-        self._written: list[FramedWebSocket] = []
+        self.scheduled = False
+        self.reading = False
+        self.written = []
 
-    def add(self, websocket: FramedWebSocket) -> None:
-        """Let the cork of a websocket go when this turn ends."""
-        written = self._written
-        written.append(websocket)
-        if len(written) == 1:
-            self._schedule()
+    def read_ends(self) -> None:
+        """Let the corks go now, or when the turn ends."""
+        if self.scheduled:
+            return
+        if len(self.written) > FEW:
+            self.schedule()
+        else:
+            self._end()
 
-    def _schedule(self) -> None:
+    def schedule(self) -> None:
+        """Let the loop call when this turn ends."""
         loop = self._loop()
         if loop is None or loop.is_closed():
-            self._written.clear()
+            self.written.clear()
             return
+        self.scheduled = True
         try:
             here = asyncio.get_running_loop() is loop
         except RuntimeError:
@@ -74,9 +93,11 @@ class Turn:
         call(self._end, context=self._context)
 
     def _end(self) -> None:
-        written, self._written = self._written, []
+        self.scheduled = False
+        written, self.written = self.written, []
         for websocket in written:
-            websocket.end_turn()
+            websocket.corked = False
+            websocket.flush()
 
 
 _turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Turn] = weakref.WeakKeyDictionary()
@@ -99,8 +120,10 @@ class FramedWebSocket(WebSocket):
         connection: The protocol's part of it.
     """
 
-    __slots__ = ("_corked", "_pending", "_timer", "_turn", "connection", "engine", "receiver")
+    __slots__ = ("_pending", "_timer", "_turn", "connection", "corked", "engine", "receiver")
 
+    corked: bool
+    """Whether somebody lets the cork go: the turn, or who deals with a read."""
     receiver: Receiver | None
     """What gets the messages."""
 
@@ -109,8 +132,7 @@ class FramedWebSocket(WebSocket):
         self.connection = connection
         self.receiver = None
         self._turn = current_turn()
-        # Whether somebody lets the cork go: the turn, or who deals with a read.
-        self._corked = False
+        self.corked = False
         # There while the client does not read what it is sent; nothing is corked meanwhile.
         self._pending: Any = None
         self._timer: asyncio.TimerHandle | None = None
@@ -142,15 +164,14 @@ class FramedWebSocket(WebSocket):
         if size > MAX_CORKED or self._pending is not None:
             # The connection says now whether the client reads.
             return self.flush()
-        if not self._corked:
-            self._corked = True
-            self._turn.add(self)
+        if not self.corked:
+            self.corked = True
+            turn = self._turn
+            # In this order: another thread must not add itself behind the back of who lets go.
+            turn.written.append(self)
+            if not (turn.reading or turn.scheduled):
+                turn.schedule()
         return None
-
-    def end_turn(self) -> None:
-        """Let the cork go: the turn of the loop in which it was written to has ended."""
-        self._corked = False
-        self.flush()
 
     def flush(self) -> Any:
         """Let the cork go; return what tells when more may be written, or None at once."""
@@ -192,8 +213,10 @@ class FramedWebSocket(WebSocket):
         """Deal with what one read has brought, and let the answers out in one write."""
         receiver = self.receiver
         assert receiver is not None  # nothing is read before `serve`
-        # Our own flush comes before that of the turn, if this one is in it already.
-        corked, self._corked = self._corked, True
+        turn = self._turn
+        # Whether another read is dealt with around this one, and we are in the turn already.
+        before = turn.reading, self.corked
+        turn.reading = self.corked = True
         try:
             for event in self.connection.receive(data):
                 if type(event) is str or type(event) is bytes:
@@ -201,8 +224,15 @@ class FramedWebSocket(WebSocket):
                 else:
                     self.answer(event)  # type: ignore[arg-type]  # no message
         finally:
-            self._corked = corked
-            self.flush()
+            self._end_read(before)
+
+    def _end_read(self, before: tuple[bool, bool]) -> None:
+        """Let our own cork go, then those of others who were written to meanwhile."""
+        turn = self._turn
+        turn.reading, self.corked = before
+        self.flush()
+        if turn.written and not turn.reading:
+            turn.read_ends()
 
     def answer(self, event: ControlFrame | WebSocketError) -> None:
         """Deal with what is no message."""

@@ -174,12 +174,12 @@ class UvicornWebSocket(FramedWebSocket):
 
     def _deliver_parsed(self, data: bytes) -> None:
         """Let uvicorn parse what was read, and the answers out in one write."""
-        corked, self._corked = self._corked, True
+        before = self._turn.reading, self.corked
+        self._turn.reading = self.corked = True
         try:
             self._pass_on(data)
         finally:
-            self._corked = corked
-            self.flush()
+            self._end_read(before)
 
     def answer(self, event: ControlFrame | WebSocketError) -> None:
         """Answer pings, and leave the closing handshake to uvicorn, after what is corked."""

@@ -221,6 +221,9 @@ def _exclusive_or(byte: int) -> bytes:
     return bytes(other ^ byte for other in range(256))
 
 
+_unmask_short = unmask if _apply_mask is None else _apply_mask
+
+
 class FrameParser:
     """Makes messages and control frames of the bytes that a client sends.
 
@@ -229,13 +232,14 @@ class FrameParser:
             before anything of it is kept.
     """
 
-    __slots__ = ("_fragments", "_max_size", "_missing", "_opcode", "_partial", "closed")
+    __slots__ = ("_fragments", "_max_size", "_missing", "_opcode", "_partial", "_short", "closed")
 
     closed: bool
     """Whether the client's close frame has come; what follows it is ignored."""
 
     def __init__(self, max_size: int) -> None:
         self._max_size = max_size
+        self._short = min(max_size, 125)
         # What is incomplete is joined as it comes, in one block of its own size: kept in pieces,
         # a message of two bytes each would take twenty times its size.
         self._partial: bytearray | None = None
@@ -254,21 +258,25 @@ class FrameParser:
             WebSocketError: The client broke the protocol. What came before the broken frame is
                 in its `received`.
         """
-        length = len(data) - 6
-        if (
-            # One short text in one frame, as nearly every read brings.
-            0 < length < 126
-            and data[0] == 0x81
-            and data[1] == 0x80 | length
-            and not (
-                self._partial is not None or self._opcode or self.closed or length > self._max_size
-            )
-        ):
-            try:
-                return [unmask(data[6:], data[2:6]).decode()]
-            except UnicodeDecodeError:
-                pass  # what follows says what is wrong
         received: list[Received] = []
+        if self._partial is None and not self._opcode and not self.closed:
+            # Short texts in one frame each, as nearly every read brings.
+            position, end, limit = 0, len(data), self._short
+            while end - position > 6 and data[position] == 0x81:
+                length = data[position + 1] - 0x80
+                start = position + 6
+                if not 0 < length <= limit or start + length > end:
+                    break
+                try:
+                    text = _unmask_short(data[start : start + length], data[start - 4 : start])
+                    received.append(text.decode())
+                except UnicodeDecodeError:
+                    break  # what follows says what is wrong
+                position = start + length
+            if position == end:
+                return received
+            if position:
+                data = data[position:]
         if self._partial is not None:
             self._partial += data
             self._missing -= len(data)
@@ -471,7 +479,7 @@ class ServerConnection:
         key: What `handshake_key` returned; None where the web server answers the handshake.
     """
 
-    __slots__ = ("_chunks", "_key", "_parser", "_pong", "error", "size", "state")
+    __slots__ = ("_head", "_key", "_more", "_parser", "_pong", "error", "size", "state")
 
     state: State
     """How far it has come."""
@@ -483,7 +491,10 @@ class ServerConnection:
     def __init__(self, max_size: int, key: str | None = None) -> None:
         self._parser = FrameParser(max_size)
         self._key = key
-        self._chunks: deque[bytes | memoryview] = deque()
+        # The cork: its first piece, and the others. Most often there is one at most, and then no
+        # container is looked for in memory, of which an idle connection has none either.
+        self._head: bytes | memoryview = b""
+        self._more: deque[bytes | memoryview] | None = None
         self._pong: bytes | None = None
         self.size = 0
         self.state = State.OPENING
@@ -527,8 +538,14 @@ class ServerConnection:
         frame = packet.wire
         if frame is None:
             frame = packet.wire = encode_frame(packet.websocket)
-        self._chunks.append(frame)
-        size = self.size = self.size + len(frame)
+        if not self.size:
+            self._head = frame
+        elif self._more is None:
+            self._more = deque((frame,))
+        else:
+            self._more.append(frame)
+        size: int = self.size + len(frame)
+        self.size = size
         return size
 
     def close(self, code: int = NORMAL, reason: str = "") -> bool:
@@ -546,12 +563,16 @@ class ServerConnection:
     def lose(self) -> None:
         """Note that the connection has ended, or is to end at once; what is corked is dropped."""
         self._step(Step.LOSE)
-        self._chunks.clear()
-        self._pong = None
+        self._head, self._more, self._pong = b"", None, None
         self.size = 0
 
     def _put(self, frame: bytes) -> None:
-        self._chunks.append(frame)
+        if not self.size:
+            self._head = frame
+        elif self._more is None:
+            self._more = deque((frame,))
+        else:
+            self._more.append(frame)
         self.size += len(frame)
 
     # -- what the client says -------------------------------------------------------------
@@ -604,35 +625,37 @@ class ServerConnection:
 
     def take(self) -> bytes:
         """Take all that is in the cork as one piece; empty if there is nothing."""
-        chunks = self._chunks
+        data, more = self._head, self._more
+        self._head = b""
         self.size = 0
-        if len(chunks) == 1:
-            data = chunks.popleft()
+        if more is None:
             return data if type(data) is bytes else bytes(data)
-        data = b"".join(chunks)
-        chunks.clear()
-        return data
+        self._more = None
+        more.appendleft(data)
+        return b"".join(more)
 
     def take_some(self) -> bytes | memoryview:
         """Take what is to be written next to a socket that may not take all; empty if nothing.
 
         Small pieces are joined; of what is large enough by itself nothing is copied.
         """
-        chunks = self._chunks
-        if not chunks:
-            return b""
-        data = chunks.popleft()
+        data, more = self._head, self._more
         if len(data) > MAX_JOINED:
             view = memoryview(data)
-            chunks.appendleft(view[MAX_JOINED:])
-            data = view[:MAX_JOINED]
-        elif chunks and len(data) < WORTH_A_WRITE:
-            parts, joined = [data], len(data)
-            while chunks and joined + len(chunks[0]) <= MAX_JOINED:
-                part = chunks.popleft()
-                parts.append(part)
-                joined += len(part)
-            data = b"".join(parts)
+            data, self._head = view[:MAX_JOINED], view[MAX_JOINED:]
+        elif more is None:
+            self._head = b""
+        else:
+            if len(data) < WORTH_A_WRITE:
+                parts, joined = [data], len(data)
+                while more and joined + len(more[0]) <= MAX_JOINED:
+                    part = more.popleft()
+                    parts.append(part)
+                    joined += len(part)
+                data = b"".join(parts)
+            self._head = more.popleft() if more else b""
+            if not more:
+                self._more = None
         self.size -= len(data)
         return data
 
@@ -643,6 +666,11 @@ class ServerConnection:
             data: What was taken.
             written: How many bytes of it are written.
         """
-        if written < len(data):
-            self._chunks.appendleft(memoryview(data)[written:] if written else data)
-            self.size += len(data) - written
+        if written == len(data):
+            return
+        if self.size:
+            if self._more is None:
+                self._more = deque()
+            self._more.appendleft(self._head)
+        self._head = memoryview(data)[written:] if written else data
+        self.size += len(data) - written

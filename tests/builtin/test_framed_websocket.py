@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from socketio.abc.transport import MAX_CORKED
-from socketio.builtin.framed_websocket import TransportWebSocket
+from socketio.builtin.framed_websocket import FEW, TransportWebSocket
 from socketio.engine import AsyncEngine
 from socketio.engine.http import Request
 from socketio.protocol.engine import Packet
@@ -271,6 +271,28 @@ async def test_a_handler_that_sends_to_others_does_not_hold_up_its_own_answer(
         (first.websocket, b"\x81\x064after"),
         (second.websocket, b"\x81\x054news"),
     ]
+
+
+@pytest.mark.parametrize("others", [FEW, FEW + 1])
+async def test_a_read_lets_the_corks_of_a_few_go_and_the_turn_those_of_many(
+    connect: Any, writes: Any, others: int
+) -> None:
+    first, *rest = [await connect() for _ in range(others + 1)]
+    for connection in (first, *rest):
+        await connection.open()
+    writes.clear()
+    packet = Packet(4, "news")
+
+    def answer(message: object) -> None:
+        for connection in rest:
+            connection.websocket.write(packet)
+
+    first.receiver.answer = answer
+    first.websocket.data_received(frame(1, b"once") + frame(1, b"twice"))
+    expected = [(connection.websocket, packet.wire * 2) for connection in rest]
+    assert writes == (expected if others <= FEW else [])
+    await asyncio.sleep(0)
+    assert writes == expected
 
 
 async def test_much_is_not_kept_until_the_turn_ends(connect: Any, writes: Any) -> None:
