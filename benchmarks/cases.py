@@ -127,6 +127,14 @@ CASES: tuple[Case, ...] = (
         stacks=_ALL,
     ),
     Case(
+        name="burst",
+        title="Bursts of ten broadcasts",
+        about="One client's event makes the server emit ten times to all 500 clients; the next "
+        "follows when everyone has all of it. One message is one delivery.",
+        points=(Point(label="500 clients", mode="burst", clients=500, depth=10),),
+        stacks=(*_SOCKETIO, *stacks.OXIDE),
+    ),
+    Case(
         name="rooms",
         title="Broadcast to rooms",
         about="500 clients in 50 rooms of 10; one client of each room makes the server emit to "

@@ -97,6 +97,7 @@ def run_case(case: Case, options: argparse.Namespace) -> Runs:
         One entry per run; a run that failed has its error instead of figures.
     """
     points, stacks = _select(case, options)
+    stacks = [stack for stack in stacks if not stack.missing]
     rounds = options.rounds or (1 if options.quick or options.profile else ROUNDS)
     runs: Runs = []
     context: AbstractContextManager[brokers.Broker | None] = nullcontext()
@@ -159,7 +160,9 @@ def _run(cases: list[Case], options: argparse.Namespace) -> int:
     raw: dict[str, Any] = {} if options.quick or options.stacks else _read_raw()
     began, started = time.monotonic(), time.time()
     _say("installing what is measured")
-    install({stack.library for case in cases for stack in _select(case, options)[1]})
+    libraries = {stack.library for case in cases for stack in _select(case, options)[1]}
+    for line in install(libraries):
+        _say(line)
     facts, versions, commit = machine.facts(), machine.versions(), machine.commit()
     failed = 0
     for case in cases:

@@ -10,7 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.paths import BUILD, ENVIRONMENTS, HERE, LOAD, LOGS, PROFILES, ROOT, python
+from benchmarks.paths import (
+    BUILD,
+    ENVIRONMENTS,
+    HERE,
+    LOAD,
+    LOGS,
+    OXIDE,
+    OXIDE_SERVER,
+    OXIDE_TARGET,
+    PROFILES,
+    ROOT,
+    python,
+)
 
 OUR_DISTS = (".", "plugins/socketio-web", "plugins/socketio-redis", "plugins/socketio-aiopika")
 DEADLINE = 600
@@ -86,6 +98,25 @@ def build_node() -> None:
         stamp.write_text(digest)
 
 
+def build_oxide() -> str | None:
+    """Builds the server of socketioxide, whose crates come from crates.io.
+
+    Returns:
+        Why it is left out of the runs, or None.
+    """
+    if shutil.which("cargo") is None:
+        return "socketioxide is not measured: there is no cargo (https://rustup.rs)"
+    stamp = OXIDE_TARGET / "built"
+    digest = _changed(stamp, OXIDE / "Cargo.toml", OXIDE / "src" / "main.rs")
+    if digest is None and OXIDE_SERVER.exists():
+        return None
+    command = ["cargo", "build", "--release", "--manifest-path", str(OXIDE / "Cargo.toml")]
+    _run([*command, "--target-dir", str(OXIDE_TARGET)])
+    if digest is not None:
+        stamp.write_text(digest)
+    return None
+
+
 @contextmanager
 def alone() -> Iterator[None]:
     """Keeps a second run away: it would install into our environments and take our cores.
@@ -109,11 +140,14 @@ def alone() -> Iterator[None]:
         yield
 
 
-def install(libraries: set[str]) -> None:
+def install(libraries: set[str]) -> list[str]:
     """Brings everything that the given libraries need.
 
     Args:
-        libraries: Any of `ours`, `peer`, `node`, `bare`.
+        libraries: Any of `ours`, `peer`, `node`, `oxide`, `bare`.
+
+    Returns:
+        What is left out and why, a line each.
 
     Raises:
         InstallError: Something could not be installed.
@@ -129,3 +163,5 @@ def install(libraries: set[str]) -> None:
         build_environment("peer")
     if "node" in libraries:
         build_node()
+    left_out = build_oxide() if "oxide" in libraries else None
+    return [] if left_out is None else [left_out]

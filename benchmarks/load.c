@@ -38,7 +38,7 @@
 #define BUCKETS 4096
 #define BOTTLENECK_SHARE 0.85
 
-enum mode { ECHO, GROUP, ACK, CONNECT, UPGRADE, POLLING, IDLE };
+enum mode { ECHO, GROUP, BURST, ACK, CONNECT, UPGRADE, POLLING, IDLE };
 enum role { WEBSOCKET, POLL, POST };
 enum stage { CLOSED, HTTP, FRAMES };
 enum action { NOTHING, MESSAGE, OPENED, CONNECTED, PROBED, ENDED };
@@ -399,6 +399,13 @@ static void start_client(struct client *k) {
 /* ---------------------------------------------------------------- the cases */
 
 static void trigger(struct group *g) {
+    if (option.mode == BURST) {  /* one event, `depth` broadcasts */
+        g->issued += option.depth;
+        g->sent[0] = now;
+        g->missing[0] = g->size * option.depth;
+        transmit(&g->leader->websocket, g->trigger, g->trigger_length);
+        return;
+    }
     uint32_t slot = (uint32_t)(g->issued++ % option.depth);
     g->sent[slot] = now;
     g->missing[slot] = g->size;
@@ -427,6 +434,9 @@ static void start_case(void) {
     case GROUP:
         for (uint32_t g = 0; g < option.groups; g++)
             for (uint32_t d = 0; d < option.depth; d++) trigger(&groups[g]);
+        break;
+    case BURST:
+        for (uint32_t g = 0; g < option.groups; g++) trigger(&groups[g]);
         break;
     case ACK:
         for (uint32_t i = 0; i < client_total; i++)
@@ -488,10 +498,12 @@ static void on_message(struct client *k) {
         record(now - k->sent[k->received++ % option.depth]);
         k->owed++;
         break;
-    case GROUP: {
+    case GROUP:
+    case BURST: {
         struct group *g = k->group;
         if (k->leader_only) return;
         uint32_t slot = (uint32_t)(k->received++ % option.depth);
+        if (option.mode == BURST) slot = 0;
         if (k->received > g->issued) fail("client %u got a broadcast nobody sent", k->index);
         messages++;
         record(now - g->sent[slot]);
@@ -880,7 +892,9 @@ static void prepare_frames(void) {
     for (uint32_t i = 0; i < option.groups; i++) {
         struct group *g = &groups[i];
         /* a bare server broadcasts what begins with B */
-        int n = option.bare    ? asprintf(&text, "B2[\"news\",\"%s\"]", payload)
+        int n = option.mode == BURST
+                    ? asprintf(&text, "42[\"burst\",%u,\"%s\"]", option.depth, payload)
+                : option.bare  ? asprintf(&text, "B2[\"news\",\"%s\"]", payload)
                 : option.rooms ? asprintf(&text, "42[\"room\",\"r%u\",\"%s\"]", i, payload)
                                : asprintf(&text, "42[\"broadcast\",\"%s\"]", payload);
         if (n < 0) fail("out of memory");
@@ -921,13 +935,14 @@ static void parse_options(int argc, char **argv) {
         {"least", 1, 0, 'L'},    {"pid", 1, 0, 'P'},     {"parallel", 1, 0, 'C'},
         {"sources", 1, 0, 'S'},
         {0, 0, 0, 0}};
-    static const char *modes[] = {"echo", "group", "ack", "connect", "upgrade", "polling", "idle"};
+    static const char *modes[] = {"echo",    "group",   "burst", "ack",
+                                  "connect", "upgrade", "polling", "idle"};
     int given, found;
     while ((given = getopt_long(argc, argv, "", known, NULL)) != -1) {
         switch (given) {
         case 'm':
             found = -1;
-            for (int i = 0; i < 7; i++)
+            for (int i = 0; i < 8; i++)
                 if (!strcmp(modes[i], optarg)) found = i;
             if (found < 0) fail("no mode %s", optarg);
             option.mode = (enum mode)found;

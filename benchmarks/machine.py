@@ -4,9 +4,10 @@ import json
 import os
 import platform
 import subprocess
+import tomllib
 from pathlib import Path
 
-from benchmarks.paths import ENVIRONMENTS, HERE, ROOT, python
+from benchmarks.paths import ENVIRONMENTS, HERE, OXIDE, ROOT, python
 from benchmarks.processes import LOAD_CORE, SERVER_CORE
 
 _PACKAGES = (
@@ -87,4 +88,9 @@ def versions() -> dict[str, str]:
         manifest = HERE / "node_modules" / package / "package.json"
         if manifest.exists():
             found[f"{package} (Node)"] = json.loads(manifest.read_text())["version"]
+    lock = OXIDE / "Cargo.lock"
+    if lock.exists():
+        for crate in tomllib.loads(lock.read_text())["package"]:
+            if crate["name"] in ("socketioxide", "axum", "tokio"):
+                found[f"{crate['name']} (Rust)"] = crate["version"]
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.paths import SERVERS, python
+from benchmarks.paths import OXIDE_SERVER, SERVERS, python
 
-Library = Literal["ours", "peer", "node", "bare"]
+Library = Literal["ours", "peer", "node", "oxide", "bare"]
 
 LIBRARY_TITLES = {
     "ours": "socketio",
     "peer": "python-socketio",
     "node": "Node socket.io",
+    "oxide": "socketioxide",
     "bare": "bare websocket",
 }
 
@@ -38,6 +39,11 @@ class Stack:
         """The name in the report."""
         return f"{LIBRARY_TITLES[self.library]}, {self.framework}"
 
+    @property
+    def missing(self) -> bool:
+        """Whether it could not be built here, and its runs are left out."""
+        return self.library == "oxide" and not OXIDE_SERVER.exists()
+
     def command(self, descriptor: int, manager: str | None = None) -> list[str]:
         """Returns the command that starts the server.
 
@@ -45,6 +51,8 @@ class Stack:
             descriptor: Inherited listening socket.
             manager: URL of a broker, or None for the manager in memory.
         """
+        if self.library == "oxide":
+            return [str(OXIDE_SERVER), "--fd", str(descriptor)]
         if self.library == "node":
             return ["node", str(SERVERS / "node_server.mjs"), "--fd", str(descriptor)]
         server, *flags = self.framework.split("+")
@@ -72,6 +80,8 @@ def _both(*frameworks: str) -> tuple[Stack, ...]:
 
 
 NODE = (Stack(library="node", framework="ws"),)
+OXIDE = (Stack(library="oxide", framework="axum"),)
+"""In Rust: what a broadcast costs a server that is compiled."""
 ASYNCIO_FRAMEWORKS = ("uvicorn", "uvicorn+uvloop", "aiohttp", "aiohttp+uvloop")
 ASYNCIO = _both(*ASYNCIO_FRAMEWORKS)
 BARE = tuple(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from benchmarks import stacks
 from benchmarks.results import Results
 
-_WEBSOCKET_CASES = ("echo", "broadcast", "rooms", "binary", "ack", "connect")
+_WEBSOCKET_CASES = ("echo", "broadcast", "burst", "rooms", "binary", "ack", "connect")
 _NOT_WEBSOCKET_POINTS = ("polling, upgraded",)
 
 

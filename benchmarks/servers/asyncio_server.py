@@ -27,6 +27,11 @@ def register(sio: Any) -> None:
         await sio.emit("news", data)
 
     @sio.event
+    async def burst(sid: str, count: int, data: Any) -> None:
+        for _ in range(count):
+            await sio.emit("news", data)
+
+    @sio.event
     async def join(sid: str, room: str) -> None:
         await sio.enter_room(sid, room)
         await sio.emit("joined", room, to=sid)

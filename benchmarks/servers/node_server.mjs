@@ -16,6 +16,10 @@ io.on("connection", (socket) => {
     io.emit("news", data);
   });
 
+  socket.on("burst", (count, data) => {
+    for (let i = 0; i < count; i += 1) io.emit("news", data);
+  });
+
   socket.on("join", async (room) => {
     await socket.join(room);
     socket.emit("joined", room);

@@ -63,6 +63,9 @@ class SocketIO:
             await client.send('4210["question","ready?"]')
         elif isinstance(message, str) and message.startswith("43"):
             await client.send('4211["question","ready?"]')
+        elif isinstance(message, str) and message.startswith('42["burst",4,'):
+            for _ in range(4):
+                await self.answer(client, '42["broadcast"]')
         elif isinstance(message, str) and message.startswith('42["broadcast"'):
             for each in self.clients:
                 await each.send('42["news","x"]')
@@ -103,6 +106,12 @@ async def test_a_broadcast_is_counted_per_delivery_and_waited_for(load: Path) ->
     server, result = await run(load, "--mode", "group", "--clients", "5")
     emits = sum(n for text, n in server.seen.items() if str(text).startswith('42["broadcast"'))
     assert 0 < result["messages"] <= emits * 5
+
+
+async def test_a_burst_is_asked_for_once_and_counted_per_delivery(load: Path) -> None:
+    server, result = await run(load, "--mode", "burst", "--clients", "5", "--depth", "4")
+    bursts = sum(n for text, n in server.seen.items() if str(text).startswith('42["burst",4,'))
+    assert 20 <= result["messages"] <= bursts * 20
 
 
 async def test_a_call_is_answered_with_its_ack_id(load: Path) -> None:
