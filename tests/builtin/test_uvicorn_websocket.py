@@ -15,6 +15,7 @@ from websockets.frames import Frame, Opcode
 
 import socketio
 from socketio.builtin.uvicorn_websocket import UvicornWebSocket
+from socketio.protocol.engine import MESSAGE, Packet
 
 DEADLINE = 10
 LIMIT = 5000
@@ -152,3 +153,32 @@ async def test_damage_ends_the_session_with_its_close_code(
         await client.recv()
     assert closed.value.rcvd is not None and closed.value.rcvd.code == code
     assert await rig.reason() == "transport error"
+
+
+async def test_what_is_corked_leaves_before_uvicorn_says_that_it_stops(rig: Rig) -> None:
+    client = await rig.join()
+    websocket = rig.websocket()
+    websocket.write(Packet(MESSAGE, '2["last"]'))
+    websocket._protocol.shutdown()
+    assert await client.recv() == '42["last"]'
+    with pytest.raises(websockets.ConnectionClosed) as closed:
+        await client.recv()
+    assert closed.value.rcvd is not None and closed.value.rcvd.code == 1012
+    assert await rig.reason() == "transport close"
+
+
+async def test_a_client_that_does_not_read_gets_its_pong_when_it_does(rig: Rig) -> None:
+    client = await rig.join()
+    websocket = rig.websocket()
+    websocket._protocol.writable.clear()  # as when the connection's buffer is full
+    assert websocket.write(Packet(MESSAGE, '2["first"]')) is None
+    pending = websocket.flush()
+    assert pending is not None
+    pong = await client.ping(b"last")
+    await raw(client, Frame(Opcode.TEXT, b'42["echo","read"]'))
+    assert await client.recv() == '42["first"]'
+    assert not pong.done()
+    websocket._protocol.writable.set()
+    assert await asyncio.wait_for(pong, DEADLINE) >= 0
+    assert await client.recv() == '42["echo","read"]'
+    await client.close()
