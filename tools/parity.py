@@ -252,7 +252,7 @@ def compare_options(reference: Mapping[str, Any]) -> Iterator[Difference]:
         ours = repr(getattr(config, name, MISSING))
         if ours != default:
             yield Difference(f"option {name} of servers", default, ours)
-    known = inspect.signature(resolve("engine.async_client.AsyncEngineClient")).parameters
+    known = inspect.signature(resolve("_async.engine_client.AsyncEngineClient")).parameters
     for name, default in reference["client"].items():
         ours = repr(known[name].default) if name in known else MISSING
         if ours != default:

@@ -36,10 +36,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 NAMES: dict[str, str] = {
     # packages and modules
-    "async_client": "client",
+    "aiohttp_link": "requests_link",
     "async_until_terminated": "until_terminated",
     "asynchronous": "synchronous",
     "asyncio_runtime": "threading_runtime",
+    "asyncio_tasks": "thread_tasks",
     # the library's classes
     "AsyncClient": "Client",
     "AsyncClientNamespace": "ClientNamespace",

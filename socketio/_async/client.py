@@ -11,8 +11,6 @@ import inspect
 import logging
 from typing import Any, ClassVar
 
-from engineio.exceptions import ConnectionError as EngineConnectionError
-
 from .. import exceptions
 from .._core.client_state import Attempt, ClientState, Reconnection
 from .._core.failures import failed
@@ -20,10 +18,19 @@ from .._core.termination import Terminated, async_until_terminated
 
 # sync: from .._core.termination import disconnect_at_exit, forget_at_exit
 from ..base_client import BaseClient, PendingCall, error_data, values, wire_arguments
-from ..engine.async_client import FLUSH_TIMEOUT, AsyncEngineClient
+from ..engine import asyncio_tasks as tasks
 from ..protocol import packets
+from ..protocol.engine_client import FLUSH_TIMEOUT
 from ..runtimes.asyncio_runtime import AsyncioRuntime
 from .life_cycle import call_in_form
+
+try:
+    from .engine_client import AsyncEngineClient, EngineConnectionError
+except ImportError as error:
+    # The class can be imported and subclassed everywhere, and made where its extra is installed.
+    _missing: ImportError | None = error
+else:
+    _missing = None
 
 
 class AsyncClient(BaseClient):
@@ -43,7 +50,8 @@ class AsyncClient(BaseClient):
             for SIGINT: Ctrl-C ends the program as it does any other.
         **kwargs: Arguments of the engine: `engineio_logger` (as `logger`), `request_timeout`
             (seconds for one request, 5), `http_session` (a session of the HTTP library, or a
-            function that returns one), `ssl_verify` (False accepts any certificate),
+            function that returns one), `ssl_verify` (False accepts any certificate, a path names
+            the file or folder of those to trust),
             `websocket_extra_options` (further arguments of the websocket library's connect
             function), `timestamp_requests` (whether URLs carry a timestamp).
 
@@ -63,6 +71,8 @@ class AsyncClient(BaseClient):
         # async: begin
         self._disconnect_tasks: set[asyncio.Task[Any]] = set()
         # async: end
+        if _missing is not None:
+            raise ImportError(str(_missing), name=_missing.name) from _missing
         engine = AsyncEngineClient(
             logger=logger,
             on_open=self._engine_opened,
@@ -361,12 +371,10 @@ class AsyncClient(BaseClient):
     async def _close_engine(self) -> None:
         await self.eio.disconnect()
 
-    # async: begin
     def _idle(self) -> None:
-        """Let go of what the runtime keeps in the loop."""
-        asyncio.get_running_loop().call_soon(self._runtime.close)
-
-    # async: end
+        """Let go of what the runtime keeps for the next handler."""
+        self._runtime = tasks.rest(self._runtime)
+        self._lane = self._runtime.create_lane()
 
     async def shutdown(self) -> None:
         """End the connection, or a running reconnection and wait until it has gone."""

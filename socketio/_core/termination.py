@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import os
 import signal
 import threading
 import weakref
@@ -17,6 +18,10 @@ from collections.abc import Iterator
 from typing import Any
 
 _clients: weakref.WeakSet[Any] = weakref.WeakSet()
+
+if hasattr(os, "register_at_fork"):
+    # The connections stay the parent's: a child that ends must not disconnect them.
+    os.register_at_fork(after_in_child=_clients.clear)
 
 
 def disconnect_at_exit(client: Any) -> None:

@@ -10,17 +10,24 @@ from __future__ import annotations
 import logging
 from typing import Any, ClassVar
 
-from engineio.exceptions import ConnectionError as EngineConnectionError
-
 from .. import exceptions
 from .._core.client_state import Attempt, ClientState, Reconnection
 from .._core.failures import failed
 from .._core.termination import Terminated, disconnect_at_exit, forget_at_exit, until_terminated
 from ..base_client import BaseClient, PendingCall, error_data, values, wire_arguments
-from ..engine.client import FLUSH_TIMEOUT, EngineClient
+from ..engine import thread_tasks as tasks
 from ..protocol import packets
+from ..protocol.engine_client import FLUSH_TIMEOUT
 from ..runtimes.threading_runtime import ThreadingRuntime
 from .life_cycle import call_in_form
+
+try:
+    from .engine_client import EngineClient, EngineConnectionError
+except ImportError as error:
+    # The class can be imported and subclassed everywhere, and made where its extra is installed.
+    _missing: ImportError | None = error
+else:
+    _missing = None
 
 
 class Client(BaseClient):
@@ -40,7 +47,8 @@ class Client(BaseClient):
             for SIGINT: Ctrl-C ends the program as it does any other.
         **kwargs: Arguments of the engine: `engineio_logger` (as `logger`), `request_timeout`
             (seconds for one request, 5), `http_session` (a session of the HTTP library, or a
-            function that returns one), `ssl_verify` (False accepts any certificate),
+            function that returns one), `ssl_verify` (False accepts any certificate, a path names
+            the file or folder of those to trust),
             `websocket_extra_options` (further arguments of the websocket library's connect
             function), `timestamp_requests` (whether URLs carry a timestamp).
 
@@ -56,6 +64,8 @@ class Client(BaseClient):
     def _create_engine(
         self, logger: logging.Logger, **kwargs: Any
     ) -> tuple[ThreadingRuntime, EngineClient]:
+        if _missing is not None:
+            raise ImportError(str(_missing), name=_missing.name) from _missing
         engine = EngineClient(
             logger=logger,
             on_open=self._engine_opened,
@@ -321,6 +331,11 @@ class Client(BaseClient):
 
     def _close_engine(self) -> None:
         self.eio.disconnect()
+
+    def _idle(self) -> None:
+        """Let go of what the runtime keeps for the next handler."""
+        self._runtime = tasks.rest(self._runtime)
+        self._lane = self._runtime.create_lane()
 
     def shutdown(self) -> None:
         """End the connection, or a running reconnection and wait until it has gone."""

@@ -1,23 +1,36 @@
-"""The client's side of Engine.IO 4, sans-I/O: handshake, outbox, what a refusal means.
-
-Called by the Engine.IO clients of both flavours, which own sockets and clocks.
-"""
+"""The client's side of Engine.IO 4, sans-I/O: addresses, handshake, outbox, refusals."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote as percent_encode
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from ..exceptions import ProtocolError
 from .engine import CLOSE_PACKET, OPEN, PROTOCOL, Packet, decode_packet, decode_payload
 
 SHOWN_BYTES: Final = 100
 """How much of an unexpected answer an error message quotes."""
+
+FLUSH_TIMEOUT: Final = 0.5
+"""Seconds that a disconnect waits for the last packets to leave and the websocket to close."""
+
+MAX_REDIRECTS: Final = 20
+"""How many redirects of one request are followed."""
+
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+"""The statuses that send a client elsewhere (RFC 9110, section 15.4)."""
+
+_CREDENTIALS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+_OWN_PARAMETERS: Final = frozenset({"transport", "EIO", "sid", "t"})
+
+# What may stand in a URL as it is: everything but spaces, quotes and what is not ASCII.
+_URL_CHARACTERS: Final = "!#$%&'()*+,/:;=?@[]~"
 
 # A string payload of Engine.IO 3 begins with the length of its first packet, a binary one with
 # a marker, the digits of the length as bytes, and 255.
@@ -157,28 +170,167 @@ def refusal(status: int, body: bytes) -> tuple[str, Any]:
     return message, parsed
 
 
-def engine_url(url: str, path: str, transport: str) -> str:
-    """Return the URL of a transport.
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the requests of a session go, and with which headers."""
 
-    Args:
-        url: The server's address as the caller gave it; a query string is kept, a path is not.
-        path: Where the engine is served, as `socket.io`.
-        transport: `polling` or `websocket`.
+    url: str
+    """An http or https URL, without the parameters that Engine.IO adds."""
+    headers: Mapping[str, str]
+    """The caller's headers, except `Cookie`."""
+    cookies: str | None
+    """The caller's `Cookie` header as it was given."""
+    trusted: bool = True
+    """Whether this is the server that the caller named, which may see credentials."""
+
+    @classmethod
+    def of(cls, url: str, path: str, headers: Mapping[str, str]) -> Address:
+        """Return the address of an engine.
+
+        Args:
+            url: The server's address as the caller gave it; a query string is kept as it is, a
+                path is not.
+            path: Where the engine is served, as `socket.io`.
+            headers: Headers of every request.
+
+        Raises:
+            ValueError: `url` has no host or a scheme that is none of http, https, ws and wss, or
+                a header would be several lines.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https", "ws", "wss") or not parts.netloc:
+            raise ValueError(
+                f"cannot connect to {url!r}: give a URL such as 'http://localhost:5000' "
+                "(http, https, ws or wss)"
+            )
+        own, cookies = _split_headers(headers)
+        return cls(_clean(url, f"/{path.strip('/')}/"), own, cookies)
+
+    def request(self, transport: str, sid: str | None = None, timestamp: str | None = None) -> str:
+        """Return the URL of one request.
+
+        Args:
+            transport: `polling` or `websocket`.
+            sid: The session; None: it is to be opened.
+            timestamp: What keeps caches away; None: nothing does.
+        """
+        parts = [urlsplit(self.url).query, f"transport={transport}&EIO={PROTOCOL}"]
+        if sid is not None:
+            parts.append(f"sid={percent_encode(sid, safe='')}")
+        if timestamp is not None:
+            parts.append(f"t={timestamp}")
+        return f"{self.url.partition('?')[0]}?{'&'.join(filter(None, parts))}"
+
+    def follow(self, location: str) -> Address:
+        """Return the address that a redirect leads to.
+
+        Another server gets none of the caller's credentials.
+
+        Raises:
+            ProtocolError: It leads to no HTTP server.
+        """
+        url = urljoin(self.url, location)
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
+            raise ProtocolError(f"the server redirects to {location[:SHOWN_BYTES]!r}")
+        url = _clean(url, parts.path or "/")
+        if self.trusted and same_server(self.url, url):
+            return Address(url, self.headers, self.cookies)
+        headers = {k: v for k, v in self.headers.items() if k.lower() not in _CREDENTIALS}
+        return Address(url, headers, None, trusted=False)
+
+    def __str__(self) -> str:
+        """Return it for a log line, without credentials."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _clean(url: str, path: str) -> str:
+    """Return a URL in the form of `Address.url`."""
+    parts = urlsplit(url)
+    scheme = "https" if parts.scheme in ("https", "wss") else "http"
+    query = "&".join(
+        parameter
+        for parameter in parts.query.split("&")
+        if parameter.partition("=")[0] not in _OWN_PARAMETERS
+    )
+    return urlunsplit(
+        (
+            scheme,
+            parts.netloc,
+            percent_encode(path, safe=_URL_CHARACTERS),
+            percent_encode(query, safe=_URL_CHARACTERS),
+            "",
+        )
+    )
+
+
+def same_server(url: str, other: str) -> bool:
+    """Tell whether credentials for one URL may be sent to another: also when TLS is added."""
+    old, new = urlsplit(url), urlsplit(other)
+    ports = {"http": 80, "https": 443}
+    before, after = old.port or ports[old.scheme], new.port or ports[new.scheme]
+    return old.hostname == new.hostname and (
+        (old.scheme, before) == (new.scheme, after)
+        or (old.scheme, before, new.scheme, after) == ("http", 80, "https", 443)
+    )
+
+
+def _split_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], str | None]:
+    """Return headers without `Cookie`, and the value of that.
 
     Raises:
-        ValueError: `url` has no host, or a scheme that is none of http, https, ws and wss.
+        ValueError: One would end early and begin another.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.netloc:
-        raise ValueError(
-            f"cannot connect to {url!r}: give a URL such as 'http://localhost:5000' "
-            "(http, https, ws or wss)"
-        )
-    secure = parts.scheme in ("https", "wss")
-    scheme = ("http" if transport == "polling" else "ws") + ("s" if secure else "")
-    query = f"{parts.query}&" if parts.query else ""
-    query += f"transport={transport}&EIO={PROTOCOL}"
-    return urlunsplit((scheme, parts.netloc, f"/{path.strip('/')}/", query, ""))
+    own: dict[str, str] = {}
+    cookies = None
+    for name, value in headers.items():
+        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        if any(character in f"{name}{text}" for character in "\r\n\0"):
+            raise ValueError(
+                f"the header {name!r} has a line break or a NUL in it, which no header may have: "
+                f"{text!r}"
+            )
+        if name.lower() == "cookie":
+            cookies = text if cookies is None else f"{cookies}; {text}"
+        else:
+            own[name] = text
+    return own, cookies
+
+
+def cookie_pairs(cookies: str | None) -> list[tuple[str, str]]:
+    """Return the names and values of a `Cookie` header, each as it stands there."""
+    pairs = (part.strip().partition("=") for part in (cookies or "").split(";"))
+    return [(name, value) for name, _, value in pairs if name or value]
+
+
+def join_cookies(known: str | None, given: str | None) -> str | None:
+    """Return one `Cookie` header.
+
+    Args:
+        known: Of the cookies that the server has set.
+        given: The caller's, which are sent as they are and go before others of their name.
+    """
+    names = {name for name, _ in cookie_pairs(given)}
+    kept = [f"{name}={value}" for name, value in cookie_pairs(known) if name not in names]
+    return "; ".join([*kept, *([given] if given else [])]) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered to an HTTP request."""
+
+    status: int
+    """The HTTP status."""
+    body: bytes = b""
+    """The body, or what is known of it."""
+    location: str | None = None
+    """Where to ask instead; None: nowhere."""
+
+    @property
+    def redirects(self) -> bool:
+        """Whether the request is to be made elsewhere."""
+        return self.status in REDIRECTS and self.location is not None
 
 
 def choose_transports(transports: str | list[str] | tuple[str, ...] | None) -> list[str]:
@@ -216,6 +368,11 @@ class Outbox:
     def add(self, packet: Packet) -> None:
         """Keep a packet until it can be sent."""
         self._packets.append(packet)
+
+    def add_all(self, packets: Iterable[Packet]) -> None:
+        """Keep packets until they can be sent, with nothing between them."""
+        # One call of C, into which no other thread gets; packets made before it, not in it.
+        self._packets.extend(list(packets))
 
     def next(self) -> Packet | None:
         """Take the packet that has waited longest, or None."""

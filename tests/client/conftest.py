@@ -66,6 +66,7 @@ class EngineServer:
         }
         self.requests: list[web.Request] = []
         self.received: list[str | bytes] = []
+        self.answer_first: Callable[[web.Request], web.StreamResponse | None] | None = None
         self.answer_open: Callable[[web.Request], web.StreamResponse] | None = None
         self.answer_poll: Callable[[], web.StreamResponse] | None = None
         self.answer_post: Callable[[], web.StreamResponse] | None = None
@@ -80,7 +81,7 @@ class EngineServer:
 
     async def _start(self) -> str:
         app = web.Application()
-        app.router.add_route("*", "/socket.io/", self._handle)
+        app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, shutdown_timeout=2, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls)
@@ -120,6 +121,10 @@ class EngineServer:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
+        if self.answer_first is not None:
+            answer = self.answer_first(request)
+            if answer is not None:
+                return answer
         if not self.answers_handshakes:
             await asyncio.Event().wait()  # until the client gives up
         if request.query["transport"] == "websocket":

@@ -61,6 +61,13 @@ class Blocking:
 
         return self._loop.run(call())
 
+    def do_engine_wait(self) -> None:
+        """Wait until what the last connection had open is closed."""
+        if self.flavour == "sync":
+            self.client.eio.wait()
+        else:
+            self._loop.run(self.client.eio.wait())
+
     def connect(self, server: EngineServer, **kwargs: Any) -> None:
         self.do(
             "connect", server.url, **{"transports": ["polling"], "wait_timeout": DEADLINE, **kwargs}

@@ -6,8 +6,9 @@ import logging
 import threading
 from collections.abc import Iterator
 
-from socketio.engine.client import EngineClient, _Connection
-from socketio.protocol.engine_client import Handshake
+from socketio._sync.engine_client import EngineClient, _Connection
+from socketio.engine.requests_link import Link
+from socketio.protocol.engine_client import Address, Handshake
 
 
 class Parts(list[str | bytes]):
@@ -28,10 +29,14 @@ class Parts(list[str | bytes]):
 def test_nothing_comes_between_a_packet_and_its_attachments() -> None:
     handshake = Handshake(sid="1", upgrades=(), ping_interval=25, ping_timeout=20, max_payload=None)
     client = EngineClient(logger=logging.getLogger("test"))
-    client._connection = connection = _Connection(handshake, "websocket")
+    address = Address.of("http://localhost", "socket.io", {})
+    link = Link(None, None, True, {}, 5)
+    client._connection = connection = _Connection(handshake, link, address)
     client.state = "connected"
     other = threading.Thread(target=client.send, args=("2[]",))
     client.send_all(Parts(other))
     other.join(10)
     sent = [connection.outbox.next() for _ in range(3)]
-    assert [packet and packet.data for packet in sent] == ["51-[]", b"attachment", "2[]"]
+    data = [packet and packet.data for packet in sent]
+    assert sorted(map(str, data)) == sorted(["51-[]", "b'attachment'", "2[]"])
+    assert data.index(b"attachment") == data.index("51-[]") + 1

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from socketio.exceptions import ProtocolError
 from socketio.protocol.engine import CLOSE_PACKET, MESSAGE, Packet, decode_payload
 from socketio.protocol.engine_client import (
+    Address,
     Handshake,
     Outbox,
     choose_transports,
-    engine_url,
+    join_cookies,
     open_polling,
     open_websocket,
     refusal,
@@ -122,18 +123,98 @@ def test_a_refusal_quotes_the_first_bytes_and_returns_json() -> None:
         ("http://h", "polling", "http://h/socket.io/?transport=polling&EIO=4"),
         ("https://h:1/ignored", "polling", "https://h:1/socket.io/?transport=polling&EIO=4"),
         ("ws://h?a=1&b=2", "polling", "http://h/socket.io/?a=1&b=2&transport=polling&EIO=4"),
-        ("https://h", "websocket", "wss://h/socket.io/?transport=websocket&EIO=4"),
-        ("http://[::1]:5", "websocket", "ws://[::1]:5/socket.io/?transport=websocket&EIO=4"),
+        ("wss://h", "websocket", "https://h/socket.io/?transport=websocket&EIO=4"),
+        ("http://[::1]:5", "websocket", "http://[::1]:5/socket.io/?transport=websocket&EIO=4"),
+        (
+            "http://h?q=%2B%20ä b",
+            "polling",
+            "http://h/socket.io/?q=%2B%20%C3%A4%20b&transport=polling&EIO=4",
+        ),
+        (
+            "http://h?sid=x&transport=carrier&b",
+            "polling",
+            "http://h/socket.io/?b&transport=polling&EIO=4",
+        ),
     ],
 )
 def test_urls(url: str, transport: str, expected: str) -> None:
-    assert engine_url(url, "/socket.io/", transport) == expected
+    assert Address.of(url, "/socket.io/", {}).request(transport) == expected
 
 
 @pytest.mark.parametrize("url", ["localhost:5000", "/path", "ftp://h", "", "http://"])
 def test_a_url_without_scheme_or_host_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="such as 'http://localhost:5000'"):
-        engine_url(url, "socket.io", "polling")
+        Address.of(url, "socket.io", {})
+
+
+def test_the_url_of_a_request_has_the_session_and_what_keeps_caches_away() -> None:
+    address = Address.of("http://h", "socket.io", {})
+    assert address.request("polling", "a/b", "12.5") == (
+        "http://h/socket.io/?transport=polling&EIO=4&sid=a%2Fb&t=12.5"
+    )
+
+
+@pytest.mark.parametrize("name", ["X-Token", "Cookie", "Bad\r\nName"])
+@pytest.mark.parametrize("value", ["a\nb", "a\r\nX: 1", "a\0"])
+def test_a_header_of_several_lines_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match="has a line break or a NUL"):
+        Address.of("http://h", "socket.io", {name: value})
+
+
+SECRETS = {"Authorization": "Basic x", "cookie": "a=1", "X-Own": "2"}
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "expected", "trusted"),
+    [
+        ("http://h?q=1", "/other/?q=1&EIO=4&transport=polling&t=5", "http://h/other/?q=1", True),
+        ("http://h", "//h/x", "http://h/x", True),
+        ("http://h", "https://h/x/", "https://h/x/", True),
+        ("http://h:80", "https://h:443/x/", "https://h:443/x/", True),
+        ("https://h", "http://h/x/", "http://h/x/", False),
+        ("http://h:5000", "http://h:5001/x/", "http://h:5001/x/", False),
+        ("http://h:5000", "https://h:5001/x/", "https://h:5001/x/", False),
+        ("http://h", "https://elsewhere/x/", "https://elsewhere/x/", False),
+        ("http://h", "wss://h/x/?sid=1", "https://h/x/", True),
+    ],
+)
+def test_a_redirect_to_another_server_takes_no_credentials_along(
+    url: str, location: str, expected: str, trusted: bool
+) -> None:
+    address = Address.of(url, "socket.io", SECRETS).follow(location)
+    assert (address.url, address.trusted) == (expected, trusted)
+    if trusted:
+        assert address.headers == {"Authorization": "Basic x", "X-Own": "2"}
+        assert address.cookies == "a=1"
+    else:
+        assert (address.headers, address.cookies) == ({"X-Own": "2"}, None)
+        assert not address.follow(f"{url}/back").trusted
+
+
+@pytest.mark.parametrize("location", ["ftp://h/", "javascript:alert(1)", "https://"])
+def test_a_redirect_to_no_http_server_is_refused(location: str) -> None:
+    with pytest.raises(ProtocolError, match="the server redirects to"):
+        Address.of("http://h", "socket.io", {}).follow(location)
+
+
+def test_an_address_is_logged_without_credentials() -> None:
+    assert str(Address.of("http://user:pass@h:1?token=2", "x", {})) == "http://h:1/x/"
+
+
+@pytest.mark.parametrize(
+    ("known", "given", "expected"),
+    [
+        (None, None, None),
+        ("a=1", None, "a=1"),
+        (None, 'a={"b": [1, "2"]}', 'a={"b": [1, "2"]}'),
+        ("a=1; b=2", 'path=/x; a="q"', 'b=2; path=/x; a="q"'),
+        ("a=1", "alone", "a=1; alone"),
+    ],
+)
+def test_cookies_of_the_caller_are_sent_as_they_are(
+    known: str | None, given: str | None, expected: str | None
+) -> None:
+    assert join_cookies(known, given) == expected
 
 
 def test_transports() -> None:

@@ -1,0 +1,192 @@
+"""The tasks of an Engine.IO client in an event loop, and what they wait for.
+
+`thread_tasks` has the same names for threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from ..runtimes.asyncio_runtime import AsyncioRuntime
+from ..runtimes.tasks import create_task
+
+Task: TypeAlias = asyncio.Task[None]
+
+_tasks: set[Task] = set()  # a loop itself keeps its tasks by weak references only
+
+
+def start(function: Callable[..., Awaitable[None]], *args: Any) -> Task:
+    """Run a coroutine function beside the caller."""
+
+    async def run() -> None:
+        await function(*args)
+
+    task = create_task(run())
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+    return task
+
+
+async def join(task: asyncio.Task[Any] | None, timeout: float | None = None) -> None:
+    """Wait until a task has ended, unless it is the one that calls.
+
+    Args:
+        task: The task.
+        timeout: Seconds to wait at most.
+    """
+    if task is not None and task is not asyncio.current_task():
+        await asyncio.wait((task,), timeout=timeout)
+
+
+async def stop(task: Task, timeout: float) -> None:
+    """End a task, unless it is the one that calls, and wait until it has.
+
+    Args:
+        task: The task.
+        timeout: Seconds that what cannot be taken back gets; here everything can.
+    """
+    if task is not asyncio.current_task():
+        task.cancel()
+        await asyncio.wait((task,))
+
+
+def interrupt(task: Task | None) -> None:
+    """End a task without waiting for that, unless it is the one that calls."""
+    if task is not None and task is not asyncio.current_task():
+        task.cancel()
+
+
+async def run(
+    function: Callable[..., Awaitable[None]],
+    cancelled: Callable[..., Awaitable[None]],
+    *args: Any,
+) -> None:
+    """Run a coroutine function to its end, or another one when its task is cancelled."""
+    try:
+        await function(*args)
+    except asyncio.CancelledError:
+        await cancelled(*args)
+
+
+async def finish(function: Callable[..., Awaitable[None]], *args: Any) -> None:
+    """Run a coroutine function to its end, even if the caller is cancelled meanwhile."""
+    await asyncio.shield(start(function, *args))
+
+
+async def within(seconds: float, function: Callable[..., Awaitable[None]], *args: Any) -> bool:
+    """Run a coroutine function for a number of seconds at most; return whether it ended."""
+    try:
+        async with asyncio.timeout(seconds):
+            await function(*args)
+    except TimeoutError:
+        return False
+    return True
+
+
+def rest(runtime: AsyncioRuntime) -> AsyncioRuntime:
+    """Let go of what a runtime keeps at hand, and return one for the next connection."""
+    # Not now: the caller may be what it keeps.
+    asyncio.get_running_loop().call_soon(runtime.close)
+    return runtime
+
+
+class Turn:
+    """Whose turn it is to write, of all who would."""
+
+    __slots__ = ("_taken", "_waiting")
+
+    def __init__(self) -> None:
+        self._taken = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    def take(self) -> bool:
+        """Take the turn if nobody has it; return whether that is so."""
+        if self._taken:
+            return False
+        self._taken = True
+        return True
+
+    def give(self) -> None:
+        """Give it back."""
+        self._taken = False
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                break
+
+    async def wait(self, seconds: float) -> bool:
+        """Take the turn when it is free, within a number of seconds; return whether it was."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self.take():
+                    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                    self._waiting.append(waiter)
+                    await waiter
+        except TimeoutError:
+            return False
+        return True
+
+
+class Silence:
+    """Notices that nothing has been heard for too long.
+
+    Args:
+        seconds: How long that is.
+        function: What to call then.
+        *args: Its arguments.
+    """
+
+    def __init__(self, seconds: float, function: Callable[..., None], *args: Any) -> None:
+        self._seconds = seconds
+        self._function = function
+        self._args = args
+        self._timer: asyncio.TimerHandle | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew: something was heard."""
+        self.stop()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._seconds, self._function, *self._args)
+
+    def stop(self) -> None:
+        """Stop listening for it."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+class Home:
+    """Where a connection may be used: the event loop and the process that opened it."""
+
+    __slots__ = ("_loop", "_process")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._process = os.getpid()
+
+    @property
+    def left(self) -> bool:
+        """Whether this is a child of the process, made by fork."""
+        return os.getpid() != self._process
+
+    def check(self) -> None:
+        """Refuse the use anywhere else.
+
+        Raises:
+            RuntimeError: This is another event loop or a child process.
+        """
+        if self.left:
+            raise RuntimeError(
+                "this client was connected before the process forked, and the connection stays "
+                "the parent's; make a client in the child"
+            )
+        if asyncio.get_running_loop() is not self._loop:
+            raise RuntimeError(
+                "this client is connected in another event loop; from a thread, use "
+                "asyncio.run_coroutine_threadsafe(coroutine, loop) with the loop of connect()"
+            )

@@ -1,0 +1,134 @@
+"""The threads of an Engine.IO client, and what they wait for.
+
+`asyncio_tasks` has the same names for an event loop.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from ..runtimes.threading_runtime import ThreadingRuntime, waiting
+
+Task: TypeAlias = threading.Thread
+
+
+def start(function: Callable[..., None], *args: Any) -> Task:
+    """Run a function beside the caller, or now if the program is ending and starts no threads."""
+    name = f"socketio-client{function.__name__}"
+    thread = threading.Thread(target=function, args=args, daemon=True, name=name)
+    try:
+        thread.start()
+    except RuntimeError:
+        function(*args)
+    return thread
+
+
+def join(task: Task | None, timeout: float | None = None) -> None:
+    """Wait until a thread has ended, unless it is the one that calls or never began.
+
+    Args:
+        task: The thread.
+        timeout: Seconds to wait at most.
+    """
+    if task is not None and task.ident is not None and task is not threading.current_thread():
+        with waiting():
+            task.join(timeout)
+
+
+def stop(task: Task, timeout: float) -> None:
+    """Wait until a thread has ended, unless it is the one that calls.
+
+    Args:
+        task: The thread.
+        timeout: Seconds that it gets: it cannot be taken back, only what it waits for can.
+    """
+    join(task, timeout)
+
+
+def interrupt(task: Task | None) -> None:
+    """Leave a thread to end by itself: what it waits for has been taken away."""
+
+
+def run(function: Callable[..., None], cancelled: Callable[..., None], *args: Any) -> None:
+    """Run a function to its end; no thread is cancelled."""
+    function(*args)
+
+
+def finish(function: Callable[..., None], *args: Any) -> None:
+    """Run a function to its end."""
+    function(*args)
+
+
+def within(seconds: float, function: Callable[..., None], *args: Any) -> bool:
+    """Run a function whose steps have their own limits; return whether it ended."""
+    function(*args)
+    return True
+
+
+def rest(runtime: ThreadingRuntime) -> ThreadingRuntime:
+    """Let go of what a runtime keeps at hand, and return one for the next connection."""
+    runtime.close()
+    return ThreadingRuntime()
+
+
+class Turn:
+    """Whose turn it is to write, of all who would."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Take the turn if nobody has it; return whether that is so."""
+        return self._lock.acquire(blocking=False)
+
+    def give(self) -> None:
+        """Give it back."""
+        self._lock.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Take the turn when it is free, within a number of seconds; return whether it was."""
+        return self._lock.acquire(timeout=seconds)
+
+
+class Silence:
+    """Stands for the timer of the event loop: in threads the sockets' timeouts notice silence."""
+
+    def __init__(self, seconds: float, function: Callable[..., None], *args: Any) -> None:
+        pass
+
+    def restart(self) -> None:
+        """Begin anew: something was heard."""
+
+    def stop(self) -> None:
+        """Stop listening for it."""
+
+
+class Home:
+    """Where a connection may be used: the process that opened it."""
+
+    __slots__ = ("_process",)
+
+    def __init__(self) -> None:
+        self._process = os.getpid()
+
+    @property
+    def left(self) -> bool:
+        """Whether this is a child of the process, made by fork."""
+        return os.getpid() != self._process
+
+    def check(self) -> None:
+        """Refuse the use anywhere else.
+
+        Raises:
+            RuntimeError: This is a child process.
+        """
+        if self.left:
+            raise RuntimeError(
+                "this client was connected before the process forked, and the connection stays "
+                "the parent's; make a client in the child"
+            )
