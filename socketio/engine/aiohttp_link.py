@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import netrc
 import os
 import ssl
+from base64 import b64encode
 from collections.abc import Mapping
 from http.cookies import BaseCookie, Morsel
 from typing import Any
@@ -104,6 +106,7 @@ class Link:
         self._closes = session is None
         self._options: dict[str, Any] = {} if ssl_verify else {"ssl": False}
         self._cookies: _Cookies | None = None
+        self._basic: str | None = None
 
     async def open(self, url: str) -> None:
         """Make the session, if none was given.
@@ -113,7 +116,7 @@ class Link:
         """
         own = self.session is None and self._factory is None
         # Certificates, .netrc and the settings of a system are on disk.
-        proxy, context = await asyncio.to_thread(_settings, url, self._ssl_verify, own)
+        proxy, context, self._basic = await asyncio.to_thread(_settings, url, self._ssl_verify, own)
         if context is not None:
             self._options["ssl"] = context
         if self.session is not None:
@@ -186,6 +189,8 @@ class Link:
                 cookies = None  # the session writes them
         if cookies is not None:
             headers["Cookie"] = cookies
+        if self._basic and address.trusted and "authorization" not in map(str.lower, headers):
+            headers["Authorization"] = self._basic
         return headers
 
     def suits_websockets(self, url: str, address: Address) -> bool:
@@ -304,8 +309,8 @@ class Websocket:
 
 def _settings(
     url: str, ssl_verify: bool | str | os.PathLike[str], environment: bool
-) -> tuple[str | None, ssl.SSLContext | None]:
-    """Return the proxy and the certificates for a URL, as requests chooses them; it reads files.
+) -> tuple[str | None, ssl.SSLContext | None, str | None]:
+    """Return proxy, certificates and credentials for a URL, as requests chooses; it reads files.
 
     Args:
         url: What will be asked.
@@ -325,11 +330,28 @@ def _settings(
         context = ssl.create_default_context(
             cafile=None if folder else path, capath=path if folder else None
         )
+    basic = _basic_of_netrc(parts.hostname or "") if environment and "@" not in url else None
     proxies = getproxies() if environment else {}
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy or not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return None, context
-    return proxy if "://" in proxy else f"http://{proxy}", context
+        return None, context, basic
+    return proxy if "://" in proxy else f"http://{proxy}", context, basic
+
+
+def _basic_of_netrc(host: str) -> str | None:
+    """Return the `Authorization` header that the user's .netrc has for a host."""
+    names = [os.environ["NETRC"]] if os.environ.get("NETRC") else ["~/.netrc", "~/_netrc"]
+    path = next(filter(os.path.exists, map(os.path.expanduser, names)), None)
+    if path is None:
+        return None
+    try:
+        found = netrc.netrc(path).authenticators(host)
+    except (netrc.NetrcParseError, OSError):
+        return None  # whoever it is for, it is not readable to us; requests passes it over too
+    if found is None:
+        return None
+    user, account, password = found
+    return "Basic " + b64encode(f"{user or account}:{password}".encode("latin-1")).decode()
 
 
 def _socks_connector(proxy: str) -> aiohttp.BaseConnector:

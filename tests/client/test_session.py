@@ -39,8 +39,9 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("http", "https", "ws", "wss", "all", "no"):
         monkeypatch.delenv(f"{name}_proxy", raising=False)
         monkeypatch.delenv(f"{name}_proxy".upper(), raising=False)
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"):
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
 
 
 @pytest.fixture
@@ -174,6 +175,15 @@ def test_credentials_in_the_url(server: EngineServer, make: Make) -> None:
     basic = aiohttp.encode_basic_auth("user", SECRET)
     for request in exchange(make(), server).values():
         assert request.headers["Authorization"] == basic
+
+
+def test_credentials_in_netrc(
+    server: EngineServer, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine localhost login user password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for request in exchange(make(), server).values():
+        assert request.headers["Authorization"] == "Basic dXNlcjpzZWNyZXQ="
 
 
 # -- authentication ---------------------------------------------------------------------------
