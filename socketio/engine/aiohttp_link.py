@@ -114,6 +114,8 @@ class Link:
         Args:
             url: What it will ask first.
         """
+        if self.session is not None and self.session.closed:
+            self.session, self._closes = None, True  # its owner has no use for it any more
         own = self.session is None and self._factory is None
         # Certificates, .netrc and the settings of a system are on disk.
         proxy, context, self._basic = await asyncio.to_thread(_settings, url, self._ssl_verify, own)

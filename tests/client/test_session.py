@@ -520,6 +520,19 @@ def test_a_proxy_of_a_session(
     session.close()
 
 
+def test_a_session_that_its_owner_has_closed(server: EngineServer, loop_thread: LoopThread) -> None:
+    async def create() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession()
+
+    session = loop_thread.run(create())
+    client = Blocking("async", loop_thread, reconnection=False, http_session=session)
+    exchange(client, server)
+    client.do("disconnect")
+    loop_thread.run(session.close())
+    client.connect(server)
+    client.do("disconnect")
+
+
 # -- what applications know the engine by -----------------------------------------------------
 
 
