@@ -15,6 +15,7 @@ import os
 import ssl
 from base64 import b64encode
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor  # noqa: F401  # asyncio imports it in the loop
 from http.cookies import BaseCookie, Morsel
 from typing import Any
 from urllib.parse import urlsplit
@@ -48,6 +49,14 @@ class EngineioClient(engineio.AsyncClient):  # type: ignore[misc]  # engineio ha
         """Leave the session to the loop that it belongs to; the base class would start one."""
 
 
+class _WholeHeader(Morsel[str]):
+    """The text of a `Cookie` header in the place of one cookie."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Have no attributes: aiohttp before 3.14 asks for one of the cookie's own name."""
+        return default
+
+
 class _Cookies(aiohttp.CookieJar):
     """The cookies of one client: those of the server, and the caller's exactly as given."""
 
@@ -73,7 +82,7 @@ class _Cookies(aiohttp.CookieJar):
         # whole header as the value of one cookie. Morsel.set() knows better than the caller.
         name, equals, rest = (self.header(request_url) or "").partition("=")
         if equals:
-            whole: Morsel[str] = Morsel()
+            whole = _WholeHeader()
             whole.__setstate__({"key": name, "value": rest, "coded_value": rest})  # type: ignore[attr-defined]  # of pickle's protocol
             dict.__setitem__(cookies, name, whole)
         return cookies

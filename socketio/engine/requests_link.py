@@ -312,10 +312,14 @@ class Link:
         except websocket_client.WebSocketBadStatusException as error:
             return Answer(error.status_code, bytes(error.resp_body or b""))
         except _LOST as error:
-            answer = made[0].handshake_response if made else None
-            if answer is not None and answer.status in REDIRECTS:
-                return Answer(answer.status, b"", answer.headers.get("location"))
+            elsewhere = _redirect(made[0]) if made else None
+            if elsewhere is not None:
+                return elsewhere
             raise EngineConnectionError(_say(error)) from error
+        elsewhere = _redirect(websocket)
+        if elsewhere is not None:  # websocket-client before 1.9 takes this for a connection
+            websocket.shutdown()  # type: ignore[no-untyped-call]  # it has no annotations
+            return elsewhere
         websocket.sock = share(websocket.sock)  # one thread reads while another one writes
         return Websocket(websocket)
 
@@ -462,6 +466,14 @@ class Websocket:
     def abort(self) -> None:
         """End the connection at once, whoever reads or writes."""
         _shut(self._websocket.sock)
+
+
+def _redirect(websocket: websocket_client.WebSocket) -> Answer | None:
+    """Return a server's answer to a handshake if it sends us elsewhere."""
+    answer = websocket.handshake_response
+    if answer is None or answer.status not in REDIRECTS:
+        return None
+    return Answer(answer.status, b"", answer.headers.get("location"))
 
 
 def _shut(connection: Any) -> None:
