@@ -74,7 +74,8 @@ async def run(
 
 async def finish(function: Callable[..., Awaitable[None]], *args: Any) -> None:
     """Run a coroutine function to its end, even if the caller is cancelled meanwhile."""
-    await asyncio.shield(start(function, *args))
+    task = start(function, *args)
+    await asyncio.shield(task)
 
 
 async def within(seconds: float, function: Callable[..., Awaitable[None]], *args: Any) -> bool:
