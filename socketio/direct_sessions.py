@@ -42,7 +42,8 @@ class DirectTransport(Transport):
             take(self.session.sid, packet)
 
     def close(self) -> None:
-        """Do nothing: there is no connection."""
+        """Let go of the session: there is no connection."""
+        self.session.release()
 
 
 class DirectSessions(BaseServer):

@@ -38,9 +38,9 @@ NAMES: dict[str, str] = {
     # packages and modules
     "aiohttp_link": "requests_link",
     "async_until_terminated": "until_terminated",
-    "asynchronous": "synchronous",
     "asyncio_runtime": "threading_runtime",
     "asyncio_tasks": "thread_tasks",
+    "in_loop": "in_threads",
     # the library's classes
     "AsyncClient": "Client",
     "AsyncClientNamespace": "ClientNamespace",
@@ -53,6 +53,7 @@ NAMES: dict[str, str] = {
     "AsyncSimpleClient": "SimpleClient",
     "AsyncioRuntime": "ThreadingRuntime",
     "InstrumentedAsyncServer": "InstrumentedServer",
+    "LoopEngine": "ThreadEngine",
     # the language's own
     "AbstractAsyncContextManager": "AbstractContextManager",
     "AsyncIterator": "Iterator",

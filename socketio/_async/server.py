@@ -30,7 +30,7 @@ from ..base_server import BaseServer, Client, check_outgoing_event
 # async: end
 # sync: from ..base_server import Client, check_outgoing_event
 # sync: from ..direct_sessions import DirectSessions as BaseServer
-from ..engine.asynchronous.engine import AsyncEngine
+from ..engine import AsyncEngine
 from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
 from ..exceptions import ConnectionError, ConnectionRefusedError, TimeoutError

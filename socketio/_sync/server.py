@@ -20,9 +20,9 @@ from .._core.forms import Form
 from ..base_manager import BaseManager
 from ..base_server import Client, check_outgoing_event
 from ..direct_sessions import DirectSessions as BaseServer
+from ..engine import Engine
 from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
-from ..engine.synchronous.engine import Engine
 from ..exceptions import ConnectionError, ConnectionRefusedError, TimeoutError
 from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS
 from .life_cycle import call_in_form

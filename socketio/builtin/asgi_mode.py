@@ -16,7 +16,7 @@ from .asgi import ASGIRequest, ASGIWebSocket, Receive, Scope, Send, send_respons
 from .uvicorn_websocket import direct_websocket
 
 if TYPE_CHECKING:
-    from ..engine.asynchronous.engine import AsyncEngine
+    from ..engine import AsyncEngine
 
 
 class ASGIMode(AsyncMode):

@@ -28,7 +28,7 @@ from ..protocol.websocket import (
 )
 
 if TYPE_CHECKING:
-    from ..engine.asynchronous.engine import AsyncEngine
+    from ..engine import AsyncEngine
 
 _CLOSED = State.CLOSED
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..runtimes.tasks import create_task
 
 if TYPE_CHECKING:
-    from ..engine.asynchronous.engine import AsyncEngine
+    from ..engine import AsyncEngine
 
 SECONDS = 0.5
 """How long the last packets may take to leave."""

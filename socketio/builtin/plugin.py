@@ -15,44 +15,32 @@ HOOK_API = 1
 
 
 def _load_async_polling() -> type:
-    from socketio.engine.asynchronous.polling import PollingTransport
+    from socketio._async.polling import PollingTransport
 
     return PollingTransport
 
 
 def _load_async_websocket() -> type:
-    from socketio.engine.asynchronous.websocket import WebSocketTransport
+    from socketio._async.websocket import WebSocketTransport
 
     return WebSocketTransport
 
 
 def _load_polling() -> type:
-    from socketio.engine.synchronous.polling import PollingTransport
+    from socketio._sync.polling import PollingTransport
 
     return PollingTransport
 
 
 def _load_websocket() -> type:
-    from socketio.engine.synchronous.websocket import WebSocketTransport
+    from socketio._sync.websocket import WebSocketTransport
 
     return WebSocketTransport
 
 
-def _load_async_memory() -> type:
-    from socketio.testing.memory import MemoryTransport
-
-    return MemoryTransport
-
-
-def _load_memory() -> type:
-    from socketio.testing.memory import ThreadedMemoryTransport
-
-    return ThreadedMemoryTransport
-
-
 @hookimpl
 def socketio_transports() -> Iterable[TransportEntry]:
-    """Long-polling, websocket and the in-memory transport of tests."""
+    """Long-polling and websocket; the in-memory transport of tests is for no client's query."""
     yield TransportEntry(name="polling", flavour="async", load_server=_load_async_polling)
     yield TransportEntry(
         name="websocket",
@@ -60,7 +48,6 @@ def socketio_transports() -> Iterable[TransportEntry]:
         load_server=_load_async_websocket,
         upgrades_from=("polling",),
     )
-    yield TransportEntry(name="memory", flavour="async", load_server=_load_async_memory)
     yield TransportEntry(name="polling", flavour="sync", load_server=_load_polling)
     yield TransportEntry(
         name="websocket",
@@ -68,7 +55,6 @@ def socketio_transports() -> Iterable[TransportEntry]:
         load_server=_load_websocket,
         upgrades_from=("polling",),
     )
-    yield TransportEntry(name="memory", flavour="sync", load_server=_load_memory)
 
 
 def _load_asgi() -> object:

@@ -34,7 +34,7 @@ from ..protocol.websocket import (
 from ..runtimes.socket_loop import READ, WRITE
 
 if TYPE_CHECKING:
-    from ..engine.synchronous.engine import Engine
+    from ..engine import Engine
     from ..runtimes.threading_runtime import ThreadingRuntime
 
 CHUNK = 65536

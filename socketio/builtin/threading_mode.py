@@ -15,7 +15,7 @@ from .server_stop import ServerStop
 from .wsgi import Environ, StartResponse, WSGIMode, WSGIRequest
 
 if TYPE_CHECKING:
-    from ..engine.synchronous.engine import Engine
+    from ..engine import Engine
 
 
 class ThreadingMode(WSGIMode):

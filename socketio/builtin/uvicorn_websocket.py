@@ -28,7 +28,7 @@ from .asgi import ASGIWebSocket, Event, Receive, Scope, Send
 from .framed_websocket import FramedWebSocket
 
 if TYPE_CHECKING:
-    from ..engine.asynchronous.engine import AsyncEngine
+    from ..engine import AsyncEngine
 
 NEEDED = (
     "close_sent",

@@ -32,7 +32,7 @@ from .raw_websocket import RawWebSocket
 from .server_stop import stop_in_thread
 
 if TYPE_CHECKING:
-    from ..engine.synchronous.engine import Engine
+    from ..engine import Engine
     from ..runtimes.threading_runtime import ThreadingRuntime
 
 Environ = dict[str, Any]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .asynchronous.engine import AsyncEngine
-    from .synchronous.engine import Engine
+    from .._async.engine import AsyncEngine
+    from .._sync.engine import Engine
 
 __all__ = ["AsyncEngine", "Engine"]
 
@@ -14,11 +14,11 @@ __all__ = ["AsyncEngine", "Engine"]
 def __getattr__(name: str) -> Any:
     # Each flavour pulls in its own runtime, so neither is imported before it is used.
     if name == "AsyncEngine":
-        from .asynchronous.engine import AsyncEngine
+        from .._async.engine import AsyncEngine
 
         return AsyncEngine
     if name == "Engine":
-        from .synchronous.engine import Engine
+        from .._sync.engine import Engine
 
         return Engine
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,8 +1,4 @@
-"""What both engines share: sessions, handshakes, heartbeats, checks of requests. Nothing waits.
-
-Called by the engine of either flavour and by its transports; it knows sessions and options, the
-registry that finds transports, and the consumer above it.
-"""
+"""What both engines share: sessions, handshakes, heartbeats, checks of requests. Nothing waits."""
 
 from __future__ import annotations
 
@@ -12,7 +8,8 @@ import logging
 import queue
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, overload
 
 from .._core import forks
@@ -105,6 +102,7 @@ class BaseEngine(EngineOptions, ABC):
         """Whether it is known if somebody else answers cross-origin requests too."""
         self._mode: AsyncMode | None = None
         self._transports: dict[str, type[Transport]] = {}
+        self._installed: frozenset[str] | None = None
         self._said_no_websocket = False
         if config.transports is not None:
             for name in config.transports:
@@ -121,6 +119,8 @@ class BaseEngine(EngineOptions, ABC):
         self._runtime: Runtime | None = None
         self._timer: Timer | None = None
         self._timer_due = 0.0
+        self._clock: AbstractContextManager[Any] = nullcontext()
+        """What threads hold while they change the tables of deadlines or the timer."""
         self._joining: dict[Session, float] = {}
         self._lingering: dict[str, Session] = {}
 
@@ -137,7 +137,8 @@ class BaseEngine(EngineOptions, ABC):
             self._transports = {name: self._find_transport(name) for name in config.transports}
         self.origins = OriginPolicy(config, self.logger)
         self.cors_checked = False
-        self.heartbeats.change(config.ping_interval, config.ping_timeout)  # type: ignore[arg-type]  # a number after __post_init__
+        with self._clock:
+            self.heartbeats.change(config.ping_interval, config.ping_timeout)  # type: ignore[arg-type]  # a number after __post_init__
 
     def attach(self, app: Any, path: str = "engine.io", **options: Any) -> Any:
         """Make an application serve this engine.
@@ -181,6 +182,14 @@ class BaseEngine(EngineOptions, ABC):
     @abstractmethod
     def _default_mode(self) -> AsyncMode:
         """Choose the async mode of a server that is not attached to anything yet."""
+
+    @abstractmethod
+    def _enter(self) -> None:
+        """Note who runs the code, at the beginning of each session."""
+
+    @abstractmethod
+    def _renew(self) -> None:
+        """Get ready to take sessions, for the first time or after a `shutdown`."""
 
     def use_mode(self, name: str) -> AsyncMode:
         """Run in an async mode from now on, as attachments and wrappers ask for it.
@@ -233,12 +242,26 @@ class BaseEngine(EngineOptions, ABC):
             return self._transports[name]  # type: ignore[index]  # None is simply not there
         except KeyError:
             pass
-        if name and (self.config.transports is None) and len(name) < 40:
-            try:
+        try:
+            if name is not None and name in self._served():
                 return self._load_transport(name)
-            except PluginError as error:
-                self.logger.debug("%s", error)
+        except PluginError as error:
+            self.logger.debug("%s", error)
         raise HTTPError(UNKNOWN_TRANSPORT)
+
+    def _served(self) -> Collection[str]:
+        """Return the names under which strangers may have a transport loaded.
+
+        These are `transports=`, or else those of the core and of every plugin that was installed or
+        passed: who installs a transport wants it served.
+        """
+        if self.config.transports is not None:
+            return self.config.transports
+        if self._installed is None:
+            # Asked once: what strangers write into queries must not cost a look at all plugins.
+            names = [entry.name for entry in self.registry.transports(self.flavour)]
+            self._installed = frozenset(names)
+        return self._installed
 
     def upgrades(self, transport_name: str) -> list[str]:
         """Return the transports that a session may upgrade to."""
@@ -281,6 +304,10 @@ class BaseEngine(EngineOptions, ABC):
                 raise HTTPError(BAD_REQUEST, "The server is stopping", 503)
             return transport, None
         session = self.sessions.get(sid) or self._lingering.get(sid)
+        if session is not None and request.method == "GET" and self._is_overdue(session):
+            # The timer has not gone off yet. Of a POST the body may be the answer awaited.
+            session.end(Reason.PING_TIMEOUT)
+            session = None
         if session is None:
             raise HTTPError(
                 UNKNOWN_SESSION,
@@ -322,8 +349,9 @@ class BaseEngine(EngineOptions, ABC):
         session.config = self.config
         self.sessions[session.sid] = session
         if self.config.monitor_clients:
-            self.heartbeats.add(session, now)
-            self._wake_by(now + self.heartbeats.interval, now)
+            with self._clock:
+                self.heartbeats.add(session, now)
+                self._wake_by(now + self.heartbeats.interval, now)
         self.logger.info("%s: opened on %s", session.sid, session.transport_name)
 
     def open_packet(self, session: Session) -> Packet:
@@ -342,57 +370,73 @@ class BaseEngine(EngineOptions, ABC):
     def forget(self, session: Session) -> None:
         """Drop a session that has ended from every table."""
         self.sessions.pop(session.sid, None)
-        self.heartbeats.remove(session)
-        self._joining.pop(session, None)
+        with self._clock:
+            self.heartbeats.remove(session)
+            self._joining.pop(session, None)
 
-    def linger(self, session: Session) -> None:
-        """Keep an ended session until its client has fetched what is left for it."""
+    def linger(self, session: Session, seconds: float | None = None) -> None:
+        """Keep an ended session until its client has fetched what is left for it.
+
+        Args:
+            session: The session.
+            seconds: How long the client has for that; None: its `ping_timeout`.
+        """
         self._lingering[session.sid] = session
-        self.runtime.call_later(self.config.ping_timeout, self._lingering.pop, session.sid, None)
+        if seconds is None:
+            seconds = session.config.ping_timeout
+        self.runtime.call_later(seconds, self._give_up, session.sid)
+
+    def _give_up(self, sid: str) -> None:
+        session = self._lingering.get(sid)
+        if session is not None:
+            self.fetched(session)
 
     def fetched(self, session: Session) -> None:
-        """Note that the client of an ended session has fetched everything."""
+        """Note that the client of an ended session has fetched everything, or never will."""
         self._lingering.pop(session.sid, None)
+        session.release()
 
     # -- time -----------------------------------------------------------------------------
 
     def pong(self, session: Session) -> None:
         """Note a client's answer to a ping."""
         now = self.runtime.now()
-        due = self.heartbeats.pong(session, now)
-        if due is not None:
-            # The timer may wait for the end of `ping_timeout`, which may be the longer of the two.
-            self._wake_by(due, now)
+        with self._clock:
+            due = self.heartbeats.pong(session, now)
+            if due is not None:
+                # The timer may wait for the end of `ping_timeout`, perhaps the longer of the two.
+                self._wake_by(due, now)
 
     def expect_join(self, session: Session) -> None:
         """End a session unless `joined` is called for it within `connect_timeout` seconds."""
         now = self.runtime.now()
-        deadline = self._joining[session] = now + self.config.connect_timeout
-        self._wake_by(deadline, now)
+        with self._clock:
+            deadline = self._joining[session] = now + self.config.connect_timeout
+            self._wake_by(deadline, now)
 
     def joined(self, session: Session) -> None:
         """Note that a session has joined a namespace."""
-        self._joining.pop(session, None)
+        with self._clock:
+            self._joining.pop(session, None)
 
     def _schedule(self, now: float) -> None:
         """Have one timer for all sessions, at the earliest deadline."""
-        deadline = self.heartbeats.next_deadline()
-        if self._joining:
-            joining = next(iter(self._joining.values()))
-            deadline = joining if deadline is None else min(deadline, joining)
-        if deadline is not None:
-            self._wake_by(deadline, now)
+        with self._clock:
+            deadline = self.heartbeats.next_deadline()
+            if self._joining:
+                joining = next(iter(self._joining.values()))
+                deadline = joining if deadline is None else min(deadline, joining)
+            if deadline is not None:
+                self._wake_by(deadline, now)
 
     def _wake_by(self, deadline: float, now: float) -> None:
-        """Have the timer go off at a deadline at the latest."""
+        """Have the timer go off at a deadline at the latest; called with the clock's lock held."""
         if self._timer is not None:
             if self._timer_due <= deadline:
                 return
             self._timer.cancel()
-        # Deadlines that are close to each other share one turn.
-        slack = min(0.05, self.heartbeats.interval / 20)
-        self._timer_due = max(deadline, now + slack)
-        self._timer = self.runtime.call_later(self._timer_due - now, self._beat)
+        self._timer_due = deadline
+        self._timer = self.runtime.call_later(max(deadline - now, 0), self._beat)
 
     def _beat(self) -> None:
         """Ping who is due, and end who is silent or has joined nothing."""
@@ -416,11 +460,18 @@ class BaseEngine(EngineOptions, ABC):
         Returns:
             Sessions to ping, those that are silent, and those that have joined nothing.
         """
-        self._timer = None
-        strangers = [session for session, due in self._joining.items() if due <= now]
-        for session in strangers:
-            del self._joining[session]
-        return *self.heartbeats.due(now), strangers
+        with self._clock:
+            self._timer = None
+            strangers = [session for session, due in self._joining.items() if due <= now]
+            for session in strangers:
+                del self._joining[session]
+            return *self.heartbeats.due(now), strangers
+
+    def _is_overdue(self, session: Session) -> bool:
+        """Tell whether the client has not answered a ping in time."""
+        now = self.runtime.now()
+        with self._clock:
+            return self.heartbeats.overdue(session, now)
 
     def begin_shutdown(self) -> None:
         """Take no new sessions and close those there are; `shutdown` waits for the rest."""
@@ -430,9 +481,10 @@ class BaseEngine(EngineOptions, ABC):
 
     def stop_timer(self) -> None:
         """Cancel the timer; it starts again with the next session."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        with self._clock:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
 
     # -- what applications use ------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from .config import EngineConfig
 T = TypeVar("T")
 
 DEFAULT_TRANSPORTS = ("polling", "websocket")
+"""The transports that a server offers of itself."""
 
 
 class Option(Generic[T]):

@@ -1,16 +1,15 @@
-"""One client's session: the state machine with its transport and its owner above.
-
-Called by transports with what arrived and by the server with what to send; it knows its engine
-and the transport that carries it now.
-"""
+"""One client's session: the state machine with its transport and its owner above."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from .._core.failures import failed
 from ..exceptions import ProtocolError
 from ..protocol.engine import MESSAGE, Packet, SessionProtocol, Signal, decode_packet
+from .ended import ENDED_TRANSPORT
 
 if TYPE_CHECKING:
     from ..abc.runtime import Pending
@@ -56,13 +55,19 @@ class Session(SessionProtocol):
         "engine",
         "environ",
         "inbox_size",
+        "opening",
         "overrun",
         "storage",
         "transport",
         "upgrading",
     )
 
+    lock: AbstractContextManager[Any] = nullcontext()
+    """What threads hold while they change the state, the transport or the outbox; an event loop is
+    one thread."""
     transport: Transport
+    opening: bool
+    """Whether the layer above is being asked; who ends the session meanwhile tells it nothing."""
     client: Any
     """What the layer above keeps of this client."""
     ended: str | None
@@ -85,6 +90,7 @@ class Session(SessionProtocol):
         self.ended: str | None = None
         self.storage: dict[str, Any] | None = None
         self.inbox_size = 0
+        self.opening = False
         self.overrun = False
         self.upgrading: Transport | None = None
 
@@ -114,7 +120,11 @@ class Session(SessionProtocol):
                 self.transport.send(packet)
 
     def receive(self, message: str | bytes) -> None:
-        """Take one websocket message of the client; a bad one ends the session."""
+        """Take one websocket message of the client; a bad one ends the session.
+
+        So does one on which the layer above breaks, such as a packet class with a bug: what comes
+        next could mean anything, and the web server's parser is no place for the exception.
+        """
         try:
             engine = self.engine
             if isinstance(message, str):
@@ -128,21 +138,33 @@ class Session(SessionProtocol):
                     return
                 if message[:1] == "b":
                     raise ProtocolError("a base64 packet on a websocket")
-                self.receive_packet(*decode_packet(message))
+                self._take(*decode_packet(message))
             else:
                 limit = self.config.max_http_buffer_size
                 if len(message) > limit:
                     raise ProtocolError(f"a message of more than {limit} bytes")
-                self.receive_packet(MESSAGE, message)
+                self._take(MESSAGE, message)
         except ProtocolError as error:
             self.fail(error)
+        except BaseException as error:
+            self.break_off(error)
 
     def receive_packet(self, packet_type: int, data: str | bytes) -> None:
         """Take one packet of the client.
 
         Raises:
-            ProtocolError: The client must not send it.
+            ProtocolError: The client must not send it, or the layer above broke on it; then the
+                session has ended.
         """
+        try:
+            self._take(packet_type, data)
+        except ProtocolError:
+            raise
+        except BaseException as error:
+            self.break_off(error)
+            raise ProtocolError("the message could not be taken") from error
+
+    def _take(self, packet_type: int, data: str | bytes) -> None:
         signal = self.signal(packet_type)
         if signal is Signal.MESSAGE:
             self.engine.consumer.message(self, data)
@@ -181,17 +203,45 @@ class Session(SessionProtocol):
             self.engine.logger.warning("%s: session closed: %s", self.sid, error)
             self.end(Reason.TRANSPORT_ERROR)
 
+    def break_off(self, error: BaseException) -> None:
+        """End the session because the layer above broke on a message, and log that once.
+
+        Args:
+            error: The exception that is being handled.
+
+        Raises:
+            BaseException: That was the error, and it is one that ends more than the call; see
+                `failed`.
+        """
+        message = "%s: session closed: a message could not be taken"
+        try:
+            failed(error, self.engine.logger, message, self.sid)
+        finally:
+            self.end(Reason.TRANSPORT_ERROR)
+
     def end(self, reason: str) -> None:
         """End the session, once: the transport is closed, and the layer above is told.
 
         Args:
             reason: One of `Reason`.
         """
-        if not self.close():
-            return
-        self.ended = reason
+        with self.lock:
+            if not self.close():
+                return
+            self.ended = reason
+            opening = self.opening
+            upgrading = self.upgrading
         self.engine.forget(self)
         self.transport.close()
-        if self.upgrading is not None:
-            self.upgrading.close()
-        self.engine.consumer.session_closed(self, reason)
+        if upgrading is not None:
+            upgrading.close()
+        if not opening:
+            self.engine.consumer.session_closed(self, reason)
+
+    def release(self) -> None:
+        """Let go of the transport: nothing will be sent or fetched any more.
+
+        Session and transport refer to each other. With that circle cut, an ended session is freed
+        at once instead of by the garbage collector, of which a server of many clients sees little.
+        """
+        self.transport = ENDED_TRANSPORT

@@ -40,6 +40,10 @@ PROTOCOL: Final = 4
 """The protocol revision, which clients state as `EIO=4`."""
 
 
+MAX_SLACK: Final = 0.05
+"""Seconds that a ping may be late at most, so that many leave in one turn."""
+
+
 class Packet:
     """An outgoing Engine.IO packet, encoded once per wire form however many receive it.
 
@@ -319,11 +323,12 @@ class Heartbeats(Generic[S]):
         timeout: Seconds that the client has for its answer.
     """
 
-    __slots__ = ("_awaiting_pong", "_former", "_ping_due", "interval", "timeout")
+    __slots__ = ("_awaiting_pong", "_former", "_ping_due", "_pinged", "interval", "timeout")
 
     def __init__(self, interval: float, timeout: float) -> None:
         self.interval = interval
         self.timeout = timeout
+        self._pinged = float("-inf")
         self._ping_due: dict[S, float] = {}
         self._awaiting_pong: dict[S, float] = {}
         self._former: list[Heartbeats[S]] = []
@@ -339,6 +344,7 @@ class Heartbeats(Generic[S]):
         if self._ping_due or self._awaiting_pong:
             former: Heartbeats[S] = Heartbeats(self.interval, self.timeout)
             former._ping_due, former._awaiting_pong = self._ping_due, self._awaiting_pong
+            former._pinged = self._pinged
             self._former.append(former)
             self._ping_due, self._awaiting_pong = {}, {}
         self.interval = interval
@@ -376,24 +382,43 @@ class Heartbeats(Generic[S]):
         """Return the sessions to ping now and those whose answer is overdue.
 
         Sessions of the first list await their answer from now on; those of the second are
-        forgotten.
+        forgotten. The time for an answer runs from the moment when its ping was due: one that is
+        sent a little late gives the client no more time. A process that stood still is another
+        matter: half the time remains to the client in any case.
         """
         to_ping = _expired(self._ping_due, now)
-        deadline = now + self.timeout
-        for session in to_ping:
-            self._awaiting_pong[session] = deadline
-        silent = _expired(self._awaiting_pong, now)
+        at_least = now + self.timeout / 2
+        if to_ping:
+            self._pinged = now
+        for session, deadline in to_ping:
+            self._awaiting_pong[session] = max(deadline + self.timeout, at_least)
+        silent = [session for session, _ in _expired(self._awaiting_pong, now)]
+        pinged = [session for session, _ in to_ping]
         for former in self._former:
             more_to_ping, more_silent = former.due(now)
-            to_ping += more_to_ping
+            pinged += more_to_ping
             silent += more_silent
-        return to_ping, silent
+        return pinged, silent
+
+    def overdue(self, session: S, now: float) -> bool:
+        """Tell whether the answer of one session is overdue."""
+        deadline = self._awaiting_pong.get(session)
+        if deadline is None:
+            return any(former.overdue(session, now) for former in self._former)
+        return deadline <= now
 
     def next_deadline(self) -> float | None:
-        """Return the time of the next `due` that will find something, or None."""
-        times = [
-            next(iter(table.values())) for table in (self._ping_due, self._awaiting_pong) if table
-        ]
+        """Return when `due` should be asked next, or None.
+
+        Pings that are due close to each other share one turn, which makes some of them a little
+        late. A timeout is never late: it is no longer than it was said to be.
+        """
+        times = []
+        if self._ping_due:
+            slack = min(MAX_SLACK, self.interval / 20, self.timeout / 20)
+            times.append(max(next(iter(self._ping_due.values())), self._pinged + slack))
+        if self._awaiting_pong:
+            times.append(next(iter(self._awaiting_pong.values())))
         for former in self._former:
             deadline = former.next_deadline()
             if deadline is not None:
@@ -401,12 +426,12 @@ class Heartbeats(Generic[S]):
         return min(times) if times else None
 
 
-def _expired(table: dict[S, float], now: float) -> list[S]:
+def _expired(table: dict[S, float], now: float) -> list[tuple[S, float]]:
     expired = []
     for session, deadline in table.items():
         if deadline > now:
             break
-        expired.append(session)
-    for session in expired:
+        expired.append((session, deadline))
+    for session, _ in expired:
         del table[session]
     return expired

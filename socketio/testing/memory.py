@@ -61,6 +61,7 @@ class MemoryTransport(Transport):
         self.closed = True
         if self._on_close is not None:
             self._on_close()
+        self.session.release()
 
 
 class ThreadedMemoryTransport(MemoryTransport):

@@ -170,6 +170,38 @@ class TestHeartbeats:
         assert beats.next_deadline() == 25
         assert len(beats) == 1
 
+    def test_a_late_ping_leaves_no_more_time_for_its_answer(self) -> None:
+        beats: Heartbeats[str] = Heartbeats(interval=0.3, timeout=0.2)
+        beats.add("a", now=0)
+        assert beats.due(0.315) == (["a"], [])
+        assert not beats.overdue("a", 0.499)
+        assert beats.next_deadline() == pytest.approx(0.5)
+        assert beats.overdue("a", 0.501)
+        assert beats.due(0.501) == ([], ["a"])
+        assert not beats.overdue("a", 0.6)
+
+    def test_a_process_that_stood_still_leaves_its_clients_time_for_an_answer(self) -> None:
+        beats: Heartbeats[str] = Heartbeats(interval=25, timeout=20)
+        beats.add("a", now=0)
+        assert beats.due(100) == (["a"], [])
+        assert beats.next_deadline() == 110
+
+    def test_pings_that_are_due_close_to_each_other_share_a_turn(self) -> None:
+        beats: Heartbeats[str] = Heartbeats(interval=25, timeout=20)
+        for number in range(100):
+            beats.add(f"{number}", now=number / 1000)
+        turns = 0
+        while (now := beats.next_deadline()) is not None and now < 30:
+            assert beats.due(now)[1] == []
+            turns += 1
+        assert turns == 3
+
+    def test_a_timer_that_goes_off_a_moment_early_waits_for_that_moment_only(self) -> None:
+        beats: Heartbeats[str] = Heartbeats(interval=25, timeout=20)
+        beats.add("a", now=0)
+        assert beats.due(24.999) == ([], [])
+        assert beats.next_deadline() == 25
+
     def test_a_removed_session_is_forgotten_in_both_phases(self) -> None:
         beats: Heartbeats[str] = Heartbeats(interval=1, timeout=1)
         beats.add("a", now=0)
@@ -209,7 +241,8 @@ class TestHeartbeats:
                     s for s, (kind, at) in expected.items() if kind == "pong" and at <= now
                 )
                 for one in to_ping:
-                    expected[one] = ("pong", now + 7)
+                    # From when the ping was due, unless we are so late that nobody could answer.
+                    expected[one] = ("pong", max(expected[one][1] + 7, now + 3.5))
                 for one in silent:
                     del expected[one]
             deadlines = [at for _, at in expected.values()]

@@ -19,7 +19,7 @@ from .cors import ALLOW_ORIGIN, warn_of_two_answers
 if TYPE_CHECKING:
     from aiohttp.web_request import BaseRequest
 
-    from socketio.engine.asynchronous.engine import AsyncEngine
+    from socketio.engine import AsyncEngine
 
 Signal = Callable[[web.Request, web.StreamResponse], Awaitable[object]]
 

@@ -29,7 +29,7 @@ from .cors import split_cors
 from .environ import address, build_environ
 
 if TYPE_CHECKING:
-    from socketio.engine.asynchronous.engine import AsyncEngine
+    from socketio.engine import AsyncEngine
 
 WATCH_INTERVAL = 0.5
 """Seconds between two looks for clients that went away during a poll."""

@@ -22,7 +22,7 @@ from socketio.protocol.engine import Packet
 from socketio.protocol.websocket import NORMAL, POLICY_VIOLATION
 
 if TYPE_CHECKING:
-    from socketio.engine.asynchronous.engine import AsyncEngine
+    from socketio.engine import AsyncEngine
 
 _TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
 EARLY = "_message_tail"

@@ -25,7 +25,7 @@ from socketio.runtimes.threading_runtime import ThreadingRuntime
 from .green_mode import GreenMode, ReentrantLock
 
 if TYPE_CHECKING:
-    from socketio.engine.synchronous.engine import Engine
+    from socketio.engine import Engine
 
 
 class EventletThread:

@@ -27,7 +27,7 @@ from socketio.runtimes.threading_runtime import ThreadingRuntime
 from .green_mode import GreenMode, ReentrantLock
 
 if TYPE_CHECKING:
-    from socketio.engine.synchronous.engine import Engine
+    from socketio.engine import Engine
 
 
 class GeventThread(gevent.Greenlet):  # type: ignore[misc]  # gevent has no types in itself

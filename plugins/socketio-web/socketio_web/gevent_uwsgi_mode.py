@@ -32,7 +32,7 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from socketio.engine.synchronous.engine import Engine
+    from socketio.engine import Engine
 
 
 class GeventUWSGIMode(gevent_mode.GeventMode):

@@ -16,7 +16,7 @@ from socketio.builtin.server_stop import SECONDS, TICK, ServerStop, find_gunicor
 from socketio.builtin.wsgi import Environ, StartResponse, WSGIMode, WSGIRequest, is_tls
 
 if TYPE_CHECKING:
-    from socketio.engine.synchronous.engine import Engine
+    from socketio.engine import Engine
 
 
 class ReentrantLock:

@@ -36,7 +36,7 @@ from .cors import ALLOW_ORIGIN, split_cors, warn_of_two_answers
 from .environ import address, build_environ
 
 if TYPE_CHECKING:
-    from socketio.engine.asynchronous.engine import AsyncEngine
+    from socketio.engine import AsyncEngine
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 

@@ -39,7 +39,7 @@ from socketio.runtimes.tasks import create_task
 from .environ import address, build_environ
 
 if TYPE_CHECKING:
-    from socketio.engine.asynchronous.engine import AsyncEngine
+    from socketio.engine import AsyncEngine
 
 CHUNK = 65536
 """Bytes that are read at a time."""

@@ -1,7 +1,8 @@
-"""Websocket: a packet is a message, written at once unless something waits before it.
+# Generated from socketio/_async/websocket.py by tools/unasync.py, do not edit.
+"""Websockets: a packet is a message, written at once unless something waits before it.
 
-Called by the threaded engine with each websocket, for a handshake or for the upgrade of a polling
-session (Engine.IO 4, "WebSocket" and "Upgrade").
+One carries a session from its handshake on, or takes over a session that began with polling
+(Engine.IO 4, "WebSocket" and "Upgrade").
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...abc.runtime import Timer
-from ...abc.transport import Transport, WebSocket
-from ...exceptions import ProtocolError
-from ...protocol.engine import (
+from ..abc.transport import WebSocket
+from ..engine.ended import ENDED_WEBSOCKET
+from ..engine.http import BAD_REQUEST, Headers, HTTPError, Request
+from ..engine.in_threads import WebSocketOutput
+from ..engine.session import Reason, Session
+from ..exceptions import ProtocolError
+from ..protocol.engine import (
     NOOP_PACKET,
     PING,
     PROBE,
@@ -21,47 +25,52 @@ from ...protocol.engine import (
     Packet,
     decode_packet,
 )
-from ..http import BAD_REQUEST, Headers, HTTPError, Request
-from ..session import Reason, Session
 from .polling import PollingTransport
-from .session import ThreadedSession
 
 if TYPE_CHECKING:
     from .engine import Engine
+
+CLOSE_GRACE = 1.0
+"""Seconds beyond `close_timeout` that a closing handshake may take before it is cut short."""
 
 NORMAL = 1000
 PROTOCOL_ERROR = 1002
 
 
-class WebSocketTransport(Transport):
+class WebSocketTransport(WebSocketOutput):
     """A session's websocket."""
 
     name = "websocket"
-    session: ThreadedSession
     receive: Callable[[str | bytes], None]
-    __slots__ = ("_blocked", "_closing", "_probed", "_timer", "_websocket", "receive", "session")
+    __slots__ = ("_probed", "receive")
 
     def __init__(self, session: Session, websocket: WebSocket) -> None:
-        assert isinstance(session, ThreadedSession)  # the threaded engine makes no others
         self.session = session
         self.receive = session.receive
         self._websocket = websocket
-        # Whether packets must wait: until the handshake is sent, and while the socket is full.
         self._blocked = True
         self._closing = False
         self._probed = False
-        self._timer: Timer | None = None
+        self._timer = None
 
     @classmethod
-    def handle_websocket(  # type: ignore[override]  # the threaded flavour's engine
-        cls, engine: Engine, request: Request, websocket: WebSocket, session: Session | None
+    def handle_websocket(  # type: ignore[override]  # the flavour's engine
+        cls,
+        engine: Engine,
+        request: Request,
+        websocket: WebSocket,
+        session: Session | None,
     ) -> None:
         """Serve a websocket to its end."""
         if session is None:
             session = engine.create_session(cls, request.environ)
             transport = session.transport = cls(session, websocket)
             headers = engine.handshake_headers(session, request)
-            engine.open(session)
+            try:
+                engine.open(session)
+            except BaseException:
+                transport._cancel_timer()
+                raise
             transport._serve(headers, engine.open_packet(session))
         else:
             transport = cls(session, websocket)
@@ -75,52 +84,64 @@ class WebSocketTransport(Transport):
             headers: To be sent with the answer.
             first: The packet that opens the session, if this websocket does.
         """
-        error: ProtocolError | None = None
+        session = self.session
         try:
             self._websocket.accept(headers)
-            if first is not None:
-                self._send_first(first)
+            self._accepted(first)
             self._websocket.serve(self)
-        except ProtocolError as broken:
-            error = broken
+        except ProtocolError as error:
+            if session.transport is self:
+                session.fail(error)
         except OSError as gone:
-            self.session.engine.logger.debug("%s: the client is gone: %s", self.session.sid, gone)
+            session.engine.logger.debug("%s: the client is gone: %s", session.sid, gone)
         finally:
             self._closing = True
             self._cancel_timer()
-            session = self.session
             if not self._abandon_upgrade() and session.transport is self:
-                if error is not None:
-                    session.fail(error)
                 session.end(Reason.TRANSPORT_CLOSE)
+                self._cancel_timer()
+                session.release()
+            self._ended()
 
-    def _send_first(self, packet: Packet) -> None:
+    def _accepted(self, first: Packet | None) -> None:
         """Send the handshake before what the consumer has already sent."""
         with self.session.lock:
-            self.session.enqueue_first(packet)
+            self._blocked = False
+            if first is not None:
+                self.session.enqueue_first(first)
             self._flush()
+
+    def _ended(self) -> None:
+        """Let go of the websocket, which may refer to this transport: its client is gone."""
+        with self.session.lock:
+            self._blocked = True
+            self._websocket = ENDED_WEBSOCKET
 
     # -- upgrade --------------------------------------------------------------------------
 
     def _begin_upgrade(self, engine: Engine) -> None:
         """Note that this websocket means to take the session over.
 
+        One that comes too late, because the session is on a websocket already or another one is
+        about to take it over, is accepted and then closed: clients know no reason for a refusal.
+
         Raises:
-            HTTPError: It cannot: another one does, or the session has ended.
+            HTTPError: The session has ended, or no upgrade is offered.
         """
         session = self.session
         with session.lock:
-            if (
-                session.closed
-                or session.upgrading is not None
-                or self.name not in engine.upgrades(session.transport_name)
-            ):
-                raise HTTPError(BAD_REQUEST, "This session cannot be upgraded now")
-            session.upgrading = self
-        self.receive = self._receive_probe
-        self._timer = engine.runtime.call_later(
-            engine.config.upgrade_timeout, self._upgrade_timed_out
-        )
+            late = session.upgrading is not None or session.transport_name == self.name
+            if session.closed or not (late or self.name in engine.upgrades(session.transport_name)):
+                raise HTTPError(BAD_REQUEST, "This session cannot be upgraded")
+            if not late:
+                session.upgrading = self
+        if late:
+            self.receive = _ignore
+            timeout, expire = 0.0, self._close_late
+        else:
+            self.receive = self._receive_probe
+            timeout, expire = engine.config.upgrade_timeout, self._upgrade_timed_out
+        self._timer = engine.runtime.call_later(timeout, expire)
 
     def _receive_probe(self, message: str | bytes) -> None:
         """Take a message of a websocket that does not carry the session yet."""
@@ -145,6 +166,7 @@ class WebSocketTransport(Transport):
             self._close_websocket(PROTOCOL_ERROR, str(error)[:100])
 
     def _upgrade(self) -> None:
+        """Carry the session from now on: first what polling has left, then everything new."""
         session = self.session
         with session.lock:
             session.upgraded(self.name)
@@ -165,18 +187,20 @@ class WebSocketTransport(Transport):
             Whether there was an upgrade to abandon.
         """
         session = self.session
-        self._cancel_timer()
         with session.lock:
             if session.upgrading is not self:
                 return False
             session.upgrading = None
             session.upgrade_failed()
+        self._cancel_timer()
         return True
 
     def _upgrade_timed_out(self) -> None:
-        self._timer = None
         if self._abandon_upgrade():
             self._close_websocket(NORMAL, "upgrade timeout")
+
+    def _close_late(self) -> None:
+        self._close_websocket(NORMAL, "the session is on another websocket")
 
     def _cancel_timer(self) -> None:
         timer, self._timer = self._timer, None
@@ -185,37 +209,13 @@ class WebSocketTransport(Transport):
 
     # -- sending --------------------------------------------------------------------------
 
-    def send(self, packet: Packet) -> None:
-        """Write a packet at once, or behind those that wait already."""
-        session = self.session
-        with session.lock:
-            if self._blocked or session.outbox:
-                session.enqueue(packet)
-            else:
-                self._write(packet)
-
-    def _write(self, packet: Packet) -> None:
-        try:
-            pending = self._websocket.write(packet)
-        except (OSError, RuntimeError) as error:
-            # The reader ends too, and reports why; nothing more can be sent.
-            self.session.engine.logger.debug("%s: cannot send: %s", self.session.sid, error)
-            self._blocked = True
-            return
-        if pending is not None:
-            self._blocked = True
-            pending.add_done_callback(self._written)
-
-    def _written(self, pending: object) -> None:
-        """Go on with the outbox: the websocket takes more."""
-        with self.session.lock:
-            self._flush()
-
     def _flush(self) -> None:
-        """Write what waits, as far as the websocket takes it; called with the lock held."""
+        """Write what waits, as far as the websocket takes it; called with the lock held.
+
+        While the session is on another transport, what waits is for that one.
+        """
         session = self.session
-        self._blocked = False
-        while session.outbox and not self._blocked:
+        while session.outbox and session.transport is self and not self._blocked:
             packet = session.next_packet()
             if packet is not NOOP_PACKET:
                 self._write(packet)
@@ -240,7 +240,16 @@ class WebSocketTransport(Transport):
     def _close_websocket(self, code: int = NORMAL, reason: str = "") -> None:
         self._cancel_timer()
         self._closing = True
-        self._websocket.close(code, reason)
+        if self._websocket is ENDED_WEBSOCKET:
+            return
+        engine = self.session.engine
+        closing = self._start_close(code, reason)
+        if closing is not None:
+            # A client that reads nothing would keep the close frame waiting for ever.
+            self._timer = engine.runtime.call_later(
+                engine.config.close_timeout + CLOSE_GRACE, self._abort
+            )
+            closing.add_done_callback(lambda _: self._cancel_timer())
 
     def _abort(self) -> None:
         """Cut the connection of a client that does not read, and free what waits for it."""
@@ -251,4 +260,8 @@ class WebSocketTransport(Transport):
                 session.drop_outbox()
         session.engine.logger.info("%s: cut off, it did not read its last packets", session.sid)
         if not self._websocket.abort():
-            self._websocket.close(NORMAL, "")
+            self._start_close(NORMAL, "")
+
+
+def _ignore(message: str | bytes) -> None:
+    """Take a message of a websocket that is about to be closed."""

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import socketio
+from socketio._async.polling import PollingTransport
 from socketio.engine import AsyncEngine
-from socketio.engine.asynchronous.polling import PollingTransport
 from socketio.engine.session import Session
 
 

@@ -1,34 +1,31 @@
-"""Handlers of a plain Engine.IO server.
-
-Called by an engine that no Socket.IO server owns; it knows three handlers and calls them.
-"""
+# Generated from socketio/_async/engine_handlers.py by tools/unasync.py, do not edit.
+"""The three handlers of a plain Engine.IO server, for an engine that no Socket.IO server owns."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..._core.failures import failed
-from ..consumer import BaseHandlerTable
-from ..session import Session
+from .._core.failures import failed
+from ..engine.consumer import BaseHandlerTable
+from ..engine.in_threads import call_handler
+from ..engine.session import Session
 
 
-class HandlerTable(BaseHandlerTable):
+class EngineHandlers(BaseHandlerTable):
     """Calls the application's handlers of `connect`, `message` and `disconnect`."""
 
     def session_opened(self, session: Session) -> Any:
         """Ask the connect handler; False or an exception refuses."""
-        runtime = self._engine.runtime
-        overlap = self._engine.async_handlers
-        session.client = runtime.create_lane() if overlap else runtime.create_series()
+        engine = self._engine
+        runtime = engine.runtime
+        session.client = runtime.create_lane() if engine.async_handlers else runtime.create_series()
         handler = self._handlers.get("connect")
         if handler is None:
             return None
-        # In the table already: the handler may send, after the handshake as it were.
-        self._engine.sessions[session.sid] = session
         try:
-            result = handler(session.sid, session.environ)
+            result = call_handler(handler, session.sid, session.environ)
         except BaseException as error:
-            failed(error, self._engine.logger, "connect handler failed, the client is refused")
+            failed(error, engine.logger, "connect handler failed, the client is refused")
             return "Unauthorized"
         if result is False:
             return "Unauthorized"
@@ -49,6 +46,6 @@ class HandlerTable(BaseHandlerTable):
         if handler is None or (session.overrun and event == "message"):
             return
         try:
-            handler(session.sid, argument)
+            call_handler(handler, session.sid, argument)
         except BaseException as error:
             failed(error, self._engine.logger, "%s handler failed", event)

@@ -1,17 +1,27 @@
-"""Long-polling: packets go out as the answers to GET and come in as the bodies of POST.
+# Generated from socketio/_async/polling.py by tools/unasync.py, do not edit.
+"""Long-polling: packets leave as the answers to GET and come in as the bodies of POST.
 
-Called by the threaded engine with each request of a polling session (Engine.IO 4, "HTTP
-long-polling"). A GET that waits holds its thread until there is a packet, at the latest the next
-ping.
+A GET waits until there is a packet, at the latest for the next ping (Engine.IO 4, "HTTP
+long-polling").
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...abc.runtime import Waiter
-from ...abc.transport import Transport
-from ...protocol.engine import (
+from ..abc.runtime import Waiter
+from ..abc.transport import Transport
+from ..engine.http import (
+    BAD_REQUEST,
+    HTTPError,
+    Request,
+    Response,
+    decode_body,
+    payload_response,
+)
+from ..engine.in_threads import read_body
+from ..engine.session import Reason, Session
+from ..protocol.engine import (
     CLOSE_PACKET,
     NOOP_PACKET,
     Packet,
@@ -19,23 +29,24 @@ from ...protocol.engine import (
     decode_payload,
     encode_payload,
 )
-from ..http import BAD_REQUEST, HTTPError, Request, Response, decode_body, payload_response
-from ..session import Reason, Session
-from .session import ThreadedSession
 
 if TYPE_CHECKING:
     from .engine import Engine
+
+UPGRADE_TURN = 0.1
+"""Seconds that a poll which comes during an upgrade leaves to the packet that completes it."""
+
+LAST_POLL = 1.0
+"""Seconds after the client's close packet in which the poll that it sent beside that may arrive."""
 
 
 class PollingTransport(Transport):
     """A session's long-polling connection: at most one GET and one POST at a time."""
 
     name = "polling"
-    session: ThreadedSession
     __slots__ = ("_getting", "_last", "_poll", "_posting", "session")
 
     def __init__(self, session: Session) -> None:
-        assert isinstance(session, ThreadedSession)  # the threaded engine makes no others
         self.session = session
         self._getting = False
         self._poll: Waiter | None = None
@@ -43,7 +54,7 @@ class PollingTransport(Transport):
         self._last: Packet | None = None
 
     @classmethod
-    def handle_http(  # type: ignore[override]  # the threaded flavour's engine
+    def handle_http(  # type: ignore[override]  # the flavour's engine
         cls, engine: Engine, request: Request, session: Session | None
     ) -> Response:
         """Answer a handshake, a GET that waits for packets, or a POST that brings some."""
@@ -51,12 +62,13 @@ class PollingTransport(Transport):
             return cls._handshake(engine, request)
         transport = session.transport
         if not isinstance(transport, cls):
-            raise HTTPError(BAD_REQUEST, f"The session is on {session.transport_name}")
+            # Read only now: another thread may have upgraded or ended it since it was looked up.
+            raise _not_here(session)
         if request.method == "GET":
             return transport._get(request)
         if request.method == "POST":
             if session.closed:
-                raise HTTPError(BAD_REQUEST, "The session has ended")
+                raise _not_here(session)
             return transport._post(request)
         session.fail(f"a {request.method} request")
         raise HTTPError(BAD_REQUEST)
@@ -72,6 +84,8 @@ class PollingTransport(Transport):
         response.headers += headers
         return response
 
+    # -- GET ------------------------------------------------------------------------------
+
     def _get(self, request: Request) -> Response:
         session = self.session
         with session.lock:
@@ -80,30 +94,49 @@ class PollingTransport(Transport):
         if second:
             session.fail("two GET requests at once")
             raise HTTPError(BAD_REQUEST, "Two GET requests of one session at once")
+        engine = session.engine
+        beside_upgrade = session.upgrading is not None
         try:
-            self._wait(request)
+            config = session.config
+            longest: float = config.ping_interval + config.ping_timeout  # type: ignore[operator]  # a number after __post_init__
+            self._wait(request, SessionState.OPEN, longest)
+            if beside_upgrade:
+                # The upgrade packet may have come together with this poll, on the other connection.
+                self._wait(request, SessionState.UPGRADING, UPGRADE_TURN)
+                if session.transport is not self:
+                    raise _not_here(session)
             packets = self._take()
+        except BaseException:
+            if session.closed:
+                engine.fetched(session)  # as far as it will ever be
+            raise
         finally:
             self._getting = False
         return payload_response(request, encode_payload(packets or [NOOP_PACKET]))
 
-    def _wait(self, request: Request) -> None:
-        """Wait until there is something to answer."""
+    def _wait(self, request: Request, state: SessionState, seconds: float) -> None:
+        """Wait until there is something to answer.
+
+        Args:
+            request: The request.
+            state: The session's, in which there is nothing to answer.
+            seconds: How long to wait at most.
+        """
         session = self.session
-        engine = session.engine
         with session.lock:
-            if session.outbox or session.state is not SessionState.OPEN:
+            if session.outbox or session.state is not state or session.transport is not self:
                 return
-            if session.transport is not self:
-                return
-            poll: Waiter = engine.runtime.create_waiter()
+            poll: Waiter = session.engine.runtime.create_waiter()
             self._poll = poll
         gone = request.watch_disconnect(self._client_gone)
         try:
-            poll.wait(session.config.ping_interval + session.config.ping_timeout)  # type: ignore[operator]  # numbers after __post_init__
+            poll.wait(seconds)
         except TimeoutError:
-            # Nobody is pinged here, so nobody notices if the client is gone: let it ask again.
-            return
+            return  # where nobody is pinged nobody notices that the client is gone: let it ask
+        except BaseException:
+            # The server has given this request up, as some do when the client has gone.
+            session.end(Reason.TRANSPORT_CLOSE)
+            raise
         finally:
             with session.lock:
                 self._poll = None
@@ -115,8 +148,9 @@ class PollingTransport(Transport):
         session = self.session
         packets: list[Packet] = []
         with session.lock:
+            self._getting = False  # from here on `close` must not count on this answer
             if session.transport is not self:
-                return packets  # the upgrade is done, and the rest goes out there
+                return packets  # the upgrade is done, and the rest leaves there
             if session.outbox:
                 packets = session.take_payload(session.config.max_http_buffer_size)
             if session.closed and not session.outbox:
@@ -124,6 +158,14 @@ class PollingTransport(Transport):
                     packets.append(self._last)
                 session.engine.fetched(session)
         return packets
+
+    def _client_gone(self) -> None:
+        """End the session: packets of a poll that nobody reads would be lost."""
+        session = self.session
+        if self._poll is not None and session.transport is self:
+            session.end(Reason.TRANSPORT_CLOSE)
+
+    # -- POST -----------------------------------------------------------------------------
 
     def _post(self, request: Request) -> Response:
         session = self.session
@@ -133,18 +175,16 @@ class PollingTransport(Transport):
         if second:
             session.fail("two POST requests at once")
             raise HTTPError(BAD_REQUEST, "Two POST requests of one session at once")
+        config = session.config
         try:
-            body = request.read_body(session.config.max_http_buffer_size)
+            body = read_body(request, config.max_http_buffer_size, config.body_timeout)
             for packet_type, data in decode_payload(decode_body(request, body)):
                 session.receive_packet(packet_type, data)
         finally:
             self._posting = False
         return Response(200, [("Content-Type", "text/html")], b"ok")
 
-    def _client_gone(self) -> None:
-        """End the session: packets of a poll that nobody reads would be lost."""
-        if self._poll is not None:
-            self.session.end(Reason.TRANSPORT_CLOSE)
+    # -- sending and closing --------------------------------------------------------------
 
     def wake(self) -> None:
         """Let a GET that waits return with what there is, or with a noop."""
@@ -160,7 +200,7 @@ class PollingTransport(Transport):
                 session.enqueue(packet)
                 self.wake()
                 return
-        # Another thread has upgraded the session in this moment.
+        # Another thread has upgraded or ended the session in this moment.
         session.transport.send(packet)
 
     def close(self) -> None:
@@ -169,11 +209,25 @@ class PollingTransport(Transport):
         with session.lock:
             if session.transport is not self:
                 return
+            left = bool(session.outbox)
             # A client that has closed by itself gets a noop for its GET.
             if session.ended != Reason.CLIENT_DISCONNECT:
                 self._last = CLOSE_PACKET
-            waiting = self._poll is not None
+            answers = self._getting
             self.wake()
-            linger = session.ended == Reason.SERVER_DISCONNECT and (session.outbox or not waiting)
-        if linger:
-            session.engine.linger(session)
+        engine = session.engine
+        if session.opening:
+            return  # the answer to the handshake tells it all
+        if session.ended == Reason.SERVER_DISCONNECT and (left or not answers):
+            engine.linger(session)
+        elif session.ended == Reason.CLIENT_DISCONNECT and not answers:
+            engine.linger(session, LAST_POLL)
+        elif not answers:
+            session.release()
+
+
+def _not_here(session: Session) -> HTTPError:
+    """Return the refusal of a request for a session that polling does not carry any more."""
+    if session.closed:
+        return HTTPError(BAD_REQUEST, "The session has ended")
+    return HTTPError(BAD_REQUEST, f"The session is on {session.transport_name}")

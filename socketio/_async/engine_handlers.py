@@ -1,35 +1,30 @@
-"""Handlers of a plain Engine.IO server.
-
-Called by an engine that no Socket.IO server owns; it knows three handlers and calls them.
-"""
+"""The three handlers of a plain Engine.IO server, for an engine that no Socket.IO server owns."""
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
-from ..._core.failures import failed
-from ..consumer import BaseHandlerTable
-from ..session import Session
+from .._core.failures import failed
+from ..engine.consumer import BaseHandlerTable
+from ..engine.in_loop import call_handler
+from ..engine.session import Session
 
 
-class HandlerTable(BaseHandlerTable):
+class EngineHandlers(BaseHandlerTable):
     """Calls the application's handlers of `connect`, `message` and `disconnect`."""
 
     async def session_opened(self, session: Session) -> Any:
         """Ask the connect handler; False or an exception refuses."""
-        session.client = (
-            None if self._engine.async_handlers else self._engine.runtime.create_series()
-        )
+        engine = self._engine
+        runtime = engine.runtime
+        session.client = runtime.create_lane() if engine.async_handlers else runtime.create_series()
         handler = self._handlers.get("connect")
         if handler is None:
             return None
         try:
-            result = handler(session.sid, session.environ)
-            if inspect.isawaitable(result):
-                result = await result
+            result = await call_handler(handler, session.sid, session.environ)
         except BaseException as error:
-            failed(error, self._engine.logger, "connect handler failed, the client is refused")
+            failed(error, engine.logger, "connect handler failed, the client is refused")
             return "Unauthorized"
         if result is False:
             return "Unauthorized"
@@ -37,23 +32,19 @@ class HandlerTable(BaseHandlerTable):
 
     def message(self, session: Session, data: str | bytes) -> None:
         """Start the message handler."""
-        starter = session.client or self._engine.runtime
-        pending = starter.start(self._call, "message", session, data)
+        pending = session.client.start(self._call, "message", session, data)
         if pending is not None:
             session.hold(pending, len(data))
 
     def session_closed(self, session: Session, reason: str) -> None:
         """Start the disconnect handler."""
-        starter = session.client or self._engine.runtime
-        starter.start(self._call, "disconnect", session, reason)
+        session.client.start(self._call, "disconnect", session, reason)
 
     async def _call(self, event: str, session: Session, argument: Any) -> None:
         handler = self._handlers.get(event)
         if handler is None or (session.overrun and event == "message"):
             return
         try:
-            result = handler(session.sid, argument)
-            if inspect.isawaitable(result):
-                await result
+            await call_handler(handler, session.sid, argument)
         except BaseException as error:
             failed(error, self._engine.logger, "%s handler failed", event)

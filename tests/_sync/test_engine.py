@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from socketio._sync.polling import PollingTransport
 from socketio.engine import Engine
 from socketio.engine.session import Reason
-from socketio.engine.synchronous.polling import PollingTransport
 from socketio.protocol.engine import MESSAGE, Packet
 
 from .conftest import DEADLINE, Log, Poller, Serve, until, wait_for_poll

@@ -1,0 +1,198 @@
+"""The Engine.IO server: handshakes, requests and sessions, with or without Socket.IO above."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from ..abc.transport import WebSocket
+from ..engine.http import (
+    BAD_REQUEST,
+    HTTPError,
+    Request,
+    Response,
+    compress,
+    refusal,
+    text_response,
+)
+from ..engine.in_loop import LoopEngine
+from ..engine.session import Reason, Session
+from ..exceptions import ProtocolError
+from ..protocol.engine import MESSAGE, Packet
+from .engine_handlers import EngineHandlers
+
+
+class AsyncEngine(LoopEngine):
+    """An Engine.IO server; see `socketio.engine.config.EngineConfig` for its options."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.consumer = EngineHandlers(self)
+
+    # -- requests -------------------------------------------------------------------------
+
+    async def handle_request(self, *args: Any, **kwargs: Any) -> Any:
+        """Serve one request of the web server, in the terms of the async mode."""
+        return await self.mode.handle_request(self, *args, **kwargs)
+
+    async def handle_http(self, request: Request) -> Response:
+        """Answer one HTTP request; never raises for what a client did.
+
+        Args:
+            request: The translated request.
+        """
+        try:
+            response = await self._answer(request)
+        except HTTPError as error:
+            self.logger.info("request refused: %s", error)
+            response = error.response()
+        response.headers += self.origins.headers(request)
+        compress(response, request, self.config)
+        return response
+
+    async def _answer(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return text_response("OK")
+        transport, session = self.check_request(request, websocket=False)
+        try:
+            return await transport.handle_http(self, request, session)  # type: ignore[no-any-return]  # the seam serves both flavours
+        except NotImplementedError as error:
+            raise HTTPError(BAD_REQUEST) from error
+        except ProtocolError as error:
+            if session is not None:
+                session.fail(error)
+            raise refusal(error) from error
+
+    async def handle_websocket(self, request: Request, websocket: WebSocket) -> None:
+        """Serve one websocket to its end; never raises for what a client did.
+
+        Args:
+            request: The opening request.
+            websocket: Not accepted yet.
+        """
+        try:
+            transport, session = self.check_request(request, websocket=True)
+            await transport.handle_websocket(self, request, websocket, session)
+        except NotImplementedError:
+            await websocket.refuse(HTTPError(BAD_REQUEST).response())
+        except HTTPError as error:
+            self.logger.info("websocket refused: %s", error)
+            await websocket.refuse(error.response())
+
+    async def open(self, session: Session) -> None:
+        """Open a session: the consumer may refuse it.
+
+        A session that ends meanwhile, perhaps by its own connect handler, has been opened all the
+        same: its client gets the handshake, what was sent to it, and the end.
+
+        Raises:
+            HTTPError: The consumer refuses it.
+        """
+        self._enter()
+        session.opening = True
+        self.sessions[session.sid] = session  # the connect handler may already send
+        try:
+            refusal = await self.consumer.session_opened(session)
+            if refusal is not None:
+                raise HTTPError(BAD_REQUEST, refusal, 401)
+        except BaseException:
+            session.close()
+            self.forget(session)
+            session.release()
+            raise
+        with session.lock:
+            session.opening = False
+            if not session.closed:
+                self.admit(session)
+                return
+        # Who ended it has told nobody: there was nothing yet for the consumer to end.
+        self.forget(session)
+        self.consumer.session_closed(session, session.ended or Reason.TRANSPORT_CLOSE)
+
+    # -- plain Engine.IO ------------------------------------------------------------------
+
+    async def send(self, sid: str, data: str | bytes) -> None:
+        """Send a message to one client; one that is gone is no error.
+
+        Args:
+            sid: The session id.
+            data: str, or bytes for a binary message.
+        """
+        await self.send_packet(sid, Packet(MESSAGE, data))
+
+    async def send_packet(self, sid: str, pkt: Packet) -> None:
+        """Send an Engine.IO packet to one client; one that is gone is no error."""
+        session = self.sessions.get(sid)
+        if session is None:
+            self.logger.debug("cannot send to unknown session %s", sid)
+        else:
+            session.send(pkt)
+
+    async def disconnect(self, sid: str | None = None) -> None:
+        """Close one session, or all of them.
+
+        Args:
+            sid: The session id; None for all.
+        """
+        sessions = list(self.sessions.values()) if sid is None else [self.sessions.get(sid)]
+        for session in sessions:
+            if session is not None:
+                session.end(Reason.SERVER_DISCONNECT)
+
+    async def get_session(self, sid: str) -> dict[str, Any]:
+        """Return the application's data of a session, a dict that may be changed in place.
+
+        Raises:
+            KeyError: There is no such session.
+        """
+        session = self.session_of(sid)
+        if session.storage is None:
+            session.storage = {}
+        return session.storage
+
+    async def save_session(self, sid: str, session: dict[str, Any]) -> None:
+        """Replace the application's data of a session.
+
+        Raises:
+            KeyError: There is no such session.
+        """
+        self.session_of(sid).storage = session
+
+    @asynccontextmanager
+    async def session(self, sid: str) -> AsyncIterator[dict[str, Any]]:
+        """Give the application's data of a session, and save it at the end of the block."""
+        data = await self.get_session(sid)
+        yield data
+        await self.save_session(sid, data)
+
+    async def start(self) -> None:
+        """Take new sessions, also after a `shutdown`: test clients start applications again."""
+        self._renew()
+        self.stopping = False
+
+    async def shutdown(self) -> None:
+        """Close all sessions, and give their last packets `close_timeout` seconds to leave."""
+        sessions = list(self.sessions.values())
+        self.begin_shutdown()
+        self.stop_timer()
+        deadline = self.runtime.now() + self.config.close_timeout
+        while any(session.outbox for session in sessions) and self.runtime.now() < deadline:
+            await self.runtime.sleep(0.01)
+        self.runtime.close()
+
+    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a function beside the handlers; return a task, or a thread."""
+        return self.runtime.start_background_task(target, *args, **kwargs)
+
+    async def sleep(self, seconds: float = 0) -> None:
+        """Wait for a number of seconds."""
+        await self.runtime.sleep(seconds)
+
+    def create_event(self, *args: Any, **kwargs: Any) -> Any:
+        """Return an event of this mode."""
+        return self.runtime.create_event(*args, **kwargs)
+
+    def create_queue(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a queue of this mode."""
+        return self.runtime.create_queue(*args, **kwargs)

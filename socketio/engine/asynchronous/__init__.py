@@ -1,1 +1,0 @@
-"""The asyncio engine and its transports; `socketio.engine.synchronous` is its twin."""

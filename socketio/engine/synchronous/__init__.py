@@ -1,1 +1,0 @@
-"""The threaded engine and its transports; `socketio.engine.asynchronous` is its twin."""
