@@ -42,7 +42,7 @@ class WebSocketTransport(WebSocketOutput):
 
     name = "websocket"
     receive: Callable[[str | bytes], None]
-    __slots__ = ("_probed", "receive")
+    __slots__ = ("_late", "_probed", "receive")
 
     def __init__(self, session: Session, websocket: WebSocket) -> None:
         self.session = session
@@ -50,6 +50,7 @@ class WebSocketTransport(WebSocketOutput):
         self._websocket = websocket
         self._blocked = True
         self._closing = False
+        self._late = False
         self._probed = False
         self._timer = None
 
@@ -105,17 +106,27 @@ class WebSocketTransport(WebSocketOutput):
 
     def _accepted(self, first: Packet | None) -> None:
         """Send the handshake before what the consumer has already sent."""
-        with self.session.lock:
+        session = self.session
+        with session.lock:
             self._blocked = False
             if first is not None:
-                self.session.enqueue_first(first)
+                session.enqueue_first(first)
             self._flush()
+        if self._late:
+            # Only when it is served, so that the closing handshake takes its usual way.
+            self._timer = session.engine.runtime.call_later(0, self._close_late)
 
     def _ended(self) -> None:
-        """Let go of the websocket, which may refer to this transport: its client is gone."""
+        """Let go of the websocket, and of the session as far as late calls allow it.
+
+        Web servers keep their own connection objects, and so this transport, until the garbage
+        collector comes by.
+        """
+        self.receive = _ignore
         with self.session.lock:
             self._blocked = True
             self._websocket = ENDED_WEBSOCKET
+        self._let_go()
 
     # -- upgrade --------------------------------------------------------------------------
 
@@ -135,13 +146,12 @@ class WebSocketTransport(WebSocketOutput):
                 raise HTTPError(BAD_REQUEST, "This session cannot be upgraded")
             if not late:
                 session.upgrading = self
-        if late:
-            self.receive = _ignore
-            timeout, expire = 0.0, self._close_late
-        else:
-            self.receive = self._receive_probe
-            timeout, expire = engine.config.upgrade_timeout, self._upgrade_timed_out
-        self._timer = engine.runtime.call_later(timeout, expire)
+        self._late = late
+        self.receive = _ignore if late else self._receive_probe
+        if not late:
+            self._timer = engine.runtime.call_later(
+                engine.config.upgrade_timeout, self._upgrade_timed_out
+            )
 
     def _receive_probe(self, message: str | bytes) -> None:
         """Take a message of a websocket that does not carry the session yet."""

@@ -43,6 +43,12 @@ SOCKET_KEYS = ("werkzeug.socket", "gunicorn.socket")
 
 CHUNK = 65536
 
+DRAIN_SECONDS = 1.0
+"""How long the rest of a refused body is taken, after the answer to it."""
+
+DRAIN_IDLE_SECONDS = 0.1
+"""After so long without a byte the client is taken to have sent everything, or to wait."""
+
 MAX_LENGTH_DIGITS = 18
 """Digits of a `Content-Length` that is looked at: Python refuses to read thousands of them."""
 
@@ -264,9 +270,13 @@ class WSGIMode(AsyncMode):
         complete = not response.ends_connection and request.skip_body(
             engine.config.max_http_buffer_size
         )
-        if engine.stopping or not complete:
-            stop_reading(self.find_socket(request.environ))
-        return send_response(start_response, response, request.method)
+        connection = self.find_socket(request.environ)
+        body = send_response(start_response, response, request.method)
+        if not complete and connection is not None:
+            return answer_and_drain(body, engine.runtime, connection)
+        if engine.stopping:
+            stop_reading(connection)
+        return body
 
     def _handle_websocket(
         self, engine: Engine, request: WSGIRequest, start_response: StartResponse
@@ -343,6 +353,41 @@ def stop_reading(connection: Any) -> None:
         # Of a socket of TLS the method would end the encryption, and the answer be sent in clear.
         with socket.socket(fileno=socket.dup(connection.fileno())) as plain:
             plain.shutdown(socket.SHUT_RD)
+
+
+def answer_and_drain(
+    body: Iterable[bytes], runtime: ThreadingRuntime, connection: Any
+) -> Iterator[bytes]:
+    """Give the answer to a request whose body is refused, then take what is still sent of it.
+
+    A connection that is closed with unread bytes is reset, and a client that is still sending then
+    never reads its answer (RFC 9112, section 9.6, "Tear-down"). Not in `close`: some servers read
+    before they call it, as long as the client likes.
+
+    Args:
+        body: The answer's.
+        runtime: Lets others run meanwhile.
+        connection: The client's socket.
+    """
+    try:
+        yield from body
+        _drain(runtime, connection)
+    finally:
+        stop_reading(connection)
+
+
+def _drain(runtime: ThreadingRuntime, connection: Any) -> None:
+    end = runtime.now() + DRAIN_SECONDS
+    idle = runtime.now() + DRAIN_IDLE_SECONDS
+    with contextlib.suppress(OSError, ValueError):  # the client is gone; ValueError: number -1
+        with socket.socket(fileno=socket.dup(connection.fileno())) as plain:
+            while (now := runtime.now()) < min(end, idle):
+                if not is_readable(plain):
+                    runtime.sleep(0.005)
+                elif plain.recv(CHUNK):
+                    idle = now + DRAIN_IDLE_SECONDS
+                else:
+                    return
 
 
 def send_response(

@@ -16,6 +16,7 @@ from ..abc.runtime import Pending, Timer
 from ..abc.transport import Transport, WebSocket
 from ..protocol.engine import Packet
 from .base import BaseEngine
+from .ended import ENDED_WEBSOCKET
 from .http import BodyTooSlow, Request
 
 
@@ -75,8 +76,13 @@ class WebSocketOutput(Transport):
         """Go on with the outbox: the websocket takes more."""
         if pending.cancelled() or pending.exception() is not None:
             return  # the connection is gone, and its reader says so
-        self._blocked = False
-        self._flush()
+        if self._websocket is not ENDED_WEBSOCKET:
+            self._blocked = False
+            self._flush()
+
+    def _let_go(self) -> None:
+        """Give up the session: its websocket has ended, and no timer is left to ask for it."""
+        del self.session
 
     def _start_close(self, code: int, reason: str) -> Pending | None:
         """Begin the closing handshake; return what waits for the client, if anything does."""

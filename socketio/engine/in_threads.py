@@ -170,6 +170,9 @@ class WebSocketOutput(Transport):
             self._blocked = False
             self._flush()
 
+    def _let_go(self) -> None:
+        """Keep the session: another thread may be about to send to it."""
+
     def _start_close(self, code: int, reason: str) -> Pending | None:
         """Send the close frame; the websocket sees to it that the client answers in time."""
         self._websocket.close(code, reason)

@@ -200,7 +200,8 @@ class Session(SessionProtocol):
     def fail(self, error: object) -> None:
         """End the session because the client broke the protocol."""
         if self.ended is None:
-            self.engine.logger.warning("%s: session closed: %s", self.sid, error)
+            # As text: a handler may keep records, and an exception would keep its frames, and us.
+            self.engine.logger.warning("%s: session closed: %s", self.sid, str(error))
             self.end(Reason.TRANSPORT_ERROR)
 
     def break_off(self, error: BaseException) -> None:

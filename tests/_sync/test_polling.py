@@ -125,6 +125,13 @@ def test_another_method_ends_the_session(serve: Serve, echo: Engine, log: Log) -
     log.wait_for("disconnect", client.sid, "transport error")
 
 
+def test_a_refused_body_is_answered_though_the_client_still_sends_it(serve: Serve) -> None:
+    """A connection that is closed with unread bytes is reset, and the answer is lost."""
+    server = serve(Engine(max_http_buffer_size=1000))
+    for _ in range(30):
+        assert Poller(server).post(b"4" + b"x" * 3_000_000).status == 413
+
+
 @pytest.mark.parametrize("size", [999, 1000])
 def test_a_body_of_the_full_size(serve: Serve, size: int) -> None:
     engine = Engine(max_http_buffer_size=1000)
