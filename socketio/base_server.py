@@ -679,7 +679,8 @@ class BaseServer(Consumer):
         if tell:
             # Only now: the client may join again at once.
             self._send_to(session, DISCONNECT, None, namespace)
-        client.closing += 1
+        with client.lock:
+            client.closing += 1
         return client.start(self._run_disconnect, session, namespace, sid, reason)
 
     def session_closed(self, session: Session, reason: str) -> None:

@@ -678,7 +678,8 @@ class AsyncServer(BaseServer):
         client: Client = session.client
         client.pending.pop(namespace, None)
         if client.namespaces.pop(namespace, None) is not None:
-            client.closing += 1
+            with client.lock:
+                client.closing += 1
             await self._run_disconnect(
                 session, namespace, sid, session.ended or Reason.TRANSPORT_CLOSE
             )
@@ -714,7 +715,9 @@ class AsyncServer(BaseServer):
             self._handler_failed(session, error, "disconnect handler of %s failed", namespace)
         finally:
             await self.manager.disconnect(sid, namespace, ignore_queue=True)
-            session.client.closing -= 1
+            client: Client = session.client
+            with client.lock:
+                client.closing -= 1
             self._forget_if_closed(session)
 
 

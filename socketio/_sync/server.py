@@ -602,7 +602,8 @@ class Server(BaseServer):
         client: Client = session.client
         client.pending.pop(namespace, None)
         if client.namespaces.pop(namespace, None) is not None:
-            client.closing += 1
+            with client.lock:
+                client.closing += 1
             self._run_disconnect(session, namespace, sid, session.ended or Reason.TRANSPORT_CLOSE)
 
     def _trigger_connect(self, namespace: str, sid: str, environ: dict[str, Any], auth: Any) -> Any:
@@ -632,7 +633,9 @@ class Server(BaseServer):
             self._handler_failed(session, error, "disconnect handler of %s failed", namespace)
         finally:
             self.manager.disconnect(sid, namespace, ignore_queue=True)
-            session.client.closing -= 1
+            client: Client = session.client
+            with client.lock:
+                client.closing -= 1
             self._forget_if_closed(session)
 
 
