@@ -103,7 +103,11 @@ class Transport(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """End the connection after what is in the outbox; never waits."""
+        """End the connection after what is in the outbox; never waits.
+
+        Call `session.release()` when that has been sent or given up: session and transport refer to
+        each other, and only the garbage collector would find them.
+        """
 
     @classmethod
     def handle_http(cls, engine: BaseEngine, request: Request, session: Session | None) -> Any:

@@ -62,7 +62,8 @@ class EngineConfig:
     monitor_clients: bool = True
     """Whether silent clients are pinged and closed."""
     transports: str | list[str] | tuple[str, ...] | None = None
-    """Names of the transports to serve; None: all that are known."""
+    """Names of the transports to serve; None: polling, websocket and those of plugins that are
+    installed or were passed."""
     upgrade_timeout: float = 10
     """Seconds that an upgrade may take before its websocket is closed."""
     body_timeout: float = 45

@@ -384,10 +384,10 @@ class Heartbeats(Generic[S]):
         Sessions of the first list await their answer from now on; those of the second are
         forgotten. The time for an answer runs from the moment when its ping was due: one that is
         sent a little late gives the client no more time. A process that stood still is another
-        matter: half the time remains to the client in any case.
+        matter: a quarter of the time remains to the client in any case.
         """
         to_ping = _expired(self._ping_due, now)
-        at_least = now + self.timeout / 2
+        at_least = now + self.timeout / 4
         if to_ping:
             self._pinged = now
         for session, deadline in to_ping:

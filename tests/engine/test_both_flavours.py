@@ -28,6 +28,7 @@ import socketio._sync.websocket
 from socketio.engine import AsyncEngine, Engine
 from socketio.engine.session import Reason, Session
 from socketio.protocol.engine import MESSAGE, Packet
+from socketio.testing.memory import AsyncTestClient, TestClient
 
 DEADLINE = 10.0
 PATH = "/engine.io/?EIO=4&transport=polling"
@@ -613,3 +614,28 @@ def test_a_refused_session_is_freed_without_a_collection(serve: Serve) -> None:
     served.engine.on("connect", connected)
     assert served.request("GET", PATH)[0] == 401
     until(lambda: sessions[0]() is None)
+
+
+@pytest.mark.usefixtures("no_collection")
+async def test_a_client_in_memory_is_freed_without_a_collection(flavour: str) -> None:
+    """With what the layer above keeps of it."""
+    if flavour == "async":
+        sio: Any = socketio.AsyncServer()
+        client: Any = AsyncTestClient(sio)
+        await client.connect()
+    else:
+        sio = socketio.Server()
+        client = TestClient(sio)
+        client.connect()
+    gone: list[Any] = []
+    sio.on("disconnect", lambda sid, reason: gone.append(reason))
+    session = weakref.ref(client.session)
+    client.drop()
+    client.session = None
+    async with asyncio.timeout(DEADLINE):
+        while session() is not None:
+            await asyncio.sleep(0.005)
+    assert gone == ["transport close"]
+    shutdown = sio.shutdown()
+    if shutdown is not None:
+        await shutdown

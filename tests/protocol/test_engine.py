@@ -184,7 +184,7 @@ class TestHeartbeats:
         beats: Heartbeats[str] = Heartbeats(interval=25, timeout=20)
         beats.add("a", now=0)
         assert beats.due(100) == (["a"], [])
-        assert beats.next_deadline() == 110
+        assert beats.next_deadline() == 105
 
     def test_pings_that_are_due_close_to_each_other_share_a_turn(self) -> None:
         beats: Heartbeats[str] = Heartbeats(interval=25, timeout=20)
@@ -242,7 +242,7 @@ class TestHeartbeats:
                 )
                 for one in to_ping:
                     # From when the ping was due, unless we are so late that nobody could answer.
-                    expected[one] = ("pong", max(expected[one][1] + 7, now + 3.5))
+                    expected[one] = ("pong", max(expected[one][1] + 7, now + 1.75))
                 for one in silent:
                     del expected[one]
             deadlines = [at for _, at in expected.values()]
