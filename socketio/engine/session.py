@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .._core.failures import failed
 from ..exceptions import ProtocolError
 from ..protocol.engine import MESSAGE, Packet, SessionProtocol, Signal, decode_packet
+from ..protocol.packets import SerializerError
 from .ended import ENDED_TRANSPORT
 
 if TYPE_CHECKING:
@@ -198,7 +199,11 @@ class Session(SessionProtocol):
         return self.inbox_size
 
     def fail(self, error: object) -> None:
-        """End the session because the client broke the protocol."""
+        """End the session because the client broke the protocol, or a serializer on its message."""
+        if isinstance(error, SerializerError) and error.__cause__ is not None:
+            if self.ended is None:
+                self.break_off(error.__cause__)
+            return
         if self.ended is None:
             # As text: a handler may keep records, and an exception would keep its frames, and us.
             self.engine.logger.warning("%s: session closed: %s", self.sid, str(error))

@@ -411,6 +411,10 @@ def _attachment_for(placeholder: dict[str, Any], attachments: list[bytes]) -> by
     return attachments[number]
 
 
+class SerializerError(ProtocolError):
+    """A packet class of the application's has failed on a message; the cause is what it raised."""
+
+
 class Decoder:
     """Collects one peer's messages into packets (sans-I/O).
 
@@ -491,7 +495,7 @@ class Decoder:
         except (ProtocolError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # a packet class of the application's raises what it likes
-            raise ProtocolError(f"the serializer failed: {error!r}") from error
+            raise SerializerError(f"the serializer failed: {error!r}") from error
 
     def _add_attachment(self, packet: Packet, message: str | bytes) -> Packet | None:
         if isinstance(message, str):
