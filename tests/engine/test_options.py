@@ -91,6 +91,11 @@ def test_transports_can_be_narrowed_and_widened(sio: Any) -> None:
         sio.eio.transport_class("polling")
     sio.eio.transports = None
     assert sio.eio.transport_class("polling").name == "polling"
+    sio.eio.transports = "websocket"
+    with pytest.raises(HTTPError, match="Transport unknown"):
+        sio.eio.transport_class("polling")
+    sio.eio.transports = ["polling", "websocket"]
+    assert sio.eio.transport_class("polling").name == "polling"
     with pytest.raises(socketio.PluginError, match="carrier-pigeon"):
         sio.eio.transports = ["carrier-pigeon"]
     assert sio.eio.transports == ["polling", "websocket"]
@@ -169,3 +174,29 @@ def test_heartbeats_keep_the_times_under_which_they_began() -> None:
     assert beats.due(26) == ([], ["old"])
     beats.remove("old")
     assert (len(beats), beats.next_deadline()) == (0, None)
+
+
+def test_an_answer_is_overdue_by_the_times_of_its_own_handshake() -> None:
+    beats: Heartbeats[str] = Heartbeats(10, 4)
+    beats.add("old", 0)
+    beats.change(2, 1)
+    beats.add("new", 8)
+    assert beats.due(10) == (["new", "old"], [])
+    assert [beats.overdue(name, 11) for name in ("old", "new")] == [False, True]
+    assert [beats.overdue(name, 14) for name in ("old", "new")] == [True, True]
+    beats.remove("old")
+    assert not beats.overdue("old", 14)
+
+
+def test_a_session_lingers_as_long_as_its_own_ping_timeout(
+    sio: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sio.eio.ping_timeout = 3
+    session = sio.eio.create_session("polling", {})
+    sio.eio.ping_timeout = 30
+    waits: list[float] = []
+    monkeypatch.setattr(
+        type(sio.eio.runtime), "call_later", lambda self, seconds, *_: waits.append(seconds)
+    )
+    sio.eio.linger(session)
+    assert waits == [3]
