@@ -8,7 +8,8 @@ real connections never come here, so none of this is on their way.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Final
 
 from .abc.transport import Transport
 from .base_server import BaseServer
@@ -17,6 +18,15 @@ from .exceptions import ProtocolError
 from .protocol.engine import MESSAGE
 from .protocol.engine import Packet as EnginePacket
 from .protocol.packets import Packet, encode_messages
+
+_failures: Final[ContextVar[list[BaseException] | None]] = ContextVar(
+    "socketio_direct_failures", default=None
+)
+"""What handlers have raised since the caller has handed a message over; None: it has not.
+
+It belongs to the call and not to a session: the handler of one client ends another client, whose
+disconnect handler fails, or no message is handed over at all.
+"""
 
 
 class DirectTransport(Transport):
@@ -31,8 +41,6 @@ class DirectTransport(Transport):
 
     def __init__(self, server: BaseServer, session: Session) -> None:
         self.session = session
-        self.failures: list[BaseException] = []
-        """What handlers have raised since a message was handed over."""
         self._assigned = vars(server)
 
     def send(self, packet: EnginePacket) -> None:
@@ -68,25 +76,26 @@ class DirectSessions(BaseServer):
 
         Raises:
             KeyError: There is no such session.
-            Exception: What the message's handler has raised; a test is to fail of it.
+            Exception: What a handler has raised meanwhile; a test is to fail of it.
         """
         session = self._sessions[eio_sid]
+        failures: list[BaseException] = []
+        outer = _failures.set(failures)
         try:
             self.message(session, data)
         except ProtocolError as error:
             session.fail(error)
-        failures = _failures(session)
+        finally:
+            _failures.reset(outer)
         if failures:
-            first = failures[0]
-            failures.clear()
-            raise first
+            raise failures[0]
 
     def _handler_failed(
         self, session: Session, error: BaseException, message: str, *args: object
     ) -> None:
-        """Keep the exception of a handler for whoever has handed its message over."""
-        failures = _failures(session)
-        if failures is None:
+        """Keep the exception of a handler for whoever has handed over what made it run."""
+        failures = _failures.get()
+        if failures is None or not isinstance(session.transport, DirectTransport):
             super()._handler_failed(session, error, message, *args)
         else:
             failures.append(error)
@@ -101,12 +110,6 @@ class DirectSessions(BaseServer):
         session = self._sessions.get(eio_sid)
         if session is not None:
             session.send(eio_pkt)
-
-
-def _failures(session: Session) -> list[BaseException] | None:
-    """Return where the failures of a session go; None: it is one of a real connection."""
-    transport = session.transport
-    return transport.failures if isinstance(transport, DirectTransport) else None
 
 
 def _call(function: Callable[..., Any], *args: Any) -> None:

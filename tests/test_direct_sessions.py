@@ -97,6 +97,30 @@ def test_what_handlers_raise_comes_out(
     assert caplog.records == []
 
 
+def test_what_another_clients_disconnect_handler_raises_comes_out_where_it_began(
+    sio: socketio.Server, sent: list[tuple[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    @sio.event
+    def disconnect(sid: str) -> None:
+        raise LookupError(sid)
+
+    @sio.event
+    def kick(_: str, sid: str) -> None:
+        sio.disconnect(sid)
+
+    enter(sio, "one")
+    other = enter(sio, "other")
+    with pytest.raises(LookupError, match=other):
+        sio._handle_eio_message("one", Packet(EVENT, ["kick", other]).encode())
+    # The other one may come again, and hears nothing of that.
+    other = enter(sio, "other")
+    assert caplog.records == []
+    # Here no message was handed over that could bring it to somebody.
+    sio.disconnect(other)
+    assert "disconnect handler of / failed" in caplog.text
+    enter(sio, "other")
+
+
 def test_what_handlers_of_real_connections_raise_is_logged(
     sio: socketio.Server, caplog: pytest.LogCaptureFixture
 ) -> None:
