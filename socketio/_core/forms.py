@@ -12,7 +12,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from types import FunctionType, MethodType, TracebackType
+from types import CodeType, FunctionType, MethodType, TracebackType
 from typing import Any, Final, NamedTuple
 
 Function = Callable[..., Any]
@@ -238,7 +238,9 @@ def misses_its_form(function: Function, shorter: bool, error: Exception) -> bool
     functions = _wrappers(function)
     within = functions[-1] if len(functions) > 1 else None
     if within is not None and within.__code__ in begun:
-        return False
+        if not _has_any_number(within.__code__):
+            return False
+        within = None  # perhaps it wraps another one in turn, and does not say so
     if isinstance(error, TypeError):
         match = (_TOO_FEW if shorter else _TOO_MANY).match(str(error))
         if match is None:
@@ -248,7 +250,7 @@ def misses_its_form(function: Function, shorter: bool, error: Exception) -> bool
         if called and within is not None:
             return any(each.__code__ not in begun for each in called)
         # A wrapper that does not say what it wraps: it is one if it hands its `*args` on.
-        return all(_takes_any_number(frame) for frame in frames) and (
+        return all(_has_any_number(frame.tb_frame.f_code) for frame in frames) and (
             not frames or _hands_on(frames[-1])
         )
     # Wrappers also take `*args` apart themselves.
@@ -265,8 +267,9 @@ def _frames(traceback: TracebackType | None) -> Iterator[TracebackType]:
         traceback = traceback.tb_next
 
 
-def _takes_any_number(frame: TracebackType) -> bool:
-    return bool(frame.tb_frame.f_code.co_flags & inspect.CO_VARARGS)
+def _has_any_number(code: CodeType) -> bool:
+    """Tell whether a function takes `*args`."""
+    return bool(code.co_flags & inspect.CO_VARARGS)
 
 
 def _hands_on(frame: TracebackType) -> bool:

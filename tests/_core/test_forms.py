@@ -186,8 +186,10 @@ def handing_on_within(sid: str, *args: Any) -> None:
 def test_what_tells_that_a_handler_is_of_the_other_form() -> None:
     for decorator in (functools.partial, without_a_trace, Decorator, wrapper_of):
         assert wrong(decorator(one), 1, 2)
-        assert wrong(decorator(decorator(one)), 1, 2)
+        for other in (functools.partial, without_a_trace, Decorator, wrapper_of):
+            assert wrong(other(decorator(one)), 1, 2)
     assert wrong(without_a_trace(inner), 1, shorter=True)
+    assert wrong(wrapper_of(without_a_trace(inner)), 1, shorter=True)
     assert wrong(Methods().decorated, 1, shorter=True)
     # It is about another number of arguments than we can mend.
     assert not wrong(without_a_trace(inner), 1)
@@ -195,7 +197,15 @@ def test_what_tells_that_a_handler_is_of_the_other_form() -> None:
 
 
 @pytest.mark.parametrize(
-    "decorator", [lambda function: function, without_a_trace, Decorator, functools.partial]
+    "decorator",
+    [
+        lambda function: function,
+        without_a_trace,
+        Decorator,
+        functools.partial,
+        wrapper_of,
+        lambda function: wrapper_of(without_a_trace(function)),
+    ],
 )
 @pytest.mark.parametrize(
     "function", [broken, broken_as_if, broken_within, handing_on_within, lambda *args: {}[1]]
