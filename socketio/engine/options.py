@@ -8,6 +8,7 @@ it would be set without any effect.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from typing import Any, Generic, NoReturn, TypeVar, overload
 
 from .config import EngineConfig
@@ -16,6 +17,25 @@ T = TypeVar("T")
 
 DEFAULT_TRANSPORTS = ("polling", "websocket")
 """The transports that a server offers of itself."""
+
+
+class FixedList(list[T]):
+    """The list that an option is, as it is read: equal to it, and not to be changed in place.
+
+    What is derived from an option is derived when it is assigned.
+    """
+
+    def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
+        raise TypeError("a list that is an option cannot be changed in place: assign another one")
+
+    append = extend = insert = remove = pop = clear = sort = reverse = _refuse
+    __setitem__ = __delitem__ = __imul__ = _refuse
+
+    def __iadd__(self, other: Iterable[T]) -> list[T]:  # type: ignore[override,misc]  # to be assigned
+        return [*self, *other]
+
+    def __reduce_ex__(self, protocol: object) -> tuple[type[list[T]], tuple[list[T]]]:
+        return list, ([*self],)  # a copy is a list of its owner's
 
 
 class Option(Generic[T]):
@@ -38,7 +58,12 @@ class Option(Generic[T]):
     def __get__(self, engine: EngineOptions, owner: type) -> T: ...
 
     def __get__(self, engine: EngineOptions | None, owner: type) -> Any:
-        return self if engine is None else getattr(engine.config, self._field)
+        if engine is None:
+            return self
+        value = getattr(engine.config, self._field)
+        if isinstance(value, list):
+            return FixedList(value)
+        return frozenset(value) if isinstance(value, set) else value
 
     def __set__(self, engine: EngineOptions, value: Any) -> None:
         engine.configure(**{self._field: value})
@@ -49,7 +74,7 @@ class TransportsOption(Option[Any]):
 
     def __get__(self, engine: Any, owner: type) -> Any:
         named = super().__get__(engine, owner)
-        return list(named or DEFAULT_TRANSPORTS) if engine is not None else named
+        return FixedList(named or DEFAULT_TRANSPORTS) if engine is not None else named
 
 
 class EngineOptions:

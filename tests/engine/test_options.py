@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
@@ -82,6 +83,29 @@ def test_assignments_hold_from_the_next_handshake_on(sio: Any) -> None:
     assert handshake(sio)["pingInterval"] == 10_000
     sio.eio.ping_interval = 8
     assert sio.eio.ping_interval_grace_period == 3
+
+
+def test_lists_are_assigned_and_not_changed_in_place(sio: Any) -> None:
+    """A change in place would be seen by whoever reads the option, and hold for nobody."""
+    eio = sio.eio
+    eio.cors_allowed_origins = ["https://one.example"]
+    for change in (
+        lambda: eio.cors_allowed_origins.append("https://two.example"),
+        lambda: eio.cors_allowed_origins.__setitem__(0, "*"),
+        lambda: eio.transports.remove("polling"),
+    ):
+        with pytest.raises(TypeError, match="assign another one"):
+            change()
+    assert eio.cors_allowed_origins == ["https://one.example"]
+    assert eio.transports == ["polling", "websocket"]
+    eio.cors_allowed_origins += ["https://two.example"]
+    assert eio.cors_allowed_origins == ["https://one.example", "https://two.example"]
+    copied = copy.copy(eio.cors_allowed_origins)
+    copied.append("https://three.example")  # somebody's own list
+    eio.cors_allowed_origins = {"https://one.example"}
+    with pytest.raises(AttributeError):
+        eio.cors_allowed_origins.add("https://two.example")
+    assert eio.cors_allowed_origins == {"https://one.example"}
 
 
 def test_transports_can_be_narrowed_and_widened(sio: Any) -> None:
