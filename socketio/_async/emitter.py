@@ -19,7 +19,7 @@ from .._core import forks
 from .._core.manager_health import ManagerHealth
 from ..runtimes.asyncio_runtime import AsyncioRuntime  # async: only
 from ..runtimes.loop_thread import LoopThread  # async: only
-from ..runtimes.tasks import run_in_loop, wait_in_loop  # async: only
+from ..runtimes.tasks import start_in_loop, wait_in_loop  # async: only
 from .bus_connection import BusConnection
 
 # sync: from ..runtimes.threading_runtime import ThreadingRuntime
@@ -199,7 +199,7 @@ class Emitter:
     def finish(self) -> None:
         """Publish what waits and close, because the process ends."""
         # async: begin
-        closing = run_in_loop(self._loop, self.connection.close())
+        closing = start_in_loop(self._loop, self.connection.close())
         try:
             closing.result(EXIT_SECONDS)
         except TimeoutError:

@@ -56,30 +56,17 @@ def create_background_task(awaitable: Awaitable[T]) -> asyncio.Task[T]:
     return task  # type: ignore[no-any-return]  # a factory makes tasks
 
 
-async def wait_in_loop(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in the loop of another thread, and wait for it in the running one.
-
-    Args:
-        loop: The other loop.
-        coroutine: The coroutine; it is cancelled together with the caller.
-
-    Returns:
-        What it returns; what it raises is raised here.
-    """
-    return await asyncio.wrap_future(run_in_loop(loop, coroutine))
-
-
-def run_in_loop(
+def start_in_loop(
     loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]
 ) -> concurrent.futures.Future[T]:
     """Run a coroutine in the loop of another thread.
 
     Args:
         loop: The other loop.
-        coroutine: The coroutine; it is cancelled together with the future.
+        coroutine: The coroutine.
 
     Returns:
-        A future that any thread may wait for.
+        What becomes of it; the coroutine is cancelled together with this.
     """
     outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
 
@@ -103,8 +90,25 @@ def run_in_loop(
         else:
             outcome.set_exception(error)
 
-    loop.call_soon_threadsafe(begin)
+    try:
+        loop.call_soon_threadsafe(begin)
+    except RuntimeError:  # the loop is closed
+        coroutine.close()
+        raise
     return outcome
+
+
+async def wait_in_loop(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in the loop of another thread, and wait for it in the running one.
+
+    Args:
+        loop: The other loop.
+        coroutine: The coroutine; it is cancelled together with the caller.
+
+    Returns:
+        What it returns; what it raises is raised here.
+    """
+    return await asyncio.wrap_future(start_in_loop(loop, coroutine))
 
 
 # No function of our own, which would cost each handler a call.
