@@ -64,5 +64,5 @@ def _after_fork() -> None:
             continue
         try:
             thing.after_fork()
-        except Exception:  # a third party's manager; the others must begin anew all the same
+        except BaseException:  # a third party's manager; the others must begin anew all the same
             logger.exception("%r does not begin anew in a forked process", type(thing).__name__)
