@@ -56,17 +56,15 @@ def create_background_task(awaitable: Awaitable[T]) -> asyncio.Task[T]:
     return task  # type: ignore[no-any-return]  # a factory makes tasks
 
 
-def start_in_loop(
-    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]
-) -> concurrent.futures.Future[T]:
-    """Run a coroutine in the loop of another thread.
+async def wait_in_loop(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in the loop of another thread, and wait for it in the running one.
 
     Args:
         loop: The other loop.
-        coroutine: The coroutine.
+        coroutine: The coroutine; it is cancelled together with the caller.
 
     Returns:
-        What becomes of it; the coroutine is cancelled together with this.
+        What it returns; what it raises is raised here.
     """
     outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
 
@@ -90,25 +88,8 @@ def start_in_loop(
         else:
             outcome.set_exception(error)
 
-    try:
-        loop.call_soon_threadsafe(begin)
-    except RuntimeError:  # the loop is closed
-        coroutine.close()
-        raise
-    return outcome
-
-
-async def wait_in_loop(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in the loop of another thread, and wait for it in the running one.
-
-    Args:
-        loop: The other loop.
-        coroutine: The coroutine; it is cancelled together with the caller.
-
-    Returns:
-        What it returns; what it raises is raised here.
-    """
-    return await asyncio.wrap_future(start_in_loop(loop, coroutine))
+    loop.call_soon_threadsafe(begin)
+    return await asyncio.wrap_future(outcome)
 
 
 # No function of our own, which would cost each handler a call.
