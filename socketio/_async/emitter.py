@@ -19,6 +19,7 @@ from .._core import forks
 from .._core.manager_health import ManagerHealth
 from ..runtimes.asyncio_runtime import AsyncioRuntime  # async: only
 from ..runtimes.loop_thread import LoopThread  # async: only
+from ..runtimes.tasks import run_in_loop, wait_in_loop  # async: only
 from .bus_connection import BusConnection
 
 # sync: from ..runtimes.threading_runtime import ThreadingRuntime
@@ -115,8 +116,7 @@ class Emitter:
     async def _there(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call a function where the connection lives."""
         # async: begin
-        calling = asyncio.run_coroutine_threadsafe(function(*args), self._loop)
-        return await asyncio.wrap_future(calling)
+        return await wait_in_loop(self._loop, function(*args))
         # async: end
         # sync: return function(*args)
 
@@ -199,7 +199,7 @@ class Emitter:
     def finish(self) -> None:
         """Publish what waits and close, because the process ends."""
         # async: begin
-        closing = asyncio.run_coroutine_threadsafe(self.connection.close(), self._loop)
+        closing = run_in_loop(self._loop, self.connection.close())
         try:
             closing.result(EXIT_SECONDS)
         except TimeoutError:

@@ -32,6 +32,7 @@ from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
 from ..protocol.json_codec import JSONCodec, codec_for, default_codec
 from ..runtimes.asyncio_runtime import AsyncioRuntime  # async: only
+from ..runtimes.tasks import wait_in_loop  # async: only
 from .bus_connection import BusConnection, BusSettings, describe
 from .emitter import Emitter, acquire
 from .manager import AsyncManager
@@ -353,7 +354,7 @@ class AsyncPubSubManager(AsyncManager):
         # async: begin
         home = self._elsewhere()
         if home is not None:
-            await _in_loop(
+            await wait_in_loop(
                 home, self.emit(event, data, namespace, room, skip_sid, callback, to, **kwargs)
             )
             return
@@ -407,7 +408,7 @@ class AsyncPubSubManager(AsyncManager):
         # async: begin
         home = self._elsewhere()
         if home is not None:
-            await _in_loop(home, self.disconnect(sid, namespace, **kwargs))
+            await wait_in_loop(home, self.disconnect(sid, namespace, **kwargs))
             return
         # async: end
         namespace = namespace or "/"
@@ -425,7 +426,7 @@ class AsyncPubSubManager(AsyncManager):
         # async: begin
         home = self._elsewhere()
         if home is not None:
-            await _in_loop(home, self.enter_room(sid, namespace, room, eio_sid))
+            await wait_in_loop(home, self.enter_room(sid, namespace, room, eio_sid))
             return
         # async: end
         if eio_sid is not None or self._is_local(namespace, sid):
@@ -440,7 +441,7 @@ class AsyncPubSubManager(AsyncManager):
         # async: begin
         home = self._elsewhere()
         if home is not None:
-            await _in_loop(home, self.leave_room(sid, namespace, room))
+            await wait_in_loop(home, self.leave_room(sid, namespace, room))
             return
         # async: end
         if self._is_local(namespace, sid):
@@ -459,7 +460,7 @@ class AsyncPubSubManager(AsyncManager):
         # async: begin
         home = self._elsewhere()
         if home is not None:
-            await _in_loop(home, self.close_room(room, namespace))
+            await wait_in_loop(home, self.close_room(room, namespace))
             return
         # async: end
         namespace = namespace or "/"
@@ -848,13 +849,6 @@ def _one_room(room: Any) -> str | int:
     )
 
 
-# async: begin
-async def _in_loop(loop: asyncio.AbstractEventLoop, coroutine: Any) -> None:
-    """Run a coroutine in the loop of another thread."""
-    await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, loop))
-
-
-# async: end
 def _standard_json() -> Any:
     import json
 

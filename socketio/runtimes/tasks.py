@@ -66,6 +66,21 @@ async def wait_in_loop(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any
     Returns:
         What it returns; what it raises is raised here.
     """
+    return await asyncio.wrap_future(run_in_loop(loop, coroutine))
+
+
+def run_in_loop(
+    loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]
+) -> concurrent.futures.Future[T]:
+    """Run a coroutine in the loop of another thread.
+
+    Args:
+        loop: The other loop.
+        coroutine: The coroutine; it is cancelled together with the future.
+
+    Returns:
+        A future that any thread may wait for.
+    """
     outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
 
     def begin() -> None:
@@ -88,8 +103,12 @@ async def wait_in_loop(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any
         else:
             outcome.set_exception(error)
 
-    loop.call_soon_threadsafe(begin)
-    return await asyncio.wrap_future(outcome)
+    try:
+        loop.call_soon_threadsafe(begin)
+    except RuntimeError:  # the loop is closed
+        coroutine.close()
+        raise
+    return outcome
 
 
 # No function of our own, which would cost each handler a call.
