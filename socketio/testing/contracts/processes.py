@@ -58,6 +58,8 @@ def forked(count: int, function: Callable[..., Any], *args: Any) -> Iterator[lis
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning")
+# Once eventlet is imported, by whatever test, it warns of every fork.
+@pytest.mark.filterwarnings("ignore:Using fork.. is a bad idea, and there is no guarantee eventlet")
 class ProcessContract(ManagerSuite):
     """Tests for managers in forked processes, workers and several event loops."""
 
