@@ -121,6 +121,19 @@ def test_what_another_clients_disconnect_handler_raises_comes_out_where_it_began
     enter(sio, "other")
 
 
+def test_what_the_disconnect_handler_of_a_broken_session_raises_comes_out(
+    sio: socketio.Server, sent: list[tuple[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    @sio.event
+    def disconnect(sid: str, reason: str) -> None:
+        raise LookupError(reason)
+
+    enter(sio, "one")
+    with pytest.raises(LookupError, match="transport error"):
+        sio._handle_eio_message("one", "9")
+    assert "disconnect handler" not in caplog.text
+
+
 def test_what_handlers_of_real_connections_raise_is_logged(
     sio: socketio.Server, caplog: pytest.LogCaptureFixture
 ) -> None:
