@@ -32,7 +32,7 @@ def test_everything_that_waits_ends(factory: str, mode: str, transport: str) -> 
         [sys.executable, "-X", "dev", PROGRAM, factory, mode, transport],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=90,
     )
     assert run.returncode == 0, run.stderr
     results: dict[str, Any] = json.loads(run.stdout)
