@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .middleware import Middleware, WSGIApp
     from .namespace import ClientNamespace, Namespace
     from .pubsub_manager import PubSubManager
-    from .server import Server
+    from .server import Server, ServerObserver
     from .simple_client import SimpleClient
 
     # What these are is known only where their plugin is installed.
@@ -61,6 +61,7 @@ __all__ = [
     "PluginError",
     "PubSubManager",
     "Server",
+    "ServerObserver",
     "SimpleClient",
     "WSGIApp",
     "__version__",
@@ -84,6 +85,7 @@ _MODULE_OF = {
     "PluginError": "exceptions",
     "PubSubManager": "pubsub_manager",
     "Server": "server",
+    "ServerObserver": "server",
     "SimpleClient": "simple_client",
     "WSGIApp": "middleware",
 }

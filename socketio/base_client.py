@@ -320,7 +320,7 @@ class BaseClient(ABC):
                 ack_id = self.callbacks.setdefault(namespace, AckCounter()).add(callback)
         try:
             packet = self.packet_class(
-                packets.EVENT, [event, *wire_arguments(data)], namespace=namespace, id=ack_id
+                packets.EVENT, [event, *packets.arguments_of(data)], namespace=namespace, id=ack_id
             )
             return encode_messages(packet), ack_id
         except BaseException:
@@ -686,13 +686,6 @@ class PendingCall:
 
     def __init__(self, waiter: Waiter) -> None:
         self.waiter = waiter
-
-
-def wire_arguments(data: Any) -> list[Any]:
-    """Return what an event's or an ack's data means on the wire."""
-    if isinstance(data, tuple):
-        return list(data)
-    return [] if data is None else [data]
 
 
 def values(arguments: list[Any]) -> Any:

@@ -1,20 +1,23 @@
 """What all client managers know: who is connected where, in which rooms, with which acks due.
 
-Called by servers and by the managers of both flavours; it knows ids and rooms. Nothing waits.
+Nothing in here waits. What is kept of a client is its `Membership`.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from ._core import forks
-from ._core.connecting import connecting
-from ._core.rooms import Members, Room, RoomTable, as_set, includes_everyone
 from .protocol.packets import AckCounter
+from .server.connecting import connecting
+from .server.membership import CONNECTED, GONE, LEAVING, PENDING, Membership
+from .server.observers import Observers
+from .server.rooms import Room, RoomTable, without
+from .server.views import CallbacksView, MembersView, NamespaceView, RoomsView, SidsView
 
 default_logger = logging.getLogger("socketio")
 
@@ -26,26 +29,44 @@ class BaseManager:
         self.logger: logging.Logger | None = None
         self.json: Any = json
         self.server: Any = None
-        self._forget_all()
-        forks.watch(self)
-
-    def _forget_all(self) -> None:
         self.table = RoomTable()
-        self.eio_to_sid: dict[str, dict[str, str]] = {}
-        self._sids_lock = threading.Lock()  # for the flavour that has threads; never held long
-        self.callbacks: dict[str, AckCounter] = {}
-        self.pending_connect: set[tuple[str, str]] = set()
-        self.pending_disconnect: set[tuple[str, str]] = set()
+        self.observers = Observers(default_logger)
+        """Who is told of rooms; the server's own when there is one."""
+        forks.watch(self)
 
     def after_fork(self) -> None:
         """Have no clients in a forked child: they are the parent's; see `socketio._core.forks`."""
-        forks.keep(self.callbacks)
-        self._forget_all()
+        forks.keep(self.table)
+        self.table = RoomTable()
+
+    # -- what programs written for python-socketio read ------------------------------------
 
     @property
-    def rooms(self) -> dict[str, dict[Room, Members]]:
+    def rooms(self) -> Mapping[str, NamespaceView]:
         """Namespace → room → client id → engine session id; the room None holds everyone."""
-        return self.table.rooms
+        return RoomsView(self.table)
+
+    @property
+    def eio_to_sid(self) -> Mapping[str, Mapping[str, str]]:
+        """Engine session id → namespace → client id."""
+        return SidsView(self.server)
+
+    @property
+    def callbacks(self) -> Mapping[str, AckCounter]:
+        """Client id → the acks that it owes."""
+        return CallbacksView(self.table)
+
+    @property
+    def pending_connect(self) -> AbstractSet[tuple[str, str]]:
+        """Namespaces and ids of the clients whose connect handlers run."""
+        return MembersView(self.table, lambda member: member.state is PENDING)
+
+    @property
+    def pending_disconnect(self) -> AbstractSet[tuple[str, str]]:
+        """Namespaces and ids of the clients that are about to go."""
+        return MembersView(self.table, lambda member: member.is_departing)
+
+    # -- life -----------------------------------------------------------------------------
 
     def set_server(self, server: Any) -> None:
         """Tell the manager its server."""
@@ -66,24 +87,27 @@ class BaseManager:
 
     def get_namespaces(self) -> Iterator[str]:
         """Return the namespaces that have clients."""
-        return self.table.namespaces()
+        return iter(list(self.table.namespaces))
 
     def get_participants(self, namespace: str, room: Room) -> Iterator[tuple[str, str]]:
         """Yield `(sid, eio_sid)` of the clients in a room, or in any of several rooms."""
-        yield from list(self.table.members(namespace, room).items())
+        for member in self.table.in_room(namespace, room):
+            yield member.sid, member.session.sid
 
     def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
         """Allocate the id of a client whose connect handler is about to run.
 
         Returns:
-            The id, or None when this engine session is in the namespace already.
+            The id, or None when this engine session is in the namespace already or has ended.
         """
+        session = self.server.find_session(eio_sid)
+        if session is None:
+            return None
         sid: str = self.server.eio.generate_id()
-        with self._sids_lock:
-            if self.eio_to_sid.setdefault(eio_sid, {}).setdefault(namespace, sid) != sid:
-                return None
-        self.pending_connect.add((namespace, sid))
-        self.table.add_client(namespace, sid, eio_sid)
+        member: Membership | None = session.client.join(session, namespace, sid)
+        if member is None:
+            return None
+        self.table.add(member)
         return sid
 
     def connect(self, eio_sid: str, namespace: str) -> str | None:
@@ -92,37 +116,35 @@ class BaseManager:
         Returns:
             Its id; None when it is in the namespace already and was not pending.
         """
-        sid = self.sid_from_eio_sid(eio_sid, namespace)
-        if sid is None:
-            sid = self.pre_connect(eio_sid, namespace)
-        elif (namespace, sid) not in self.pending_connect:
-            return None
-        if sid is not None:
-            # At every moment one of both says that it is there; see `emit_here`.
-            self.table.enter(namespace, sid, None, eio_sid)
-            self.pending_connect.discard((namespace, sid))
-        return sid
+        sid = self.sid_from_eio_sid(eio_sid, namespace) or self.pre_connect(eio_sid, namespace)
+        member = None if sid is None else self.table.member(namespace, sid)
+        return sid if member is not None and member.become(CONNECTED) else None
 
     def is_pre_connected(self, sid: str, namespace: str) -> bool:
         """Tell whether a client's connect handler is still running."""
-        return (namespace, sid) in self.pending_connect
+        member = self.table.member(namespace, sid)
+        return member is not None and member.state is PENDING
 
     def is_connected(self, sid: str, namespace: str) -> bool:
         """Tell whether a client is connected and not about to go."""
-        key = (namespace, sid)
-        return (
-            key not in self.pending_connect
-            and key not in self.pending_disconnect
-            and self.table.eio_sid(namespace, sid) is not None
-        )
+        member = self.table.member(namespace, sid)
+        return member is not None and member.state is CONNECTED
+
+    def is_departing(self, sid: str, namespace: str) -> bool:
+        """Tell whether a client is about to go."""
+        member = self.table.member(namespace, sid)
+        return member is not None and member.is_departing
 
     def sid_from_eio_sid(self, eio_sid: str, namespace: str) -> str | None:
         """Return the client id of an engine session in a namespace, or None."""
-        return self.eio_to_sid.get(eio_sid, {}).get(namespace)
+        session = self.server.find_session(eio_sid)
+        member = None if session is None else session.client.joined(namespace)
+        return None if member is None else member.sid
 
     def eio_sid_from_sid(self, sid: str, namespace: str) -> str | None:
         """Return the engine session of a client, or None when it is not of this server."""
-        return self.table.eio_sid(namespace, sid)
+        member = self.table.member(namespace, sid)
+        return None if member is None else member.session.sid
 
     def pre_disconnect(self, sid: str, namespace: str) -> str | None:
         """Mark a client as about to go: it counts as not connected from here on.
@@ -130,37 +152,24 @@ class BaseManager:
         Returns:
             Its engine session.
         """
-        self.pending_disconnect.add((namespace, sid))
-        return self.table.eio_sid(namespace, sid)
-
-    def release(self, eio_sid: str, namespace: str, sid: str) -> None:
-        """Let an engine session join a namespace anew, under another id.
-
-        Args:
-            eio_sid: The engine session.
-            namespace: The namespace.
-            sid: The client id under which it was there.
-        """
-        with self._sids_lock:
-            sids = self.eio_to_sid.get(eio_sid, {})
-            if sids.get(namespace) == sid:
-                del sids[namespace]
-            if not sids:
-                self.eio_to_sid.pop(eio_sid, None)
+        member = self.table.member(namespace, sid)
+        if member is None:
+            return None
+        if member.state is PENDING:
+            member.unwanted = True  # its connect handler runs, and comes first
+        else:
+            member.become(LEAVING)
+        return member.session.sid
 
     def basic_disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:
         """Forget a client: its rooms, and the acks that it owes."""
-        key = (namespace, sid)
-        eio_sid = self.table.eio_sid(namespace, sid)
-        if eio_sid is not None:
-            self.release(eio_sid, namespace, sid)
-        self.table.remove_client(namespace, sid)
-        self.pending_connect.discard(key)
-        self.pending_disconnect.discard(key)
-        owed = self.callbacks.pop(sid, None)
-        if owed is not None:
-            for callback in owed.clear():
-                self.unreachable(callback)
+        member = self.table.member(namespace, sid)
+        if member is None:
+            return
+        self.table.remove(member)
+        member.become(GONE)
+        for callback in member.take_acks():
+            self.unreachable(callback)
 
     # -- sending --------------------------------------------------------------------------
 
@@ -177,47 +186,47 @@ class BaseManager:
 
         A client whose connect handler calls this is one of "everyone".
         """
-        # Asked before the members are: whoever is accepted in between is one of these then.
-        newcomer = self._newcomer(namespace, room) if self.pending_connect else None
-        members = self.table.members(namespace, room)
-        if newcomer is not None:  # it is told by itself, and once
-            members = {sid: eio for sid, eio in list(members.items()) if sid != newcomer}
+        members = self.table.in_room(namespace, room, connecting.get())
         if skip_sid:
-            skipped = as_set(skip_sid)
-            members = {sid: eio for sid, eio in members.items() if sid not in skipped}
-            newcomer = None if newcomer in skipped else newcomer
+            members = without(members, skip_sid)
         if callback is None:
             if members:
                 self.server.deliver(members, namespace, event, data)
-            if newcomer is not None:
-                self.server.deliver_to_newcomer(newcomer, namespace, event, data)
             return
-        if not members and newcomer is None:
+        if not members:
             self.unreachable(callback)
-        for sid, eio_sid in list(members.items()):
-            ack_id = self.add_callback(sid, callback)
-            self.server.deliver({sid: eio_sid}, namespace, event, data, ack_id)
-        if newcomer is not None:
-            ack_id = self.add_callback(newcomer, callback)
-            self.server.deliver_to_newcomer(newcomer, namespace, event, data, ack_id)
+        for member in members:
+            ack_id = self._expect_ack(member, callback)
+            if ack_id is not None:
+                self.server.deliver([member], namespace, event, data, ack_id)
 
-    def _newcomer(self, namespace: str, room: Room) -> str | None:
-        """Return the client whose connect handler emits to everyone, itself included, or None."""
-        client = connecting.get()
-        if client is None or client not in self.pending_connect or client[0] != namespace:
+    def _expect_ack(self, member: Membership, callback: Any) -> int | None:
+        """Keep a callback for the ack of a client, and return the ack's id; None: it is going."""
+        if not member.is_joined:
+            self.unreachable(callback)
             return None
-        return client[1] if includes_everyone(room) else None
+        ack_id = member.add_ack(callback)
+        if member.state is GONE:  # by another thread, which may not have seen this one
+            for owed in member.take_acks():
+                self.unreachable(owed)
+        return ack_id
 
     # -- rooms ----------------------------------------------------------------------------
 
     def is_sid_room(self, namespace: str, room: Room) -> bool:
         """Tell whether a room is some client's own."""
-        return isinstance(room, str) and self.table.eio_sid(namespace, room) is not None
+        return isinstance(room, str) and self.table.member(namespace, room) is not None
 
     def basic_enter_room(
         self, sid: str, namespace: str, room: Room, eio_sid: str | None = None
     ) -> None:
         """Put a client into a room.
+
+        Args:
+            sid: The client.
+            namespace: Its namespace.
+            room: The room. None is the one of every connected client, which each is in.
+            eio_sid: The client's engine session, which need not be given.
 
         Raises:
             ValueError: The client is not connected to the namespace, or the room is another
@@ -227,15 +236,20 @@ class BaseManager:
             return
         if self.is_sid_room(namespace, room):
             raise ValueError("Cannot enter a room that is another client's own")
-        if eio_sid is not None:
-            self.table.enter(namespace, sid, room, eio_sid)
-        elif not self.table.enter_known(namespace, sid, room):
+        member = self.table.member(namespace, sid)
+        entered = None
+        if member is not None:
+            entered = False if room is None else self.table.enter(member, room)
+        if entered is None:
             raise ValueError(f"sid {sid} is not connected to namespace {namespace}")
+        if entered and self.observers:
+            self.observers.tell("room_entered", namespace, room, sid)
 
     def basic_leave_room(self, sid: str, namespace: str, room: Room) -> None:
         """Take a client out of a room; harmless when it is not in it."""
-        if room != sid:
-            self.table.leave(namespace, sid, room)
+        member = self.table.member(namespace, sid)
+        if member is not None and self.table.leave(member, room) and self.observers:
+            self.observers.tell("room_left", namespace, room, sid)
 
     def basic_close_room(self, room: Room, namespace: str) -> None:
         """Take every client out of a room.
@@ -245,8 +259,10 @@ class BaseManager:
         """
         if self.is_sid_room(namespace, room):
             raise ValueError("Cannot close a room that is a client's own")
-        if room is not None:
-            self.table.close(namespace, room)
+        if room is None:
+            return
+        for member in self.table.in_room(namespace, room):
+            self.basic_leave_room(member.sid, namespace, room)
 
     def get_rooms(self, sid: str, namespace: str) -> list[Room]:
         """Return the rooms of a client, its own included."""
@@ -254,19 +270,11 @@ class BaseManager:
 
     # -- acks -----------------------------------------------------------------------------
 
-    def add_callback(self, sid: str, callback: Callable[..., Any]) -> int:
-        """Keep a callback for the ack of a client, and return the ack's id."""
-        return self.callbacks.setdefault(sid, AckCounter()).add(callback)
-
-    def callback_of(self, sid: str, ack_id: int) -> Callable[..., Any] | None:
-        """Return the callback of an ack, which goes on waiting; None for an unknown one."""
-        counter = self.callbacks.get(sid)
-        return counter.get(ack_id) if counter is not None else None
-
     def pop_callback(self, sid: str, ack_id: int) -> Callable[..., Any] | None:
         """Return the callback of an ack and forget it; None for an unknown or repeated ack."""
-        counter = self.callbacks.get(sid)
-        return counter.pop(ack_id) if counter is not None else None
+        member = self.table.member_of_any(sid)
+        acks = None if member is None else member.acks
+        return None if acks is None else acks.pop(ack_id)
 
     def forget_callback(self, callback: Callable[..., Any], namespace: str, room: Room) -> None:
         """Wait no more for the acks of clients of this process to an event.
@@ -276,10 +284,9 @@ class BaseManager:
             namespace: Its namespace.
             room: To whom it was sent.
         """
-        for sid in list(self.table.members(namespace, room)):
-            counter = self.callbacks.get(sid)
-            if counter is not None:
-                counter.discard(callback)
+        for member in self.table.in_room(namespace, room):
+            if member.acks is not None:
+                member.acks.discard(callback)
 
     def unreachable(self, callback: Any) -> None:
         """Tell who waits for an ack that it will never come."""

@@ -1,15 +1,11 @@
-"""What servers of both flavours share: handlers, clients, packets in and out. Nothing waits.
-
-Called by the engine with messages and by the flavour's server with what to send; it knows the
-engine below, the manager beside it and the application's handlers.
-"""
+"""What servers of both flavours share: handlers, clients, packets in and out. Nothing waits."""
 
 from __future__ import annotations
 
 import inspect
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, overload
 
 from ._core import forks
@@ -43,14 +39,17 @@ from .protocol.packets import (
     CONNECT,
     CONNECT_ERROR,
     DISCONNECT,
-    EVENT,
     EVENTS,
     RESERVED_EVENTS,
     Decoder,
     Packet,
+    arguments_of,
     encode_messages,
 )
 from .protocol.surrogates import replace_surrogates
+from .server.membership import CONNECTED, LEAVING, PENDING, Client, Membership
+from .server.observers import Observers, size_of
+from .server.views import EnvironsView
 
 if TYPE_CHECKING:
     from .abc.runtime import Pending
@@ -71,29 +70,6 @@ OWN_ARGUMENTS = frozenset(
     )
 )
 """Arguments of servers that are no options of the engine."""
-
-
-class Client:
-    """What a server keeps of one engine session: its namespaces and its decoder."""
-
-    __slots__ = ("closing", "decoder", "left", "lock", "namespaces", "pending", "start")
-
-    def __init__(self, decoder: Decoder, lock: Any, start: Callable[..., Pending | None]) -> None:
-        self.decoder = decoder
-        self.namespaces: dict[str, str] = {}
-        """Client ids by namespace. Whoever pops an entry runs its disconnect handler."""
-        self.pending: dict[str, list[EnginePacket] | None] = {}
-        """What the connect handler of a namespace sends to its client before it is accepted.
-
-        None while that is sent to an accepted one: other threads wait for the lock, so that they
-        do not overtake it."""
-        self.left: tuple[str, ...] = ()
-        """Namespaces that the client was in: late packets of these are no offence."""
-        self.lock = lock
-        self.start = start
-        """Runs a handler: beside the others of this client, or after them."""
-        self.closing = 0
-        """Disconnect handlers that are still running."""
 
 
 class BaseServer(Consumer):
@@ -134,14 +110,16 @@ class BaseServer(Consumer):
         self.always_connect = always_connect
         self.namespaces = _namespaces(namespaces)
         self.packet_class = self._packet_class(serializer, json)
+        self.observers = Observers(self.logger)
+        """Who is told what happens on this server; see `ServerObserver`."""
         self._begin_anew()
-        self._encoded_connects = 0
         self.eio = self._create_engine(
             EngineConfig(**options), choose_logger(engineio_logger, "engineio.server")
         )
         self.eio.consumer = self
         self.manager = self._create_manager(client_manager)
         self.manager.set_server(self)
+        self.manager.observers = self.observers
         self._emit_here = self._local_emit()
         forks.watch(self)
         self.registry.server_created(self)
@@ -149,14 +127,14 @@ class BaseServer(Consumer):
 
     def _begin_anew(self) -> None:
         """Have no clients, and a manager that has not begun in this process."""
-        self.environ: dict[str, dict[str, Any]] = {}
-        self._sessions: dict[str, Session] = {}
+        self._ended: dict[str, Session] = {}
+        """Engine sessions that have ended while handlers may still ask for them."""
         self.manager_initialized = False
         self._manager_begun = False
 
     def after_fork(self) -> None:
         """Serve nobody in a forked child until it is asked to; see `socketio._core.forks`."""
-        forks.keep((self._sessions, self.environ))
+        forks.keep(self._ended)
         self._begin_anew()
 
     # -- construction ---------------------------------------------------------------------
@@ -347,30 +325,38 @@ class BaseServer(Consumer):
         Raises:
             KeyError: The client is not connected to this process.
         """
-        return self._session(sid, namespace).transport_name
+        return self._member(sid, namespace).session.transport_name
+
+    @property
+    def environ(self) -> MutableMapping[str, dict[str, Any]]:
+        """The request of each engine session, by its id."""
+        return EnvironsView(self)
 
     def get_environ(self, sid: str, namespace: str | None = None) -> dict[str, Any] | None:
         """Return the request with which a client connected, or None for an unknown client."""
-        eio_sid = self.manager.eio_sid_from_sid(sid, namespace or "/")
-        return self.environ.get(eio_sid) if eio_sid is not None else None
+        member = self.manager.table.member(namespace or "/", sid)
+        return None if member is None else member.session.environ
 
-    def _session(self, sid: str, namespace: str | None) -> Session:
-        """Return the engine session of a client.
+    def find_session(self, eio_sid: str) -> Session | None:
+        """Return an engine session that is open, or that handlers may still ask for, or None."""
+        session = self.eio.sessions.get(eio_sid) or self._ended.get(eio_sid)
+        return session if session is not None and session.client is not None else None
+
+    def live_sessions(self) -> list[Session]:
+        """Return the engine sessions that `find_session` finds."""
+        sessions = [*list(self.eio.sessions.values()), *list(self._ended.values())]
+        return [session for session in sessions if session.client is not None]
+
+    def _member(self, sid: str, namespace: str | None) -> Membership:
+        """Return a client.
 
         Raises:
             KeyError: The client is not connected to this process.
         """
-        eio_sid = self.manager.eio_sid_from_sid(sid, namespace or "/")
-        try:
-            return self._sessions[eio_sid]  # type: ignore[index]  # None is simply not there
-        except KeyError:
-            raise KeyError("Session not found") from None
-
-    def _storage(self, sid: str, namespace: str | None) -> dict[str, Any]:
-        session = self._session(sid, namespace)
-        if session.storage is None:
-            session.storage = {}
-        return session.storage
+        member = self.manager.table.member(namespace or "/", sid)
+        if member is None:
+            raise KeyError("Session not found")
+        return member
 
     # -- sending --------------------------------------------------------------------------
 
@@ -388,7 +374,7 @@ class BaseServer(Consumer):
 
     def deliver(
         self,
-        members: Mapping[str, str],
+        members: list[Membership],
         namespace: str,
         event: str,
         data: Any,
@@ -397,84 +383,39 @@ class BaseServer(Consumer):
         """Send an event to clients of this process: encoded once, written to each.
 
         Args:
-            members: Engine session ids by client id.
+            members: The clients; nobody else changes this list meanwhile.
             namespace: Their namespace.
             event: The event's name.
             data: Its arguments: a tuple for several, None for none.
             ack_id: Ask for an ack with this id.
         """
-        if isinstance(data, tuple):
-            arguments = [event, *data]
-        elif data is None:
-            arguments = [event]
-        else:
-            arguments = [event, data]
+        arguments = [event, *arguments_of(data)]
         encoded = self.packet_class.encode_event(arguments, namespace, ack_id)
         if isinstance(encoded, list):
             one, packets = None, [EnginePacket(MESSAGE, part) for part in encoded]
         else:
             one = EnginePacket(MESSAGE, encoded)
             packets = [one]
-        sessions = self._sessions
-        # A copy only where other threads may change the room meanwhile.
-        for eio_sid in list(members.values()):
-            session = sessions.get(eio_sid)
-            if session is None:
-                continue
-            if session.client.pending:
-                self._deliver_pending(session, namespace, packets)
+        if self.observers:
+            self._tell_sent(packets, len(members))
+            sids = [member.sid for member in members]
+            self.observers.tell("event_sent", namespace, sids, event, data)
+        for member in members:
+            if member.waiting is not None:
+                member.deliver(packets)
             elif one is not None:
-                session.send(one)
+                member.session.send(one)
             else:
-                session.send_all(packets)
+                member.session.send_all(packets)
 
-    def deliver_to_newcomer(
-        self, sid: str, namespace: str, event: str, data: Any, ack_id: int | None = None
-    ) -> None:
-        """Send an event to a client whose connect handler has sent it to everyone.
-
-        It is kept until the client is accepted. If that has just happened it is sent at once; if
-        the client has just been refused, never.
-
-        Args:
-            sid: The client.
-            namespace: Its namespace.
-            event: The event's name.
-            data: Its arguments: a tuple for several, None for none.
-            ack_id: Ask for an ack with this id.
-        """
-        eio_sid = self.manager.eio_sid_from_sid(sid, namespace)
-        session = None if eio_sid is None else self._sessions.get(eio_sid)
-        if session is None:
-            return
-        arguments = list(data) if isinstance(data, tuple) else [] if data is None else [data]
-        packets = self.encode(EVENT, [event, *arguments], namespace, ack_id)
-        client: Client = session.client
-        with client.lock:
-            kept = client.pending.get(namespace)
-            if kept is not None:
-                kept.extend(packets)
-                return
-            accepted = client.namespaces.get(namespace) == sid
-        if accepted:
-            session.send_all(packets)
+    def _tell_sent(self, packets: list[EnginePacket], receivers: int) -> None:
+        size = sum(size_of(packet.data) for packet in packets)
+        self.observers.tell("packets_sent", len(packets) * receivers, size * receivers)
 
     def _log_emit(self, event: str, to: Any, namespace: str | None) -> None:
         # A room's name may be a client's text: half a character in it would fail in a log file.
         whom = "everyone" if to is None else replace_surrogates(str(to))
         self.logger.info("Emitting event %r to %s [%s]", event, whom, namespace or "/")
-
-    def _deliver_pending(
-        self, session: Session, namespace: str, packets: list[EnginePacket]
-    ) -> None:
-        """Send to a client that has a connect handler running; keep what is for that one."""
-        client: Client = session.client
-        with client.lock:
-            kept = client.pending.get(namespace)
-            if kept is not None:
-                kept.extend(packets)
-                return
-        session.send_all(packets)
 
     def _send_to(
         self,
@@ -485,7 +426,10 @@ class BaseServer(Consumer):
         id: int | None = None,
     ) -> None:
         """Send one packet to one engine session."""
-        session.send_all(self.encode(packet_type, data, namespace, id))
+        packets = self.encode(packet_type, data, namespace, id)
+        if self.observers:
+            self._tell_sent(packets, 1)
+        session.send_all(packets)
 
     # -- engine events --------------------------------------------------------------------
 
@@ -513,8 +457,13 @@ class BaseServer(Consumer):
             runtime.create_lock(),
             (runtime.create_lane() if self.async_handlers else runtime.create_series()).start,
         )
-        self.environ[session.sid] = session.environ
-        self._sessions[session.sid] = session
+        if self.observers:
+            self.observers.tell("session_opened", session)
+
+    def session_upgraded(self, session: Session) -> None:
+        """Note that another transport carries an engine session."""
+        if self.observers:
+            self.observers.tell("session_upgraded", session)
 
     def message(self, session: Session, data: str | bytes) -> None:
         """Take one message of a client.
@@ -522,10 +471,12 @@ class BaseServer(Consumer):
         Raises:
             ProtocolError: It is no valid packet, or not one that the client may send now.
         """
+        if self.observers:
+            self.observers.tell("message_received", size_of(data))
         client: Client = session.client
         arguments = client.decoder.add_plain_event(data)
         if arguments is not None:
-            pending = self._receive_event(session, client, "/", arguments, None)
+            pending = self._receive_event(client, "/", arguments, None)
             if pending is not None:
                 session.hold(pending, len(data))
             return
@@ -538,7 +489,7 @@ class BaseServer(Consumer):
             return
         # Attachments are due: of a stranger none is waited for.
         waiting = client.decoder.waits_for_attachment
-        if waiting is not None and (waiting.namespace or "/") not in client.namespaces:
+        if waiting is not None and client.joined(waiting.namespace or "/") is None:
             self._refuse_stranger(client, waiting.namespace or "/")
 
     def _receive_packet(self, session: Session, client: Client, packet: Packet) -> Pending | None:
@@ -546,49 +497,41 @@ class BaseServer(Consumer):
         packet_type = packet.packet_type
         namespace = packet.namespace or "/"
         if packet_type in EVENTS:
-            return self._receive_event(session, client, namespace, packet.data, packet.id)
+            return self._receive_event(client, namespace, packet.data, packet.id)
         if packet_type in ACKS:
-            sid = client.namespaces.get(namespace)
-            if sid is None:
+            member = client.joined(namespace)
+            if member is None:
                 self._refuse_stranger(client, namespace)
             elif packet.id is not None:
-                self._receive_ack(sid, packet.id, packet.data)
+                self._receive_ack(member, packet.id, packet.data)
             return None
         if packet_type == CONNECT:
             return self._receive_connect(session, client, namespace, packet.data)
         if packet_type == DISCONNECT:
-            return self._leave(session, namespace, Reason.CLIENT_DISCONNECT)
+            member = client.joined(namespace)
+            return None if member is None else self._leave(member, Reason.CLIENT_DISCONNECT)
         raise ProtocolError("a client may not send CONNECT_ERROR")
 
     def _receive_event(
-        self,
-        session: Session,
-        client: Client,
-        namespace: str,
-        arguments: list[Any],
-        ack_id: int | None,
+        self, client: Client, namespace: str, arguments: list[Any], ack_id: int | None
     ) -> Pending | None:
-        sid = client.namespaces.get(namespace)
-        if sid is None or (client.pending and self._is_pending(client, namespace)):
+        member = client.memberships.get(namespace)
+        if member is None or member.state is not CONNECTED:
             self._refuse_stranger(client, namespace)
             return None
-        return client.start(self._run_event, session, namespace, sid, arguments, ack_id)
-
-    def _is_pending(self, client: Client, namespace: str) -> bool:
-        """Tell whether a client's connect handler still has to say whether it is accepted."""
-        if namespace not in client.pending:
-            return False
-        # A client may answer CONNECT before the thread that sends it has gone on.
-        with client.lock:
-            return client.pending.get(namespace) is not None
+        return client.start(self._run_event, member, arguments, ack_id)
 
     def _refuse_stranger(self, client: Client, namespace: str) -> None:
-        """Deal with a packet for a namespace that the client is not in."""
-        if namespace not in client.left:
+        """Deal with a packet for a namespace that the client is not in.
+
+        Raises:
+            ProtocolError: The client breaks the protocol.
+        """
+        if client.is_stranger(namespace):
             raise ProtocolError(f"a packet for namespace {namespace!r}, which was not joined")
 
     @abstractmethod
-    def _receive_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
+    def _receive_ack(self, member: Membership, ack_id: int, data: list[Any]) -> None:
         """Take a client's answer to an event."""
 
     def _receive_connect(
@@ -597,106 +540,101 @@ class BaseServer(Consumer):
         if not self._serves(namespace):
             self._refuse(session, namespace, {"message": "Invalid namespace"})
             return None
-        sid = self.manager.pre_connect(session.sid, namespace)
-        if sid is None:
+        if self.manager.pre_connect(session.sid, namespace) is None:
             self._refuse(session, namespace, {"message": "Unable to connect"})
             return None
-        if session.storage:
-            session.storage.pop(namespace, None)  # the data of whoever was here before
-        with client.lock:
-            client.pending[namespace] = []
-            client.namespaces[namespace] = sid
-        return client.start(self._run_connect, session, namespace, sid, auth)
+        return client.start(self._run_connect, client.memberships[namespace], auth)
 
     def _serves(self, namespace: str) -> bool:
         return namespace in self.table or self.namespaces == "*" or namespace in self.namespaces
 
-    def _refuse(self, session: Session, namespace: str, data: Mapping[str, Any]) -> None:
+    def _refuse(
+        self, session: Session, namespace: str, data: Mapping[str, Any], sid: str | None = None
+    ) -> None:
         self._send_to(session, CONNECT_ERROR, data, namespace)
+        if self.observers:
+            self.observers.tell("client_refused", namespace, sid, data)
 
-    def _accept(self, session: Session, namespace: str, sid: str) -> None:
+    def _accept(self, member: Membership) -> None:
         """Make a client a connected one, then send what its connect handler sent to it."""
-        client: Client = session.client
-        self.logger.info("%s is connected [%s]", sid, namespace)
-        with client.lock:
+        session, namespace = member.session, member.namespace
+        self.logger.info("%s is connected [%s]", member.sid, namespace)
+        if self.observers:
+            # Before the client knows: in threads its first event may be here before we go on.
+            self.observers.tell("client_connected", namespace, member.sid)
+        with member.client.lock:
             self.manager.connect(session.sid, namespace)
-            self._send_to(session, CONNECT, {"sid": sid}, namespace)
-            kept = client.pending.get(namespace)
-            if kept is not None:
-                client.pending[namespace] = None
-                session.send_all(kept)
-                del client.pending[namespace]
+            self._send_to(session, CONNECT, {"sid": member.sid}, namespace)
+            session.send_all(member.waiting or ())
+            if member.state is CONNECTED:
+                member.waiting = None
         self.eio.joined(session)
-        if (namespace, sid) in self.manager.pending_disconnect and not session.closed:
+        if member.unwanted and not session.closed:
             # Another thread has asked for it after the handler's end.
-            self._leave(session, namespace, Reason.SERVER_DISCONNECT, tell=True)
+            self._leave(member, Reason.SERVER_DISCONNECT, tell=True)
 
-    def _reject(self, session: Session, namespace: str, sid: str) -> None:
-        """Forget a client that was never connected."""
-        client: Client = session.client
-        self.logger.info("%s is refused [%s]", sid, namespace)
-        with client.lock:
-            client.namespaces.pop(namespace, None)
-            client.pending.pop(namespace, None)
-        self._note_left(client, namespace)
-        self.manager.basic_disconnect(sid, namespace)
-        self._forget_if_closed(session)
+    def _reject(self, member: Membership) -> None:
+        """Forget a client that its connect handler has refused."""
+        self.logger.info("%s is refused [%s]", member.sid, member.namespace)
+        if member.state is CONNECTED and self.observers:  # with `always_connect`
+            self.observers.tell(
+                "client_disconnected", member.namespace, member.sid, Reason.SERVER_DISCONNECT
+            )
+        self.manager.basic_disconnect(member.sid, member.namespace)
+        self._forget_if_closed(member.session)
 
-    def _note_left(self, client: Client, namespace: str) -> None:
-        """Remember a namespace that a client has left: within bounds, as names are its own."""
-        left = client.left
-        if namespace not in left and len(left) < 100 and len(namespace) <= 1000:
-            client.left = (*left, namespace)
-
-    def _leave(
-        self, session: Session, namespace: str, reason: str, tell: bool = False
-    ) -> Pending | None:
-        """Take a client out of a namespace and start its disconnect handler, once.
+    def _leave(self, member: Membership, reason: str, tell: bool = False) -> Pending | None:
+        """Take a client out of its namespace and start its disconnect handler, once.
 
         Args:
-            session: The client's engine session.
-            namespace: The namespace.
+            member: The client.
             reason: One of `Reason`.
             tell: Whether the client does not know it yet.
 
         Returns:
             What `Runtime.start` returned, or None when there was nothing to leave.
         """
-        client: Client = session.client
-        if namespace in client.pending:
+        client, namespace, sid = member.client, member.namespace, member.sid
+        if member.state is PENDING:
             # The connect handler is running: it is told when it ends, unless it just has.
             with client.lock:
-                if client.pending.get(namespace) is not None:
-                    self.manager.pre_disconnect(client.namespaces[namespace], namespace)
+                if member.state is PENDING:
+                    self.manager.pre_disconnect(sid, namespace)
                     return None
-        sid = client.namespaces.pop(namespace, None)
-        if sid is None:
+        if not member.become(LEAVING):
             return None
-        self._note_left(client, namespace)
         self.logger.info("%s is disconnected: %s [%s]", sid, reason, namespace)
-        self.manager.pre_disconnect(sid, namespace)
-        self.manager.release(session.sid, namespace, sid)
-        if tell:
-            # Only now: the client may join again at once.
-            self._send_to(session, DISCONNECT, None, namespace)
-        with client.lock:
-            client.closing += 1
-        return client.start(self._run_disconnect, session, namespace, sid, reason)
+        try:
+            self.manager.pre_disconnect(sid, namespace)
+            if tell:
+                # Only now: the client may join again at once.
+                self._send_to(member.session, DISCONNECT, None, namespace)
+            if self.observers:
+                self.observers.tell("client_disconnected", namespace, sid, reason)
+        finally:
+            leaving = client.start(self._run_disconnect, member, reason)
+        return leaving
 
     def session_closed(self, session: Session, reason: str) -> None:
         """Leave every namespace of an engine session that has ended."""
         client: Client = session.client
         client.decoder.clear()
-        for namespace in list(client.namespaces):
-            self._leave(session, namespace, reason)
+        with client.lock:
+            if client.alive:
+                self._ended[session.sid] = session
+        for member in list(client.memberships.values()):
+            self._leave(member, reason)
         self._forget_if_closed(session)
+        if self.observers:
+            self.observers.tell("session_closed", session, reason)
 
     def _forget_if_closed(self, session: Session) -> None:
         """Drop a session that has ended when nobody can ask for it any more."""
         client: Client = session.client
-        if session.closed and not client.namespaces and not client.closing:
-            self._sessions.pop(session.sid, None)
-            self.environ.pop(session.sid, None)
+        with client.lock:
+            if session.closed and not client.alive:
+                self._ended.pop(session.sid, None)
+                client.memberships.clear()
 
     def _handler_failed(
         self, session: Session, error: BaseException, message: str, *args: object

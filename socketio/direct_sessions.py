@@ -1,8 +1,8 @@
 """Sessions that are driven by calls instead of a connection, as Flask-SocketIO's test client does.
 
-Called by Flask-SocketIO under the names that python-socketio has for its insides; it knows the
-server, to which it gives a session like any other with a transport that calls back. Sessions of
-real connections never come here, so none of this is on their way.
+Flask-SocketIO knows them under the names that python-socketio has for its insides. The server gets
+a session like any other, with a transport that calls back. Sessions of real connections never come
+here, so none of this is on their way.
 """
 
 from __future__ import annotations
@@ -62,14 +62,15 @@ class DirectSessions(BaseServer):
 
         Its handlers run in the thread that hands a message over, before that returns.
         """
-        session = self._sessions.get(eio_sid)
+        session = self.find_session(eio_sid)
         if session is None:
             session = self.eio.create_session(DirectTransport.name, environ)
             session.sid = eio_sid
             session.transport = DirectTransport(self, session)
+            self.eio.sessions[eio_sid] = session
             self._begin(session)
             session.client.start = _call
-        session.environ = self.environ[eio_sid] = environ
+        session.environ = environ
 
     def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
         """Take one message of a session.
@@ -78,7 +79,7 @@ class DirectSessions(BaseServer):
             KeyError: There is no such session.
             Exception: What a handler has raised meanwhile; a test is to fail of it.
         """
-        session = self._sessions[eio_sid]
+        session = self.eio.session_of(eio_sid)
         failures: list[BaseException] = []
         outer = _failures.set(failures)
         try:
@@ -108,7 +109,7 @@ class DirectSessions(BaseServer):
 
     def _send_eio_packet(self, eio_sid: str, eio_pkt: EnginePacket) -> None:
         """Send an engine packet to a session; it is dropped if there is none."""
-        session = self._sessions.get(eio_sid)
+        session = self.eio.sessions.get(eio_sid)
         if session is not None:
             session.send(eio_pkt)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import socketio
+from socketio.server.connecting import connecting
 from socketio.testing.contracts.cluster import Client, Flavour, Node, wait_for
 from socketio.testing.memory import AsyncTestClient, TestClient
 
@@ -306,11 +307,12 @@ def test_a_coroutine_function_is_no_background_task_of_threads() -> None:
 
 def test_a_client_that_has_just_been_refused_gets_nothing(node: Node) -> None:
     """A task of its handler has asked who is there, and goes on when the handler has ended."""
-    sids: list[str] = []
+    asked: list[Any] = []
 
-    def note(sio: Any, sid: str) -> list[Any]:
-        sids.append(sid)
+    def ask(sio: Any, sid: str) -> list[Any]:
+        asked.extend(sio.manager.table.in_room("/", None, connecting.get()))
+        assert [member.sid for member in asked] == [sid]
         return []
 
-    on_connect(node, note, result=False)
-    assert refused(node, lambda: node.server.deliver_to_newcomer(sids[0], "/", "late", 1)) == []
+    on_connect(node, ask, result=False)
+    assert refused(node, lambda: node.server.deliver(asked, "/", "late", 1)) == []

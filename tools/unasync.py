@@ -38,6 +38,7 @@ NAMES: dict[str, str] = {
     # packages and modules
     "aiohttp_link": "requests_link",
     "async_until_terminated": "until_terminated",
+    "asynchronous": "synchronous",
     "asyncio_runtime": "threading_runtime",
     "asyncio_tasks": "thread_tasks",
     "in_loop": "in_threads",

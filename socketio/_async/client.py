@@ -17,7 +17,7 @@ from .._core.failures import failed
 from .._core.termination import Terminated, async_until_terminated
 
 # sync: from .._core.termination import disconnect_at_exit, forget_at_exit
-from ..base_client import BaseClient, PendingCall, error_data, values, wire_arguments
+from ..base_client import BaseClient, PendingCall, error_data, values
 from ..engine import asyncio_tasks as tasks
 from ..protocol import packets
 from ..protocol.engine_client import FLUSH_TIMEOUT
@@ -451,7 +451,7 @@ class AsyncClient(BaseClient):
         if ack_id is not None and namespace in self.namespaces:
             try:
                 messages = self._packet_messages(
-                    packets.ACK, namespace, wire_arguments(result), ack_id
+                    packets.ACK, namespace, packets.arguments_of(result), ack_id
                 )
             except (TypeError, ValueError):
                 self.logger.exception("the handler of %r returned what cannot be sent", event)

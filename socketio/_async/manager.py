@@ -1,15 +1,12 @@
-"""The client manager of one process, which holds its clients in memory.
-
-Called by servers for everything that concerns several clients or their rooms; it knows ids and
-rooms, and hands encoded packets to the server for delivery.
-"""
+"""The client manager of one process, which holds its clients in memory."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .._core.rooms import Room
 from ..base_manager import BaseManager
+from ..server.asynchronous import settled
+from ..server.rooms import Room
 
 
 class AsyncManager(BaseManager):
@@ -82,12 +79,7 @@ class AsyncManager(BaseManager):
         if callback is None:
             self.get_logger().debug("unknown ack %d of %s ignored", id, sid)
             return
-        # async: begin
-        result = callback(*data)
-        if hasattr(result, "__await__"):
-            await result
-        # async: end
-        # sync: callback(*data)
+        await settled(callback(*data))
 
     async def start(self) -> None:
         """Get ready, after `initialize` and before the first client; nothing to do here."""

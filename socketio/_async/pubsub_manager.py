@@ -26,13 +26,13 @@ from .._core.failures import failed
 from .._core.manager_health import HealthState, ManagerHealth
 from .._core.outbox import Outbox
 from .._core.remote_acks import RemoteAcks
-from .._core.rooms import Room, as_set
 from .._core.signature import Signer
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
 from ..protocol.json_codec import JSONCodec, codec_for, default_codec
 from ..runtimes.asyncio_runtime import AsyncioRuntime  # async: only
 from ..runtimes.tasks import wait_in_loop  # async: only
+from ..server.rooms import Room, as_set, without
 from .bus_connection import BusConnection, BusSettings, describe
 from .emitter import Emitter, acquire
 from .manager import AsyncManager
@@ -375,11 +375,11 @@ class AsyncPubSubManager(AsyncManager):
             await super().emit(event, data, namespace, room, skip_sid, callback)
             return
         skipped = sorted(as_set(skip_sid))
-        if self.server is not None:
-            members = self.table.members(namespace, room)
-            # A callback would hear that nobody is reached, but others may reach somebody.
-            if callback is None or (members and (not skipped or members.keys() - skipped)):
-                await super().emit(event, data, namespace, room, skipped, callback)
+        # A callback would hear that nobody is reached, but others may reach somebody.
+        if self.server is not None and (
+            callback is None or without(self.table.in_room(namespace, room), skipped)
+        ):
+            await super().emit(event, data, namespace, room, skipped, callback)
         awaited = None
         if callback is not None:
             ack_id = self.remote_acks.add(callback, room, namespace, time.monotonic())
@@ -412,7 +412,7 @@ class AsyncPubSubManager(AsyncManager):
             return
         # async: end
         namespace = namespace or "/"
-        if kwargs.get("ignore_queue") or (namespace, sid) in self.pending_disconnect:
+        if kwargs.get("ignore_queue") or self.is_departing(sid, namespace):
             await super().disconnect(sid, namespace)
         elif self.server is not None and self._is_local(namespace, sid):
             await self.server.disconnect(sid, namespace=namespace, ignore_queue=True)
@@ -538,15 +538,14 @@ class AsyncPubSubManager(AsyncManager):
                 self._runtime().start(self._disconnect_here, message.sid, message.namespace)
 
     async def _act_on_emit(self, message: bus.EmitMessage) -> None:
-        data = bus.event_data(message.args)
+        data = tuple(message.args)
         namespace, room, skip = message.namespace, message.room, message.skip_sid
         if message.callback is None:
             await super().emit(message.event, data, namespace, room, skip)
             return
-        for sid in list(self.table.members(namespace, room)):
-            if sid not in skip:
-                answer = _RemoteAnswer(self, message.callback, message.node or "", sid)
-                await super().emit(message.event, data, namespace, sid, None, answer)
+        for member in without(self.table.in_room(namespace, room), skip):
+            answer = _RemoteAnswer(self, message.callback, message.node or "", member.sid)
+            await super().emit(message.event, data, namespace, member.sid, None, answer)
 
     def _act_on_callback(self, message: bus.CallbackMessage) -> None:
         callback = self.remote_acks.answer(

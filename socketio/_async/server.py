@@ -1,41 +1,27 @@
-"""The Socket.IO server.
-
-Called by applications, and by the engine through `BaseServer`; it knows the engine, the client
-manager and the application's handlers.
-"""
+"""The Socket.IO server."""
 
 from __future__ import annotations
 
 import asyncio  # async: only
 import builtins
 import logging
-
-# sync: import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-# async: begin
-from .._core.connecting import InsideConnectHandler
-
-# async: end
-# sync: from .._core.connecting import InsideConnectHandler, carried
 from .._core.failures import failed
 from .._core.forms import Form
 from ..base_manager import BaseManager
-
-# async: begin
-from ..base_server import BaseServer, Client, check_outgoing_event
-
-# async: end
-# sync: from ..base_server import Client, check_outgoing_event
-# sync: from ..direct_sessions import DirectSessions as BaseServer
+from ..base_server import check_outgoing_event
 from ..engine import AsyncEngine
 from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
 from ..exceptions import ConnectionError, ConnectionRefusedError, TimeoutError
-from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS
+from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS, arguments_of
 from ..runtimes.tasks import wait_in_loop  # async: only
+from ..server.asynchronous import FlavouredServer, ended, in_own_loop, settled
+from ..server.connecting import InsideConnectHandler, carried
+from ..server.membership import CONNECTED, LEAVING, PENDING, Membership
 from .life_cycle import call_in_form
 from .manager import AsyncManager
 from .namespace import AsyncNamespace
@@ -44,7 +30,7 @@ if TYPE_CHECKING:
     from .admin import InstrumentedAsyncServer
 
 
-class AsyncServer(BaseServer):
+class AsyncServer(FlavouredServer):
     """A Socket.IO server (protocol 5), mounted into an application by `attach` or a wrapper.
 
     Args:
@@ -70,58 +56,7 @@ class AsyncServer(BaseServer):
         PluginError: The async mode, serializer or manager needs a plugin; the message names it.
     """
 
-    # async: begin
-    flavour = "async"
-    # async: end
-    # sync: flavour = "sync"
-    eio: AsyncEngine
     manager: AsyncManager
-
-    # async: begin
-    def __init__(
-        self,
-        client_manager: Any = None,
-        logger: logging.Logger | bool = False,
-        json: Any = None,
-        async_handlers: bool = True,
-        namespaces: list[str] | tuple[str, ...] | str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            client_manager=client_manager,
-            logger=logger,
-            json=json,
-            async_handlers=async_handlers,
-            namespaces=namespaces,
-            **kwargs,
-        )
-
-    # async: end
-    # sync: def __init__(
-    # sync:     self,
-    # sync:     client_manager: Any = None,
-    # sync:     logger: logging.Logger | bool = False,
-    # sync:     serializer: Any = "default",
-    # sync:     json: Any = None,
-    # sync:     async_handlers: bool = True,
-    # sync:     always_connect: bool = False,
-    # sync:     namespaces: list[str] | tuple[str, ...] | str | None = None,
-    # sync:     **kwargs: Any,
-    # sync: ) -> None:
-    # sync:     super().__init__(
-    # sync:         client_manager=client_manager,
-    # sync:         logger=logger,
-    # sync:         serializer=serializer,
-    # sync:         json=json,
-    # sync:         async_handlers=async_handlers,
-    # sync:         always_connect=always_connect,
-    # sync:         namespaces=namespaces,
-    # sync:         **kwargs,
-    # sync:     )
-
-    # sync: def _begin_anew(self) -> None:
-    # sync:     super()._begin_anew()
-    # sync:     self._starting = threading.Lock()
 
     def _create_engine(self, config: EngineConfig, logger: logging.Logger) -> AsyncEngine:
         return AsyncEngine(config, self.registry, logger)
@@ -133,13 +68,6 @@ class AsyncServer(BaseServer):
 
     def _default_manager(self) -> BaseManager:
         return AsyncManager()
-
-    def is_asyncio_based(self) -> bool:
-        """Tell whether this server runs in an event loop."""
-        # async: begin
-        return True
-        # async: end
-        # sync: return False
 
     def register_namespace(self, namespace_handler: AsyncNamespace) -> None:
         """Register a class-based namespace.
@@ -234,6 +162,7 @@ class AsyncServer(BaseServer):
             ignore_queue=ignore_queue,
         )
 
+    @in_own_loop
     async def call(
         self,
         event: str,
@@ -290,6 +219,7 @@ class AsyncServer(BaseServer):
 
     # -- rooms ----------------------------------------------------------------------------
 
+    @in_own_loop
     async def enter_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
         """Put a client into a room.
 
@@ -305,6 +235,7 @@ class AsyncServer(BaseServer):
             self.logger.info("%s enters room %r [%s]", sid, room, namespace or "/")
         await self.manager.enter_room(sid, namespace or "/", room)
 
+    @in_own_loop
     async def leave_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
         """Take a client out of a room; harmless when it is not in it.
 
@@ -317,6 +248,7 @@ class AsyncServer(BaseServer):
             self.logger.info("%s leaves room %r [%s]", sid, room, namespace or "/")
         await self.manager.leave_room(sid, namespace or "/", room)
 
+    @in_own_loop
     async def close_room(self, room: Any, namespace: str | None = None) -> None:
         """Take every client out of a room.
 
@@ -333,6 +265,7 @@ class AsyncServer(BaseServer):
 
     # -- sessions -------------------------------------------------------------------------
 
+    @in_own_loop
     async def get_session(self, sid: str, namespace: str | None = None) -> dict[str, Any]:
         """Return the application's data of a client, a dict that may be changed in place.
 
@@ -343,9 +276,12 @@ class AsyncServer(BaseServer):
         Raises:
             KeyError: The client is not connected to this process.
         """
-        data: dict[str, Any] = self._storage(sid, namespace).setdefault(namespace or "/", {})
-        return data
+        member = self._member(sid, namespace)
+        if member.storage is None:
+            member.storage = {}
+        return member.storage
 
+    @in_own_loop
     async def save_session(
         self, sid: str, session: dict[str, Any], namespace: str | None = None
     ) -> None:
@@ -359,7 +295,7 @@ class AsyncServer(BaseServer):
         Raises:
             KeyError: The client is not connected to this process.
         """
-        self._storage(sid, namespace)[namespace or "/"] = session
+        self._member(sid, namespace).storage = session
 
     @asynccontextmanager
     async def session(
@@ -380,6 +316,7 @@ class AsyncServer(BaseServer):
 
     # -- connections ----------------------------------------------------------------------
 
+    @in_own_loop
     async def disconnect(
         self,
         sid: str,
@@ -396,38 +333,20 @@ class AsyncServer(BaseServer):
             close: Also close the transport, and with it the client's other namespaces.
         """
         namespace = namespace or "/"
-        if ignore_queue:
-            here = self.manager.eio_sid_from_sid(sid, namespace) is not None
-        else:
-            here = await self._can_disconnect(sid, namespace)
-        if not here:
+        member = self.manager.table.member(namespace, sid)
+        if member is None:
+            if not ignore_queue:  # the manager may tell other processes
+                await settled(self.manager.can_disconnect(sid, namespace))
             return
-        eio_sid = self.manager.eio_sid_from_sid(sid, namespace)
-        session = self._sessions.get(eio_sid) if eio_sid is not None else None
-        if session is None:
-            return
-        client: Client = session.client
-        connected = namespace in client.namespaces and client.pending.get(namespace) is None
-        leaving: Any = self._leave(session, namespace, Reason.SERVER_DISCONNECT, tell=True)
+        connected = member.state is CONNECTED
+        leaving: Any = self._leave(member, Reason.SERVER_DISCONNECT, tell=True)
         # In a series its handler may come after the one that has called this.
         if leaving is not None and self.async_handlers:
-            # async: begin
-            await asyncio.wait((leaving,))
-            # async: end
-            # sync: leaving.join()
+            await ended(leaving)
         if close and connected:
-            session.end(Reason.SERVER_DISCONNECT)
+            member.session.end(Reason.SERVER_DISCONNECT)
 
-    async def _can_disconnect(self, sid: str, namespace: str) -> bool:
-        """Tell whether a client is of this process; if not, the manager may tell the others."""
-        if self.manager.eio_sid_from_sid(sid, namespace) is not None:
-            return True
-        # async: begin
-        can = self.manager.can_disconnect(sid, namespace)
-        return bool(await can) if hasattr(can, "__await__") else bool(can)
-        # async: end
-        # sync: return bool(self.manager.can_disconnect(sid, namespace))
-
+    @in_own_loop
     async def start(self) -> None:
         """Get ready for clients: connect the client manager to its broker.
 
@@ -447,16 +366,12 @@ class AsyncServer(BaseServer):
     async def _start_manager(self) -> None:
         if self.manager_initialized:
             return
-        # async: begin
-        self._begin_manager()
-        await self.manager.start()
-        self.manager_initialized = True
-        # async: end
-        # sync: with self._starting:  # the first requests may come at the same time
-        # sync:     self._begin_manager()
-        # sync:     self.manager.start()
-        # sync:     self.manager_initialized = True
+        with self._starting:
+            self._begin_manager()
+            await self.manager.start()
+            self.manager_initialized = True
 
+    @in_own_loop
     async def shutdown(self) -> None:
         """Close all connections and stop; the disconnect handlers have run on return.
 
@@ -465,21 +380,10 @@ class AsyncServer(BaseServer):
         """
         await self.eio.shutdown()
         deadline = self.runtime.now() + self.eio.config.close_timeout
-        while self._sessions and self.runtime.now() < deadline:
+        while self.manager.table.namespaces and self.runtime.now() < deadline:
             await self.runtime.sleep(0.01)
         await self.manager.shutdown()
         self.manager_initialized = self._manager_begun = False
-
-    # async: begin
-    async def handle_request(self, *args: Any, **kwargs: Any) -> Any:
-        """Serve one request of the web server, in the terms of the async mode."""
-        # Not through the engine's own method, whose coroutine would live as long as a websocket.
-        return await self.eio.mode.handle_request(self.eio, *args, **kwargs)
-
-    # async: end
-    # sync: def handle_request(self, environ: dict[str, Any], start_response: Any) -> Any:
-    # sync:     """Serve one request of the web server: a WSGI application."""
-    # sync:     return self.eio.handle_request(environ, start_response)
 
     def instrument(
         self,
@@ -538,8 +442,7 @@ class AsyncServer(BaseServer):
         Returns:
             A task, or an object with the methods of `threading.Thread`.
         """
-        # sync: target = carried(target)
-        return self.runtime.start_background_task(target, *args, **kwargs)
+        return self.runtime.start_background_task(carried(target), *args, **kwargs)
 
     async def sleep(self, seconds: float = 0) -> None:
         """Wait, in the way of the async mode.
@@ -564,16 +467,17 @@ class AsyncServer(BaseServer):
         self._open(session)
         return None
 
-    def _receive_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
-        if self._emit_here is not None and type(self.manager.callback_of(sid, ack_id)) is (
-            _Acknowledged
-        ):
+    def _receive_ack(self, member: Membership, ack_id: int, data: list[Any]) -> None:
+        if self.observers:
+            self.observers.tell("ack_received", member.namespace, member.sid, ack_id, list(data))
+        acks = member.acks
+        if self._emit_here is not None and acks and type(acks.get(ack_id)) is _Acknowledged:
             # Nothing of the application runs: who waits in `call` is told at once.
-            callback = self.manager.pop_callback(sid, ack_id)
+            callback = acks.pop(ack_id)
             if callback is not None:
                 callback(*data)
             return
-        self.runtime.start(self._run_ack, sid, ack_id, data)
+        self.runtime.start(self._run_ack, member.sid, ack_id, data)
 
     async def _run_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
         try:
@@ -581,16 +485,18 @@ class AsyncServer(BaseServer):
         except BaseException as error:
             failed(error, self.logger, "callback of an ack failed")
 
-    async def _run_event(
-        self, session: Session, namespace: str, sid: str, data: list[Any], ack_id: int | None
-    ) -> None:
+    async def _run_event(self, member: Membership, data: list[Any], ack_id: int | None) -> None:
         """Run the handler of an event, and answer with what it returns."""
+        session, namespace, sid = member.session, member.namespace, member.sid
         if session.overrun:
             return
         event = data[0]
         if self._logs_events:
             # The name is the client's, and may be as long as a message.
             self.logger.info("Received event %.100r from %s [%s]", event, sid, namespace)
+        if self.observers:
+            # The handler's arguments are made of this very list.
+            self.observers.tell("event_received", namespace, sid, list(data))
         handler = self.table.find(namespace, event)
         try:
             if handler is not None:
@@ -604,89 +510,71 @@ class AsyncServer(BaseServer):
                     return
                 result = await found[0].trigger_event(event, *found[1], sid, *data[1:])
             if ack_id is not None:
-                if result is None:
-                    answer = []
-                elif isinstance(result, tuple):
-                    answer = list(result)
-                else:
-                    answer = [result]
+                answer = arguments_of(result)
+                if self.observers:
+                    self.observers.tell("ack_sent", namespace, sid, ack_id, answer)
                 self._send_to(session, ACK, answer, namespace, ack_id)
         except BaseException as error:
             self._handler_failed(session, error, "handler of %r in %s failed", event, namespace)
 
-    async def _run_connect(self, session: Session, namespace: str, sid: str, auth: Any) -> None:
+    async def _run_connect(self, member: Membership, auth: Any) -> None:
         """Run the connect handler, and accept or refuse the client as it says."""
         if self.always_connect:
-            self._accept(session, namespace, sid)
+            self._accept(member)
         refusal: dict[str, Any] | None = None
         try:
-            with InsideConnectHandler(namespace, sid):
-                result = await self._trigger_connect(namespace, sid, session.environ, auth)
+            with InsideConnectHandler(member):
+                result = await self._trigger_connect(member, auth)
             if result is False:
                 refusal = ConnectionRefusedError().error_args
         except ConnectionRefusedError as error:
             refusal = error.error_args
         except builtins.ConnectionRefusedError:
             refusal = {"message": "Connection refused by server"}
-        # async: begin
         except GeneratorExit:
             raise  # the loop has given it up: nobody waits for an answer
-        # async: end
         except BaseException as error:
             try:
                 self._handler_failed(
-                    session,
+                    member.session,
                     error,
                     "connect handler of %s failed, the client is refused",
-                    namespace,
+                    member.namespace,
                 )
             finally:
                 # Whatever goes on from here, the client would wait for an answer for ever.
-                await self._answer_connect(
-                    session, namespace, sid, {"message": "Internal server error"}
-                )
+                await self._answer_connect(member, {"message": "Internal server error"})
             return
-        await self._answer_connect(session, namespace, sid, refusal)
+        await self._answer_connect(member, refusal)
 
-    async def _answer_connect(
-        self, session: Session, namespace: str, sid: str, refusal: dict[str, Any] | None
-    ) -> None:
+    async def _answer_connect(self, member: Membership, refusal: dict[str, Any] | None) -> None:
         """Accept a client whose connect handler has ended, or refuse it."""
-        client: Client = session.client
-        if refusal is None and (namespace, sid) in self.manager.pending_disconnect:
+        session = member.session
+        if refusal is None and member.state is PENDING and member.unwanted:
             if session.closed:
-                await self._connected_too_late(session, namespace, sid)
+                # It is gone by now: what the handler has done is to be undone.
+                if member.become(LEAVING):
+                    await self._run_disconnect(member, session.ended or Reason.TRANSPORT_CLOSE)
                 return
             refusal = ConnectionRefusedError().error_args
         if refusal is None:
             if not self.always_connect:
-                self._accept(session, namespace, sid)
-            if session.closed and namespace in client.namespaces:
-                self._leave(session, namespace, session.ended or Reason.TRANSPORT_CLOSE)
+                self._accept(member)
+            if session.closed:
+                self._leave(member, session.ended or Reason.TRANSPORT_CLOSE)
             return
-        joined = namespace in client.namespaces
+        if not member.is_joined:
+            return  # it was accepted before its handler ran, and has left meanwhile
         # First forgotten, then told: the client may try again at once.
-        self._reject(session, namespace, sid)
-        if not self.always_connect:
-            self._refuse(session, namespace, refusal)
-        elif joined:
+        self._reject(member)
+        if self.always_connect:
             # A refusal after CONNECT is a plain DISCONNECT, which carries no data.
-            self._send_to(session, DISCONNECT, None, namespace)
+            self._send_to(session, DISCONNECT, None, member.namespace)
+        else:
+            self._refuse(session, member.namespace, refusal, member.sid)
 
-    async def _connected_too_late(self, session: Session, namespace: str, sid: str) -> None:
-        """Undo what an accepting connect handler did for a client that is gone by now."""
-        client: Client = session.client
-        client.pending.pop(namespace, None)
-        if client.namespaces.pop(namespace, None) is not None:
-            with client.lock:
-                client.closing += 1
-            await self._run_disconnect(
-                session, namespace, sid, session.ended or Reason.TRANSPORT_CLOSE
-            )
-
-    async def _trigger_connect(
-        self, namespace: str, sid: str, environ: dict[str, Any], auth: Any
-    ) -> Any:
+    async def _trigger_connect(self, member: Membership, auth: Any) -> Any:
+        namespace, sid, environ = member.namespace, member.sid, member.session.environ
         handler = self.table.find(namespace, "connect")
         if handler is None:
             found = self.table.find_class(namespace)
@@ -697,10 +585,9 @@ class AsyncServer(BaseServer):
             handler.function, handler.form or Form(), (*handler.prefix, sid, environ, auth)
         )
 
-    async def _run_disconnect(
-        self, session: Session, namespace: str, sid: str, reason: str
-    ) -> None:
+    async def _run_disconnect(self, member: Membership, reason: str) -> None:
         """Run the disconnect handler, then forget the client."""
+        namespace, sid = member.namespace, member.sid
         try:
             handler = self.table.find(namespace, "disconnect")
             if handler is None:
@@ -712,13 +599,12 @@ class AsyncServer(BaseServer):
                     handler.function, handler.form or Form(), (*handler.prefix, sid, reason)
                 )
         except BaseException as error:
-            self._handler_failed(session, error, "disconnect handler of %s failed", namespace)
+            self._handler_failed(
+                member.session, error, "disconnect handler of %s failed", namespace
+            )
         finally:
             await self.manager.disconnect(sid, namespace, ignore_queue=True)
-            client: Client = session.client
-            with client.lock:
-                client.closing -= 1
-            self._forget_if_closed(session)
+            self._forget_if_closed(member.session)
 
 
 class _Acknowledged:

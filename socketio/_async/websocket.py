@@ -188,6 +188,8 @@ class WebSocketTransport(WebSocketOutput):
                 polling.wake()
             self._flush()
         session.engine.logger.info("%s: upgraded to %s", session.sid, self.name)
+        # Not with the lock held: who is told may send to other sessions.
+        session.engine.consumer.session_upgraded(session)
 
     def _abandon_upgrade(self) -> bool:
         """Leave the session where it is, on the transport that it has.

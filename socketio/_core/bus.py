@@ -31,7 +31,7 @@ from typing import Any, TypeAlias
 
 from ..exceptions import ProtocolError
 from ..protocol.json_codec import JSONCodec, take_out_binary
-from ..protocol.packets import Packet, reconstruct_binary
+from ..protocol.packets import Packet, arguments_of, reconstruct_binary
 
 Room: TypeAlias = str | int | list[str | int] | None
 """One room, several, or None for everyone."""
@@ -128,16 +128,6 @@ AnyMessage: TypeAlias = (
 )
 
 
-def arguments(data: Any) -> list[Any]:
-    """Return the arguments of an event as a list: those of a tuple, else the one value."""
-    return list(data) if isinstance(data, tuple) else [data]
-
-
-def event_data(args: list[Any]) -> Any:
-    """Return what `arguments` was made from: a tuple of several arguments, or the one value."""
-    return args[0] if len(args) == 1 else tuple(args)
-
-
 def pack_binary(args: list[Any]) -> tuple[list[Any], bool]:
     """Make a list of arguments fit for JSON.
 
@@ -162,8 +152,10 @@ def emit_message(
     callback: tuple[Any, str, int] | None,
 ) -> dict[str, Any]:
     """Return the message that asks other processes to emit an event."""
-    packed, binary = pack_binary(arguments(data))
-    return {
+    args = arguments_of(data)
+    # What python-socketio publishes for no argument is [null], too.
+    packed, binary = pack_binary([None] if data is None else args)
+    message = {
         "host_id": host_id,
         "method": "emit",
         "event": event,
@@ -174,6 +166,9 @@ def emit_message(
         "skip_sid": skip_sid,
         "callback": callback,
     }
+    if args == [None]:
+        message["null"] = True
+    return message
 
 
 def callback_message(
@@ -304,7 +299,7 @@ def _read_emit(message: dict[str, Any]) -> EmitMessage:
     return EmitMessage(
         **_head(message, "host_id"),
         event=_text(message, "event"),
-        args=_args(message, "data"),
+        args=_event_args(message),
         room=_rooms(message, "room"),
         skip_sid=_sids(message, "skip_sid"),
         callback=None if callback is None else _callback(callback),
@@ -430,6 +425,11 @@ def _callback(value: Any) -> tuple[Any, str, int]:
     ):
         raise BusMessageError("bad emit message", f"callback is {value!r}"[:100])
     return value[0], value[1], value[2]
+
+
+def _event_args(message: dict[str, Any]) -> list[Any]:
+    args = _args(message, "data")
+    return [] if args == [None] and message.get("null") is not True else args
 
 
 def _args(message: dict[str, Any], member: str) -> list[Any]:

@@ -1,8 +1,8 @@
 # Generated from socketio/_async/admin.py by tools/unasync.py, do not edit.
 """The backend of the official Socket.IO Admin UI.
 
-Called by `Server.instrument`; it watches one server through an `Observation` and serves the
-Admin UI on a namespace of that server. The Admin UI speaks the events of `@socket.io/admin-ui`.
+It is one of the observers of a server, and serves the Admin UI on a namespace of that server. The
+Admin UI speaks the events of `@socket.io/admin-ui`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Literal
 
 from .._core import forks
 from .._core.admin_view import TrafficCounts, client_description, now, room_name, shown
 from ..engine.session import Session
 from ..exceptions import ConnectionRefusedError
-from ..server_observation import Observation, ServerObserver
+from ..protocol.packets import arguments_of
+from ..server.membership import Membership
+from ..server.observers import ServerObserver
+from ..server.synchronous import settled
 from .namespace import Namespace
 
 Credentials = dict[str, Any]
@@ -95,12 +98,10 @@ class InstrumentedServer(ServerObserver):
         self.admin_namespace = namespace
         self.server_stats_interval = server_stats_interval
         self._begin_anew()
-        self._observation = Observation(sio, self)
-        self._observation.watch_traffic()
         if self.is_development:
-            for name, sid in self._clients():
-                self._since[name, sid] = time.time()
-            self._observation.watch_clients()
+            for member in self._clients():
+                self._since[member.namespace, member.sid] = time.time()
+        sio.observers.append(self)
         sio.register_namespace(AdminNamespace(namespace, self))
         forks.watch(self)
 
@@ -144,7 +145,8 @@ class InstrumentedServer(ServerObserver):
 
     def uninstrument(self) -> None:
         """Watch the server no more; the Admin UI finds nothing any longer."""
-        self._observation.stop()
+        if self in self.sio.observers:
+            self.sio.observers.remove(self)
         self._stop_reports()
         self.sio.namespace_handlers.pop(self.admin_namespace, None)
 
@@ -172,7 +174,7 @@ class InstrumentedServer(ServerObserver):
         if sent.get("sessionId") in self._admin_sessions:
             return None
         if callable(self.auth):
-            right = self.auth(client_auth)
+            right = settled(self.auth(client_auth))
         else:
             accepted = [self.auth] if isinstance(self.auth, dict) else list(self.auth)
             # Every one is compared, in constant time.
@@ -207,31 +209,26 @@ class InstrumentedServer(ServerObserver):
             return True  # in another process there may be
         return any(True for _ in self.sio.manager.get_participants(self.admin_namespace, None))
 
-    def _clients(self) -> list[tuple[str, str]]:
-        """Return the connected clients of this process: namespaces and ids."""
-        manager = self.sio.manager
-        return [
-            (namespace, sid)
-            for namespace in list(manager.get_namespaces())
-            for sid, _ in manager.get_participants(namespace, None)
-        ]
+    def _clients(self) -> list[Membership]:
+        """Return the connected clients of this process."""
+        table = self.sio.manager.table
+        return [one for name in list(table.namespaces) for one in table.in_room(name, None)]
 
     def _describe(self, namespace: str, sid: str) -> dict[str, Any] | None:
         """Return what the Admin UI shows of a client; None when it is gone."""
-        sio = self.sio
-        eio_sid = sio.manager.eio_sid_from_sid(sid, namespace)
-        try:
-            session: Session = sio._session(sid, namespace)
-        except KeyError:
+        manager = self.sio.manager
+        member: Membership | None = manager.table.member(namespace, sid)
+        if member is None:
             return None
+        session = member.session
         return client_description(
             sid,
             namespace,
-            eio_sid,
+            session.sid,
             session.transport_name,
             session.environ,
-            sio.manager.get_rooms(sid, namespace),
-            (session.storage or {}).get(namespace, {}),
+            manager.get_rooms(sid, namespace),
+            member.storage or {},
             self._since.setdefault((namespace, sid), time.time()),
         )
 
@@ -243,7 +240,7 @@ class InstrumentedServer(ServerObserver):
         """
         self._tell("config", {"supportedFeatures": self.supported_features}, to=sid)
         if self.is_development:
-            described = [self._describe(*client) for client in self._clients()]
+            described = [self._describe(one.namespace, one.sid) for one in self._clients()]
             self._tell("all_sockets", [client for client in described if client], to=sid)
         self._tell("server_stats", self._stats([]), to=sid)
 
@@ -298,22 +295,25 @@ class InstrumentedServer(ServerObserver):
         """Tell the new transport of a session's clients."""
         if self.is_development:
             transport = session.transport_name
-            for namespace, sid in list(session.client.namespaces.items()):
-                update = {"id": sid, "nsp": namespace, "transport": transport}
-                self._tell("socket_updated", update)
+            for member in list(session.client.memberships.values()):
+                if member.is_joined:
+                    update = {"id": member.sid, "nsp": member.namespace, "transport": transport}
+                    self._tell("socket_updated", update)
 
     def message_received(self, size: int) -> None:
         """Count what comes in."""
         self._counts.add("packetsIn")
         self._counts.add("bytesIn", None, size)
 
-    def packet_sent(self, size: int) -> None:
+    def packets_sent(self, count: int, size: int) -> None:
         """Count what goes out."""
-        self._counts.add("packetsOut")
+        self._counts.add("packetsOut", None, count)
         self._counts.add("bytesOut", None, size)
 
     def client_connected(self, namespace: str, sid: str) -> None:
         """Tell a new client, and welcome it if it is an Admin UI."""
+        if not self.is_development:
+            return
         self._since[namespace, sid] = time.time()
         description = self._describe(namespace, sid)
         if description is not None:
@@ -331,25 +331,26 @@ class InstrumentedServer(ServerObserver):
 
     def event_received(self, namespace: str, sid: str, arguments: list[Any]) -> None:
         """Tell an event of a client."""
-        if namespace != self.admin_namespace and self._is_watched():
+        if namespace != self.admin_namespace and self.is_development and self._is_watched():
             self._tell("event_received", namespace, sid, shown(arguments), now())
 
-    def event_sent(self, namespace: str, sids: Iterable[str], event: str, data: Any) -> None:
+    def event_sent(self, namespace: str, sids: list[str], event: str, data: Any) -> None:
         """Tell an event to clients, for each of them."""
-        if namespace == self.admin_namespace or not self._is_watched():
+        if namespace == self.admin_namespace or not self.is_development or not self._is_watched():
             return
-        values = data if isinstance(data, tuple) else () if data is None else (data,)
-        arguments, time_sent = shown([event, *values]), now()
+        arguments, time_sent = shown([event, *arguments_of(data)]), now()
         for sid in sids:
             self._tell("event_sent", namespace, sid, arguments, time_sent)
 
     def room_entered(self, namespace: str, room: Any, sid: str) -> None:
         """Tell that a client is in a room."""
-        self._tell("room_joined", namespace, room_name(room), sid, now())
+        if self.is_development:
+            self._tell("room_joined", namespace, room_name(room), sid, now())
 
     def room_left(self, namespace: str, room: Any, sid: str) -> None:
         """Tell that a client is in a room no more."""
-        self._tell("room_left", namespace, room_name(room), sid, now())
+        if self.is_development:
+            self._tell("room_left", namespace, room_name(room), sid, now())
 
 
 class AdminNamespace(Namespace):

@@ -14,7 +14,7 @@ from .. import exceptions
 from .._core.client_state import Attempt, ClientState, Reconnection
 from .._core.failures import failed
 from .._core.termination import Terminated, disconnect_at_exit, forget_at_exit, until_terminated
-from ..base_client import BaseClient, PendingCall, error_data, values, wire_arguments
+from ..base_client import BaseClient, PendingCall, error_data, values
 from ..engine import thread_tasks as tasks
 from ..protocol import packets
 from ..protocol.engine_client import FLUSH_TIMEOUT
@@ -412,7 +412,7 @@ class Client(BaseClient):
         if ack_id is not None and namespace in self.namespaces:
             try:
                 messages = self._packet_messages(
-                    packets.ACK, namespace, wire_arguments(result), ack_id
+                    packets.ACK, namespace, packets.arguments_of(result), ack_id
                 )
             except (TypeError, ValueError):
                 self.logger.exception("the handler of %r returned what cannot be sent", event)

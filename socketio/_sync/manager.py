@@ -1,16 +1,13 @@
 # Generated from socketio/_async/manager.py by tools/unasync.py, do not edit.
-"""The client manager of one process, which holds its clients in memory.
-
-Called by servers for everything that concerns several clients or their rooms; it knows ids and
-rooms, and hands encoded packets to the server for delivery.
-"""
+"""The client manager of one process, which holds its clients in memory."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .._core.rooms import Room
 from ..base_manager import BaseManager
+from ..server.rooms import Room
+from ..server.synchronous import settled
 
 
 class Manager(BaseManager):
@@ -81,7 +78,7 @@ class Manager(BaseManager):
         if callback is None:
             self.get_logger().debug("unknown ack %d of %s ignored", id, sid)
             return
-        callback(*data)
+        settled(callback(*data))
 
     def start(self) -> None:
         """Get ready, after `initialize` and before the first client; nothing to do here."""

@@ -27,12 +27,12 @@ from .._core.manager_health import HealthState, ManagerHealth
 from .._core.monkey_patching import require_monkey_patching
 from .._core.outbox import Outbox
 from .._core.remote_acks import RemoteAcks
-from .._core.rooms import Room, as_set
 from .._core.signature import Signer
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
 from ..protocol.json_codec import JSONCodec, codec_for, default_codec
 from ..runtimes.threading_runtime import ThreadingRuntime
+from ..server.rooms import Room, as_set, without
 from .bus_connection import BusConnection, BusSettings, describe
 from .emitter import Emitter, acquire
 from .manager import Manager
@@ -360,11 +360,11 @@ class PubSubManager(Manager):
             super().emit(event, data, namespace, room, skip_sid, callback)
             return
         skipped = sorted(as_set(skip_sid))
-        if self.server is not None:
-            members = self.table.members(namespace, room)
-            # A callback would hear that nobody is reached, but others may reach somebody.
-            if callback is None or (members and (not skipped or members.keys() - skipped)):
-                super().emit(event, data, namespace, room, skipped, callback)
+        # A callback would hear that nobody is reached, but others may reach somebody.
+        if self.server is not None and (
+            callback is None or without(self.table.in_room(namespace, room), skipped)
+        ):
+            super().emit(event, data, namespace, room, skipped, callback)
         awaited = None
         if callback is not None:
             ack_id = self.remote_acks.add(callback, room, namespace, time.monotonic())
@@ -389,7 +389,7 @@ class PubSubManager(Manager):
             **kwargs: `ignore_queue=True` only forgets a client of this process that has gone.
         """
         namespace = namespace or "/"
-        if kwargs.get("ignore_queue") or (namespace, sid) in self.pending_disconnect:
+        if kwargs.get("ignore_queue") or self.is_departing(sid, namespace):
             super().disconnect(sid, namespace)
         elif self.server is not None and self._is_local(namespace, sid):
             self.server.disconnect(sid, namespace=namespace, ignore_queue=True)
@@ -491,15 +491,14 @@ class PubSubManager(Manager):
                 self._runtime().start(self._disconnect_here, message.sid, message.namespace)
 
     def _act_on_emit(self, message: bus.EmitMessage) -> None:
-        data = bus.event_data(message.args)
+        data = tuple(message.args)
         namespace, room, skip = message.namespace, message.room, message.skip_sid
         if message.callback is None:
             super().emit(message.event, data, namespace, room, skip)
             return
-        for sid in list(self.table.members(namespace, room)):
-            if sid not in skip:
-                answer = _RemoteAnswer(self, message.callback, message.node or "", sid)
-                super().emit(message.event, data, namespace, sid, None, answer)
+        for member in without(self.table.in_room(namespace, room), skip):
+            answer = _RemoteAnswer(self, message.callback, message.node or "", member.sid)
+            super().emit(message.event, data, namespace, member.sid, None, answer)
 
     def _act_on_callback(self, message: bus.CallbackMessage) -> None:
         callback = self.remote_acks.answer(

@@ -1,30 +1,26 @@
 # Generated from socketio/_async/server.py by tools/unasync.py, do not edit.
-"""The Socket.IO server.
-
-Called by applications, and by the engine through `BaseServer`; it knows the engine, the client
-manager and the application's handlers.
-"""
+"""The Socket.IO server."""
 
 from __future__ import annotations
 
 import builtins
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .._core.connecting import InsideConnectHandler, carried
 from .._core.failures import failed
 from .._core.forms import Form
 from ..base_manager import BaseManager
-from ..base_server import Client, check_outgoing_event
-from ..direct_sessions import DirectSessions as BaseServer
+from ..base_server import check_outgoing_event
 from ..engine import Engine
 from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
 from ..exceptions import ConnectionError, ConnectionRefusedError, TimeoutError
-from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS
+from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS, arguments_of
+from ..server.connecting import InsideConnectHandler, carried
+from ..server.membership import CONNECTED, LEAVING, PENDING, Membership
+from ..server.synchronous import FlavouredServer, ended, in_own_loop, settled
 from .life_cycle import call_in_form
 from .manager import Manager
 from .namespace import Namespace
@@ -33,7 +29,7 @@ if TYPE_CHECKING:
     from .admin import InstrumentedServer
 
 
-class Server(BaseServer):
+class Server(FlavouredServer):
     """A Socket.IO server (protocol 5), mounted into an application by `attach` or a wrapper.
 
     Args:
@@ -59,35 +55,7 @@ class Server(BaseServer):
         PluginError: The async mode, serializer or manager needs a plugin; the message names it.
     """
 
-    flavour = "sync"
-    eio: Engine
     manager: Manager
-
-    def __init__(
-        self,
-        client_manager: Any = None,
-        logger: logging.Logger | bool = False,
-        serializer: Any = "default",
-        json: Any = None,
-        async_handlers: bool = True,
-        always_connect: bool = False,
-        namespaces: list[str] | tuple[str, ...] | str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            client_manager=client_manager,
-            logger=logger,
-            serializer=serializer,
-            json=json,
-            async_handlers=async_handlers,
-            always_connect=always_connect,
-            namespaces=namespaces,
-            **kwargs,
-        )
-
-    def _begin_anew(self) -> None:
-        super()._begin_anew()
-        self._starting = threading.Lock()
 
     def _create_engine(self, config: EngineConfig, logger: logging.Logger) -> Engine:
         return Engine(config, self.registry, logger)
@@ -99,10 +67,6 @@ class Server(BaseServer):
 
     def _default_manager(self) -> BaseManager:
         return Manager()
-
-    def is_asyncio_based(self) -> bool:
-        """Tell whether this server runs in an event loop."""
-        return False
 
     def register_namespace(self, namespace_handler: Namespace) -> None:
         """Register a class-based namespace.
@@ -189,6 +153,7 @@ class Server(BaseServer):
             ignore_queue=ignore_queue,
         )
 
+    @in_own_loop
     def call(
         self,
         event: str,
@@ -245,6 +210,7 @@ class Server(BaseServer):
 
     # -- rooms ----------------------------------------------------------------------------
 
+    @in_own_loop
     def enter_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
         """Put a client into a room.
 
@@ -260,6 +226,7 @@ class Server(BaseServer):
             self.logger.info("%s enters room %r [%s]", sid, room, namespace or "/")
         self.manager.enter_room(sid, namespace or "/", room)
 
+    @in_own_loop
     def leave_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
         """Take a client out of a room; harmless when it is not in it.
 
@@ -272,6 +239,7 @@ class Server(BaseServer):
             self.logger.info("%s leaves room %r [%s]", sid, room, namespace or "/")
         self.manager.leave_room(sid, namespace or "/", room)
 
+    @in_own_loop
     def close_room(self, room: Any, namespace: str | None = None) -> None:
         """Take every client out of a room.
 
@@ -288,6 +256,7 @@ class Server(BaseServer):
 
     # -- sessions -------------------------------------------------------------------------
 
+    @in_own_loop
     def get_session(self, sid: str, namespace: str | None = None) -> dict[str, Any]:
         """Return the application's data of a client, a dict that may be changed in place.
 
@@ -298,9 +267,12 @@ class Server(BaseServer):
         Raises:
             KeyError: The client is not connected to this process.
         """
-        data: dict[str, Any] = self._storage(sid, namespace).setdefault(namespace or "/", {})
-        return data
+        member = self._member(sid, namespace)
+        if member.storage is None:
+            member.storage = {}
+        return member.storage
 
+    @in_own_loop
     def save_session(self, sid: str, session: dict[str, Any], namespace: str | None = None) -> None:
         """Replace the application's data of a client.
 
@@ -312,7 +284,7 @@ class Server(BaseServer):
         Raises:
             KeyError: The client is not connected to this process.
         """
-        self._storage(sid, namespace)[namespace or "/"] = session
+        self._member(sid, namespace).storage = session
 
     @contextmanager
     def session(self, sid: str, namespace: str | None = None) -> Iterator[dict[str, Any]]:
@@ -331,6 +303,7 @@ class Server(BaseServer):
 
     # -- connections ----------------------------------------------------------------------
 
+    @in_own_loop
     def disconnect(
         self,
         sid: str,
@@ -347,31 +320,20 @@ class Server(BaseServer):
             close: Also close the transport, and with it the client's other namespaces.
         """
         namespace = namespace or "/"
-        if ignore_queue:
-            here = self.manager.eio_sid_from_sid(sid, namespace) is not None
-        else:
-            here = self._can_disconnect(sid, namespace)
-        if not here:
+        member = self.manager.table.member(namespace, sid)
+        if member is None:
+            if not ignore_queue:  # the manager may tell other processes
+                settled(self.manager.can_disconnect(sid, namespace))
             return
-        eio_sid = self.manager.eio_sid_from_sid(sid, namespace)
-        session = self._sessions.get(eio_sid) if eio_sid is not None else None
-        if session is None:
-            return
-        client: Client = session.client
-        connected = namespace in client.namespaces and client.pending.get(namespace) is None
-        leaving: Any = self._leave(session, namespace, Reason.SERVER_DISCONNECT, tell=True)
+        connected = member.state is CONNECTED
+        leaving: Any = self._leave(member, Reason.SERVER_DISCONNECT, tell=True)
         # In a series its handler may come after the one that has called this.
         if leaving is not None and self.async_handlers:
-            leaving.join()
+            ended(leaving)
         if close and connected:
-            session.end(Reason.SERVER_DISCONNECT)
+            member.session.end(Reason.SERVER_DISCONNECT)
 
-    def _can_disconnect(self, sid: str, namespace: str) -> bool:
-        """Tell whether a client is of this process; if not, the manager may tell the others."""
-        if self.manager.eio_sid_from_sid(sid, namespace) is not None:
-            return True
-        return bool(self.manager.can_disconnect(sid, namespace))
-
+    @in_own_loop
     def start(self) -> None:
         """Get ready for clients: connect the client manager to its broker.
 
@@ -391,11 +353,12 @@ class Server(BaseServer):
     def _start_manager(self) -> None:
         if self.manager_initialized:
             return
-        with self._starting:  # the first requests may come at the same time
+        with self._starting:
             self._begin_manager()
             self.manager.start()
             self.manager_initialized = True
 
+    @in_own_loop
     def shutdown(self) -> None:
         """Close all connections and stop; the disconnect handlers have run on return.
 
@@ -404,14 +367,10 @@ class Server(BaseServer):
         """
         self.eio.shutdown()
         deadline = self.runtime.now() + self.eio.config.close_timeout
-        while self._sessions and self.runtime.now() < deadline:
+        while self.manager.table.namespaces and self.runtime.now() < deadline:
             self.runtime.sleep(0.01)
         self.manager.shutdown()
         self.manager_initialized = self._manager_begun = False
-
-    def handle_request(self, environ: dict[str, Any], start_response: Any) -> Any:
-        """Serve one request of the web server: a WSGI application."""
-        return self.eio.handle_request(environ, start_response)
 
     def instrument(
         self,
@@ -470,8 +429,7 @@ class Server(BaseServer):
         Returns:
             A task, or an object with the methods of `threading.Thread`.
         """
-        target = carried(target)
-        return self.runtime.start_background_task(target, *args, **kwargs)
+        return self.runtime.start_background_task(carried(target), *args, **kwargs)
 
     def sleep(self, seconds: float = 0) -> None:
         """Wait, in the way of the async mode.
@@ -496,16 +454,17 @@ class Server(BaseServer):
         self._open(session)
         return None
 
-    def _receive_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
-        if self._emit_here is not None and type(self.manager.callback_of(sid, ack_id)) is (
-            _Acknowledged
-        ):
+    def _receive_ack(self, member: Membership, ack_id: int, data: list[Any]) -> None:
+        if self.observers:
+            self.observers.tell("ack_received", member.namespace, member.sid, ack_id, list(data))
+        acks = member.acks
+        if self._emit_here is not None and acks and type(acks.get(ack_id)) is _Acknowledged:
             # Nothing of the application runs: who waits in `call` is told at once.
-            callback = self.manager.pop_callback(sid, ack_id)
+            callback = acks.pop(ack_id)
             if callback is not None:
                 callback(*data)
             return
-        self.runtime.start(self._run_ack, sid, ack_id, data)
+        self.runtime.start(self._run_ack, member.sid, ack_id, data)
 
     def _run_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
         try:
@@ -513,16 +472,18 @@ class Server(BaseServer):
         except BaseException as error:
             failed(error, self.logger, "callback of an ack failed")
 
-    def _run_event(
-        self, session: Session, namespace: str, sid: str, data: list[Any], ack_id: int | None
-    ) -> None:
+    def _run_event(self, member: Membership, data: list[Any], ack_id: int | None) -> None:
         """Run the handler of an event, and answer with what it returns."""
+        session, namespace, sid = member.session, member.namespace, member.sid
         if session.overrun:
             return
         event = data[0]
         if self._logs_events:
             # The name is the client's, and may be as long as a message.
             self.logger.info("Received event %.100r from %s [%s]", event, sid, namespace)
+        if self.observers:
+            # The handler's arguments are made of this very list.
+            self.observers.tell("event_received", namespace, sid, list(data))
         handler = self.table.find(namespace, event)
         try:
             if handler is not None:
@@ -534,79 +495,71 @@ class Server(BaseServer):
                     return
                 result = found[0].trigger_event(event, *found[1], sid, *data[1:])
             if ack_id is not None:
-                if result is None:
-                    answer = []
-                elif isinstance(result, tuple):
-                    answer = list(result)
-                else:
-                    answer = [result]
+                answer = arguments_of(result)
+                if self.observers:
+                    self.observers.tell("ack_sent", namespace, sid, ack_id, answer)
                 self._send_to(session, ACK, answer, namespace, ack_id)
         except BaseException as error:
             self._handler_failed(session, error, "handler of %r in %s failed", event, namespace)
 
-    def _run_connect(self, session: Session, namespace: str, sid: str, auth: Any) -> None:
+    def _run_connect(self, member: Membership, auth: Any) -> None:
         """Run the connect handler, and accept or refuse the client as it says."""
         if self.always_connect:
-            self._accept(session, namespace, sid)
+            self._accept(member)
         refusal: dict[str, Any] | None = None
         try:
-            with InsideConnectHandler(namespace, sid):
-                result = self._trigger_connect(namespace, sid, session.environ, auth)
+            with InsideConnectHandler(member):
+                result = self._trigger_connect(member, auth)
             if result is False:
                 refusal = ConnectionRefusedError().error_args
         except ConnectionRefusedError as error:
             refusal = error.error_args
         except builtins.ConnectionRefusedError:
             refusal = {"message": "Connection refused by server"}
+        except GeneratorExit:
+            raise  # the loop has given it up: nobody waits for an answer
         except BaseException as error:
             try:
                 self._handler_failed(
-                    session,
+                    member.session,
                     error,
                     "connect handler of %s failed, the client is refused",
-                    namespace,
+                    member.namespace,
                 )
             finally:
                 # Whatever goes on from here, the client would wait for an answer for ever.
-                self._answer_connect(session, namespace, sid, {"message": "Internal server error"})
+                self._answer_connect(member, {"message": "Internal server error"})
             return
-        self._answer_connect(session, namespace, sid, refusal)
+        self._answer_connect(member, refusal)
 
-    def _answer_connect(
-        self, session: Session, namespace: str, sid: str, refusal: dict[str, Any] | None
-    ) -> None:
+    def _answer_connect(self, member: Membership, refusal: dict[str, Any] | None) -> None:
         """Accept a client whose connect handler has ended, or refuse it."""
-        client: Client = session.client
-        if refusal is None and (namespace, sid) in self.manager.pending_disconnect:
+        session = member.session
+        if refusal is None and member.state is PENDING and member.unwanted:
             if session.closed:
-                self._connected_too_late(session, namespace, sid)
+                # It is gone by now: what the handler has done is to be undone.
+                if member.become(LEAVING):
+                    self._run_disconnect(member, session.ended or Reason.TRANSPORT_CLOSE)
                 return
             refusal = ConnectionRefusedError().error_args
         if refusal is None:
             if not self.always_connect:
-                self._accept(session, namespace, sid)
-            if session.closed and namespace in client.namespaces:
-                self._leave(session, namespace, session.ended or Reason.TRANSPORT_CLOSE)
+                self._accept(member)
+            if session.closed:
+                self._leave(member, session.ended or Reason.TRANSPORT_CLOSE)
             return
-        joined = namespace in client.namespaces
+        if not member.is_joined:
+            return  # it was accepted before its handler ran, and has left meanwhile
         # First forgotten, then told: the client may try again at once.
-        self._reject(session, namespace, sid)
-        if not self.always_connect:
-            self._refuse(session, namespace, refusal)
-        elif joined:
+        self._reject(member)
+        if self.always_connect:
             # A refusal after CONNECT is a plain DISCONNECT, which carries no data.
-            self._send_to(session, DISCONNECT, None, namespace)
+            self._send_to(session, DISCONNECT, None, member.namespace)
+        else:
+            self._refuse(session, member.namespace, refusal, member.sid)
 
-    def _connected_too_late(self, session: Session, namespace: str, sid: str) -> None:
-        """Undo what an accepting connect handler did for a client that is gone by now."""
-        client: Client = session.client
-        client.pending.pop(namespace, None)
-        if client.namespaces.pop(namespace, None) is not None:
-            with client.lock:
-                client.closing += 1
-            self._run_disconnect(session, namespace, sid, session.ended or Reason.TRANSPORT_CLOSE)
-
-    def _trigger_connect(self, namespace: str, sid: str, environ: dict[str, Any], auth: Any) -> Any:
+    def _trigger_connect(self, member: Membership, auth: Any) -> Any:
+        namespace, sid, environ = member.namespace, member.sid, member.session.environ
         handler = self.table.find(namespace, "connect")
         if handler is None:
             found = self.table.find_class(namespace)
@@ -617,8 +570,9 @@ class Server(BaseServer):
             handler.function, handler.form or Form(), (*handler.prefix, sid, environ, auth)
         )
 
-    def _run_disconnect(self, session: Session, namespace: str, sid: str, reason: str) -> None:
+    def _run_disconnect(self, member: Membership, reason: str) -> None:
         """Run the disconnect handler, then forget the client."""
+        namespace, sid = member.namespace, member.sid
         try:
             handler = self.table.find(namespace, "disconnect")
             if handler is None:
@@ -630,13 +584,12 @@ class Server(BaseServer):
                     handler.function, handler.form or Form(), (*handler.prefix, sid, reason)
                 )
         except BaseException as error:
-            self._handler_failed(session, error, "disconnect handler of %s failed", namespace)
+            self._handler_failed(
+                member.session, error, "disconnect handler of %s failed", namespace
+            )
         finally:
             self.manager.disconnect(sid, namespace, ignore_queue=True)
-            client: Client = session.client
-            with client.lock:
-                client.closing -= 1
-            self._forget_if_closed(session)
+            self._forget_if_closed(member.session)
 
 
 class _Acknowledged:

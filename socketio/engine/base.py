@@ -8,6 +8,7 @@ import logging
 import queue
 import secrets
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, overload
@@ -123,10 +124,13 @@ class BaseEngine(EngineOptions, ABC):
         """What threads hold while they change the tables of deadlines or the timer."""
         self._joining: dict[Session, float] = {}
         self._lingering: dict[str, Session] = {}
+        self._untold: deque[Session] = deque()
+        """Sessions that have ended while something was sent to them; see `tell_later`."""
 
     def after_fork(self) -> None:
         """Leave sessions and threads to the parent process; see `socketio._core.forks`."""
-        forks.keep((self.sessions, self._lingering, self._joining, self._runtime, self._timer))
+        forks.keep((self.sessions, self._lingering, self._joining, self._untold))
+        forks.keep((self._runtime, self._timer))
         self._begin_anew()
 
     def _use_config(self, config: EngineConfig) -> None:
@@ -374,6 +378,23 @@ class BaseEngine(EngineOptions, ABC):
             self.heartbeats.remove(session)
             self._joining.pop(session, None)
 
+    def tell_later(self, session: Session) -> None:
+        """Tell the consumer of a session's end when the send in which it has ended is over.
+
+        The layer above runs handlers of the application then, which send in their turn.
+        """
+        self._untold.append(session)
+        self.runtime.call_later(0, self._tell_ended)
+
+    def _tell_ended(self) -> None:
+        """Tell the consumer of the sessions that have ended while something was sent to them."""
+        while self._untold:
+            try:
+                session = self._untold.popleft()
+            except IndexError:  # another thread has just taken it
+                return
+            self.consumer.session_closed(session, session.ended or Reason.TRANSPORT_ERROR)
+
     def linger(self, session: Session, seconds: float | None = None) -> None:
         """Keep an ended session until its client has fetched what is left for it.
 
@@ -478,6 +499,7 @@ class BaseEngine(EngineOptions, ABC):
         self.stopping = True
         for session in list(self.sessions.values()):
             session.end(Reason.SERVER_DISCONNECT)
+        self._tell_ended()
 
     def stop_timer(self) -> None:
         """Cancel the timer; it starts again with the next session."""

@@ -37,6 +37,9 @@ class Consumer(ABC):
             ProtocolError: The message breaks the protocol of this layer.
         """
 
+    def session_upgraded(self, session: Session) -> None:  # noqa: B027  # not everyone needs it
+        """Note that another transport carries a session; never waits."""
+
     @abstractmethod
     def session_closed(self, session: Session, reason: str) -> None:
         """Note the end of a session, once; never waits."""

@@ -106,8 +106,16 @@ class Session(SessionProtocol):
                 self._check_outbox()
 
     def _check_outbox(self) -> None:
-        if self._outbox_size > self.engine.config.max_outbox_size and len(self.outbox) > 1:
-            self.fail(f"the client has not read {self._outbox_size} bytes; see max_outbox_size")
+        size = self._outbox_size
+        if size > self.engine.config.max_outbox_size and len(self.outbox) > 1:
+            self.engine.logger.warning(
+                "%s: session closed: the client has not read %d bytes; see max_outbox_size",
+                self.sid,
+                size,
+            )
+            # Handlers that this starts would run in the middle of somebody's broadcast.
+            if self._end(Reason.TRANSPORT_ERROR):
+                self.engine.tell_later(self)
 
     def send_all(self, packets: Iterable[Packet]) -> None:
         """Send packets that belong together, with nothing in between."""
@@ -231,9 +239,14 @@ class Session(SessionProtocol):
         Args:
             reason: One of `Reason`.
         """
+        if self._end(reason):
+            self.engine.consumer.session_closed(self, reason)
+
+    def _end(self, reason: str) -> bool:
+        """End the session; return whether the layer above, which knows it, is to be told now."""
         with self.lock:
             if not self.close():
-                return
+                return False
             self.ended = reason
             opening = self.opening
             upgrading = self.upgrading
@@ -241,8 +254,7 @@ class Session(SessionProtocol):
         self.transport.close()
         if upgrading is not None:
             upgrading.close()
-        if not opening:
-            self.engine.consumer.session_closed(self, reason)
+        return not opening
 
     def release(self) -> None:
         """Let go of the transport: nothing will be sent or fetched any more.

@@ -322,6 +322,13 @@ class Packet:
         return reconstruct_binary(data, attachments)
 
 
+def arguments_of(data: Any) -> list[Any]:
+    """Return the arguments that an application means: a tuple are several, None is none."""
+    if isinstance(data, tuple):
+        return list(data)
+    return [] if data is None else [data]
+
+
 def encode_messages(packet: Packet) -> list[str | bytes]:
     """Return the messages of a packet, of whatever class, as a websocket can carry them.
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from socketio._core import bus
 from socketio.protocol.json_codec import JSONCodec, ModuleCodec, StandardCodec, default_codec
+from socketio.protocol.packets import arguments_of
 
 json_values = st.recursive(
     st.none()
@@ -51,7 +52,17 @@ def test_arguments_come_out_as_they_went_in(args: list[Any]) -> None:
 def test_data_comes_out_as_it_went_in(data: Any) -> None:
     received = through_the_bus(emit(data))
     assert isinstance(received, bus.EmitMessage)
-    assert bus.event_data(received.args) == data
+    assert received.args == arguments_of(data)
+
+
+def test_no_argument_of_another_program_is_no_argument_here() -> None:
+    """Python-socketio publishes `[null]` for `emit('x')`, and so do we: it must read that."""
+    published = emit(None)
+    assert published["data"] == [None]
+    assert "null" not in published
+    received = through_the_bus(published)
+    assert isinstance(received, bus.EmitMessage)
+    assert received.args == []
 
 
 @pytest.mark.parametrize("codec", [default_codec, StandardCodec(), ModuleCodec(json)])

@@ -118,3 +118,17 @@ async def test_the_guide_to_static_files(tmp_path: Path, monkeypatch: pytest.Mon
         "/none": "Not Found",
     }
     assert answers["/feed"].headers["content-type"] == "application/rss+xml"
+
+
+async def test_the_observers_guide() -> None:
+    names = run("watch-a-server.md")
+    sio, figures = names["sio"], names["figures"]
+    sio.on("add", lambda sid, one, two: one + two)
+    client = AsyncTestClient(sio)
+    await client.connect()
+    assert await client.call("add", 1, 2) == [3]
+    assert (figures["clients"], figures["events in"], figures["packets out"]) == (1, 1, 2)
+    assert figures["bytes out"] == len(f'0{{"sid":"{client.sids["/"]}"}}30[3]')
+    client.drop()
+    assert (figures["clients"], figures["left: transport close"]) == (0, 1)
+    await sio.shutdown()

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 import socketio
+from socketio.testing import TestClient
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "how-to" / "write-a-plugin.md").read_text()
@@ -127,11 +128,15 @@ def test_the_plugin_is_passed_without_being_installed(site: Path) -> None:
     assert run.stdout == "streams\n", run.stderr
 
 
-def test_the_observer_adds_a_handler_to_each_server() -> None:
-    (observer,) = re.findall(
+def test_the_plugin_that_watches_hears_of_each_client() -> None:
+    (watching,) = re.findall(
         r"```python\n([^`]*def socketio_server_created.*?)```", PAGE, re.DOTALL
     )
-    plugin = ModuleType("observer")
-    exec(observer, plugin.__dict__)
+    plugin = ModuleType("watching")
+    exec(watching, plugin.__dict__)
     server = socketio.Server(plugins=[plugin])
-    assert "connect" in server.handlers["/metrics"]
+    client = TestClient(server)
+    assert plugin.connected == {client.connect()}
+    client.drop()
+    assert plugin.connected == set()
+    server.shutdown()

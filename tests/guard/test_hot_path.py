@@ -20,6 +20,7 @@ import socketio
 from socketio.protocol.engine import Packet as EnginePacket
 from socketio.protocol.packets import Packet
 from socketio.runtimes.tasks import EAGER
+from socketio.server.observers import ServerObserver
 from socketio.testing.memory import AsyncTestClient
 
 CALLS_PER_ECHO = 28 if EAGER else 26
@@ -121,3 +122,34 @@ async def test_all_sessions_share_one_timer(echo: Any) -> None:
         await AsyncTestClient(server).connect()
     session.receive("3")
     assert server.eio._timer is timer
+
+
+async def test_observers_cost_nothing_when_there_are_none(
+    echo: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is one told, nor is anything made that it would be told."""
+    server, session, message = echo
+    calls = count_calls(lambda: session.receive(message))
+    assert not {"tell", "_tell_sent", "size_of"} & set(calls)
+    watched = Counter[str]()
+
+    class Watching(ServerObserver):
+        def message_received(self, size: int) -> None:
+            watched["messages"] += 1
+
+        def event_received(self, namespace: str, sid: str, arguments: list[Any]) -> None:
+            watched["events in"] += 1
+
+        def event_sent(self, namespace: str, sids: list[str], event: str, data: Any) -> None:
+            watched["events out"] += 1
+
+        def packets_sent(self, count: int, size: int) -> None:
+            watched["packets out"] += count
+
+    observer = Watching()
+    server.observers.append(observer)
+    session.receive(message)
+    assert watched == {"messages": 1, "events in": 1, "events out": 1, "packets out": 1}
+    server.observers.remove(observer)
+    unwatched = count_calls(lambda: session.receive(message))
+    assert unwatched == calls

@@ -12,31 +12,29 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
-from .handlers import is_coroutine_function
+from .._core.handlers import is_coroutine_function
+from .membership import Membership
 
-connecting: Final[ContextVar[tuple[str, str] | None]] = ContextVar(
-    "socketio_connecting", default=None
-)
-"""Namespace and id of the client whose connect handler runs, or has started what runs."""
+connecting: Final[ContextVar[Membership | None]] = ContextVar("socketio_connecting", default=None)
+"""The client whose connect handler runs, or has started what runs."""
 
 
 class InsideConnectHandler:
     """What `with` takes around the call of a connect handler.
 
     Args:
-        namespace: The namespace.
-        sid: The client that wants to join it.
+        member: The client that wants to join a namespace.
     """
 
-    __slots__ = ("_client", "_outer")
+    __slots__ = ("_member", "_outer")
 
-    def __init__(self, namespace: str, sid: str) -> None:
-        self._client = (namespace, sid)
-        self._outer: tuple[str, str] | None = None
+    def __init__(self, member: Membership) -> None:
+        self._member = member
+        self._outer: Membership | None = None
 
     def __enter__(self) -> None:
         self._outer = connecting.get()
-        connecting.set(self._client)
+        connecting.set(self._member)
 
     def __exit__(self, *exception: object) -> None:
         # Not by a token: a coroutine that is given up may be closed in another context.
@@ -53,14 +51,14 @@ def carried(target: Any) -> Any:
     Args:
         target: What the thread is to run. What is no plain function is returned as it is.
     """
-    client = connecting.get()
-    if client is None or not callable(target) or is_coroutine_function(target):
+    member = connecting.get()
+    if member is None or not callable(target) or is_coroutine_function(target):
         return target
     function: Callable[..., Any] = target
 
     @functools.wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        connecting.set(client)
+        connecting.set(member)
         return function(*args, **kwargs)
 
     return run

@@ -1,0 +1,85 @@
+"""What the server of the asyncio flavour has of its own; `synchronous` is its counterpart."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..base_server import BaseServer
+from ..plugins.types import Flavour
+from ..runtimes.tasks import wait_in_loop
+
+if TYPE_CHECKING:
+    from ..engine import AsyncEngine
+
+Method = TypeVar("Method", bound=Callable[..., Coroutine[Any, Any, Any]])
+
+
+class FlavouredServer(BaseServer):
+    """The part of `AsyncServer` that `Server` has differently."""
+
+    flavour: Flavour = "async"
+    eio: AsyncEngine
+
+    def __init__(
+        self,
+        client_manager: Any = None,
+        logger: logging.Logger | bool = False,
+        json: Any = None,
+        async_handlers: bool = True,
+        namespaces: list[str] | tuple[str, ...] | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            client_manager=client_manager,
+            logger=logger,
+            json=json,
+            async_handlers=async_handlers,
+            namespaces=namespaces,
+            **kwargs,
+        )
+
+    def _begin_anew(self) -> None:
+        super()._begin_anew()
+        self._starting = contextlib.nullcontext()
+
+    def is_asyncio_based(self) -> bool:
+        """Tell whether this server runs in an event loop."""
+        return True
+
+    async def handle_request(self, *args: Any, **kwargs: Any) -> Any:
+        """Serve one request of the web server, in the terms of the async mode."""
+        # Not through the engine's own method, whose coroutine would live as long as a websocket.
+        return await self.eio.mode.handle_request(self.eio, *args, **kwargs)
+
+
+def in_own_loop(method: Method) -> Method:
+    """Return a method that is run in the server's event loop, whatever loop calls it.
+
+    What is shared by clients is touched in one loop only. Who calls from another one, which runs
+    in another thread, waits there until the method has ended here.
+    """
+
+    @functools.wraps(method)
+    async def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        called = method(self, *args, **kwargs)
+        loop = self.eio.loop
+        if loop is None or loop is asyncio.get_running_loop() or not loop.is_running():
+            return await called
+        return await wait_in_loop(loop, called)
+
+    return run  # type: ignore[return-value]  # it is called alike
+
+
+async def settled(value: Any) -> Any:
+    """Return what a function of the application has returned, which may be awaitable."""
+    return await value if isinstance(value, Awaitable) else value
+
+
+async def ended(pending: Any) -> None:
+    """Wait for the end of what `Runtime.start` has returned, whatever that ends with."""
+    await asyncio.wait((pending,))

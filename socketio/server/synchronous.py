@@ -1,0 +1,72 @@
+"""What the server of the threaded flavour has of its own; `asynchronous` is its counterpart."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..direct_sessions import DirectSessions
+from ..plugins.types import Flavour
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class FlavouredServer(DirectSessions):
+    """The part of `Server` that `AsyncServer` has differently."""
+
+    flavour: Flavour = "sync"
+    eio: Engine
+
+    def __init__(
+        self,
+        client_manager: Any = None,
+        logger: logging.Logger | bool = False,
+        serializer: Any = "default",
+        json: Any = None,
+        async_handlers: bool = True,
+        always_connect: bool = False,
+        namespaces: list[str] | tuple[str, ...] | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            client_manager=client_manager,
+            logger=logger,
+            serializer=serializer,
+            json=json,
+            async_handlers=async_handlers,
+            always_connect=always_connect,
+            namespaces=namespaces,
+            **kwargs,
+        )
+
+    def _begin_anew(self) -> None:
+        super()._begin_anew()
+        self._starting = threading.Lock()  # the first requests may come at the same time
+
+    def is_asyncio_based(self) -> bool:
+        """Tell whether this server runs in an event loop."""
+        return False
+
+    def handle_request(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Serve one request of the web server: a WSGI application."""
+        return self.eio.handle_request(environ, start_response)
+
+
+def in_own_loop(method: Method) -> Method:
+    """Return a method as it is: any thread may call it."""
+    return method
+
+
+def settled(value: Any) -> Any:
+    """Return what a function of the application has returned."""
+    return value
+
+
+def ended(pending: Any) -> None:
+    """Wait for the end of what `Runtime.start` has returned."""
+    pending.join()
