@@ -191,6 +191,10 @@ class BaseServer(Consumer):
         """The name of the async mode; it follows from how the server is attached or wrapped."""
         return self.eio.async_mode
 
+    def is_asyncio_based(self) -> bool:
+        """Tell whether this server runs in an event loop."""
+        return self.flavour == "async"
+
     @property
     def handlers(self) -> dict[str, dict[Any, Callable[..., Any]]]:
         """The registered functions by namespace and event."""

@@ -20,7 +20,7 @@ from .._core.admin_view import TrafficCounts, client_description, now, room_name
 from ..engine.session import Session
 from ..exceptions import ConnectionRefusedError
 from ..protocol.packets import arguments_of
-from ..server.asynchronous import settled
+from ..server.asynchronous import AdminArguments, settled
 from ..server.membership import Membership
 from ..server.observers import ServerObserver
 from .namespace import AsyncNamespace
@@ -34,7 +34,7 @@ MAX_ADMIN_SESSIONS = 1000
 MODES = ("development", "production")
 
 
-class InstrumentedAsyncServer(ServerObserver):
+class InstrumentedAsyncServer(AdminArguments, ServerObserver):
     """A server that the Admin UI watches.
 
     Args:
@@ -54,34 +54,6 @@ class InstrumentedAsyncServer(ServerObserver):
     Raises:
         ValueError: `auth` is missing, or there is no such mode.
     """
-
-    # async: begin
-    def __init__(
-        self,
-        sio: Any,
-        auth: Auth = None,
-        namespace: str = "/admin",
-        read_only: bool = False,
-        server_id: str | None = None,
-        mode: str = "development",
-        server_stats_interval: float = 2,
-    ) -> None:
-        self._configure(sio, auth, mode, read_only, server_id, namespace, server_stats_interval)
-
-    # async: end
-    # sync: def __init__(
-    # sync:     self,
-    # sync:     sio: Any,
-    # sync:     auth: Auth = None,
-    # sync:     mode: str = "development",
-    # sync:     read_only: bool = False,
-    # sync:     server_id: str | None = None,
-    # sync:     namespace: str = "/admin",
-    # sync:     server_stats_interval: float = 2,
-    # sync: ) -> None:
-    # sync:     self._configure(
-    # sync:         sio, auth, mode, read_only, server_id, namespace, server_stats_interval
-    # sync:     )
 
     def _configure(
         self,

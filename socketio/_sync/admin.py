@@ -23,7 +23,7 @@ from ..exceptions import ConnectionRefusedError
 from ..protocol.packets import arguments_of
 from ..server.membership import Membership
 from ..server.observers import ServerObserver
-from ..server.synchronous import settled
+from ..server.synchronous import AdminArguments, settled
 from .namespace import Namespace
 
 Credentials = dict[str, Any]
@@ -35,7 +35,7 @@ MAX_ADMIN_SESSIONS = 1000
 MODES = ("development", "production")
 
 
-class InstrumentedServer(ServerObserver):
+class InstrumentedServer(AdminArguments, ServerObserver):
     """A server that the Admin UI watches.
 
     Args:
@@ -55,18 +55,6 @@ class InstrumentedServer(ServerObserver):
     Raises:
         ValueError: `auth` is missing, or there is no such mode.
     """
-
-    def __init__(
-        self,
-        sio: Any,
-        auth: Auth = None,
-        mode: str = "development",
-        read_only: bool = False,
-        server_id: str | None = None,
-        namespace: str = "/admin",
-        server_stats_interval: float = 2,
-    ) -> None:
-        self._configure(sio, auth, mode, read_only, server_id, namespace, server_stats_interval)
 
     def _configure(
         self,

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 Method = TypeVar("Method", bound=Callable[..., Coroutine[Any, Any, Any]])
 
+FLAVOUR: Flavour = "async"
+
 
 class FlavouredServer(BaseServer):
     """The part of `AsyncServer` that `Server` has differently."""
 
-    flavour: Flavour = "async"
+    flavour = FLAVOUR
     eio: AsyncEngine
 
     def __init__(
@@ -47,14 +49,30 @@ class FlavouredServer(BaseServer):
         super()._begin_anew()
         self._starting = contextlib.nullcontext()
 
-    def is_asyncio_based(self) -> bool:
-        """Tell whether this server runs in an event loop."""
-        return True
-
     async def handle_request(self, *args: Any, **kwargs: Any) -> Any:
         """Serve one request of the web server, in the terms of the async mode."""
         # Not through the engine's own method, whose coroutine would live as long as a websocket.
         return await self.eio.mode.handle_request(self.eio, *args, **kwargs)
+
+
+class AdminArguments:
+    """The constructor of `InstrumentedAsyncServer`, whose arguments have an order of their own."""
+
+    def __init__(
+        self,
+        sio: Any,
+        auth: Any = None,
+        namespace: str = "/admin",
+        read_only: bool = False,
+        server_id: str | None = None,
+        mode: str = "development",
+        server_stats_interval: float = 2,
+    ) -> None:
+        self._configure(sio, auth, mode, read_only, server_id, namespace, server_stats_interval)
+
+    def _configure(self, *arguments: Any) -> None:
+        """Take the arguments, in the order of `instrument`."""
+        raise NotImplementedError
 
 
 def in_own_loop(method: Method) -> Method:

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
+FLAVOUR: Flavour = "sync"
+
 
 class FlavouredServer(DirectSessions):
     """The part of `Server` that `AsyncServer` has differently."""
 
-    flavour: Flavour = "sync"
+    flavour = FLAVOUR
     eio: Engine
 
     def __init__(
@@ -48,13 +50,29 @@ class FlavouredServer(DirectSessions):
         super()._begin_anew()
         self._starting = threading.Lock()  # the first requests may come at the same time
 
-    def is_asyncio_based(self) -> bool:
-        """Tell whether this server runs in an event loop."""
-        return False
-
     def handle_request(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Serve one request of the web server: a WSGI application."""
         return self.eio.handle_request(environ, start_response)
+
+
+class AdminArguments:
+    """The constructor of `InstrumentedServer`, whose arguments have an order of their own."""
+
+    def __init__(
+        self,
+        sio: Any,
+        auth: Any = None,
+        mode: str = "development",
+        read_only: bool = False,
+        server_id: str | None = None,
+        namespace: str = "/admin",
+        server_stats_interval: float = 2,
+    ) -> None:
+        self._configure(sio, auth, mode, read_only, server_id, namespace, server_stats_interval)
+
+    def _configure(self, *arguments: Any) -> None:
+        """Take the arguments, in the order of `instrument`."""
+        raise NotImplementedError
 
 
 def in_own_loop(method: Method) -> Method:
