@@ -14,10 +14,10 @@ from typing import Any
 from ._core import forks
 from .protocol.packets import AckCounter
 from .server.connecting import connecting
-from .server.membership import CONNECTED, GONE, LEAVING, PENDING, Membership
+from .server.membership import CONNECTED, GONE, PENDING, Membership
 from .server.observers import Observers
 from .server.rooms import Room, RoomTable, without
-from .server.views import CallbacksView, MembersView, NamespaceView, RoomsView, SidsView
+from .server.views import MembersView, NamespaceView, view_callbacks, view_rooms, view_sids
 
 default_logger = logging.getLogger("socketio")
 
@@ -44,17 +44,17 @@ class BaseManager:
     @property
     def rooms(self) -> Mapping[str, NamespaceView]:
         """Namespace → room → client id → engine session id; the room None holds everyone."""
-        return RoomsView(self.table)
+        return view_rooms(self.table)
 
     @property
     def eio_to_sid(self) -> Mapping[str, Mapping[str, str]]:
         """Engine session id → namespace → client id."""
-        return SidsView(self.server)
+        return {} if self.server is None else view_sids(self.server)
 
     @property
     def callbacks(self) -> Mapping[str, AckCounter]:
         """Client id → the acks that it owes."""
-        return CallbacksView(self.table)
+        return view_callbacks(self.table)
 
     @property
     def pending_connect(self) -> AbstractSet[tuple[str, str]]:
@@ -128,7 +128,7 @@ class BaseManager:
     def is_connected(self, sid: str, namespace: str) -> bool:
         """Tell whether a client is connected and not about to go."""
         member = self.table.member(namespace, sid)
-        return member is not None and member.state is CONNECTED
+        return member is not None and member.state is CONNECTED and not member.unwanted
 
     def is_departing(self, sid: str, namespace: str) -> bool:
         """Tell whether a client is about to go."""
@@ -137,7 +137,7 @@ class BaseManager:
 
     def sid_from_eio_sid(self, eio_sid: str, namespace: str) -> str | None:
         """Return the client id of an engine session in a namespace, or None."""
-        session = self.server.find_session(eio_sid)
+        session = None if self.server is None else self.server.find_session(eio_sid)
         member = None if session is None else session.client.joined(namespace)
         return None if member is None else member.sid
 
@@ -155,10 +155,7 @@ class BaseManager:
         member = self.table.member(namespace, sid)
         if member is None:
             return None
-        if member.state is PENDING:
-            member.unwanted = True  # its connect handler runs, and comes first
-        else:
-            member.become(LEAVING)
+        member.unwanted = True
         return member.session.sid
 
     def basic_disconnect(self, sid: str, namespace: str, **kwargs: Any) -> None:

@@ -621,7 +621,9 @@ class BaseServer(Consumer):
 
     def session_closed(self, session: Session, reason: str) -> None:
         """Leave every namespace of an engine session that has ended."""
-        client: Client = session.client
+        client: Client | None = session.client
+        if client is None:
+            return  # it has ended while it waited for the manager to begin
         client.decoder.clear()
         with client.lock:
             if client.alive:

@@ -451,7 +451,8 @@ class Server(FlavouredServer):
             self._start_manager()
         except ConnectionError as error:
             raise self._not_ready(error) from error
-        self._open(session)
+        if not session.closed:
+            self._open(session)
         return None
 
     def _receive_ack(self, member: Membership, ack_id: int, data: list[Any]) -> None:

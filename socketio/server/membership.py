@@ -159,7 +159,7 @@ class Membership:
         None while packets go straight to the session: the one thing that a broadcast asks of each
         member. Else the client's lock and the state say what becomes of a packet."""
         self.unwanted = False
-        """Whether it is to go, which its connect handler does not know yet."""
+        """Whether it is to go, which a connect handler that runs is not told before its end."""
         self.rooms: set[Any] | None = None
         """The rooms that it has entered, or None; changed by `RoomTable` only."""
         self.acks: AckCounter | None = None
@@ -181,7 +181,7 @@ class Membership:
     @property
     def is_departing(self) -> bool:
         """Whether it is about to go."""
-        return self.state is LEAVING or (self.unwanted and self.state is PENDING)
+        return self.unwanted or self.state is LEAVING
 
     def become(self, state: MemberState) -> bool:
         """Change the state; in threads, one caller alone does.

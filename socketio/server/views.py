@@ -5,7 +5,7 @@ Each says what the memberships say, at the moment in which it is asked; none kee
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,19 +22,24 @@ V = TypeVar("V")
 
 
 class View(Mapping[K, V]):
-    """A mapping that is what a function returns for a key.
+    """A mapping that is made of two functions.
 
-    Subclasses supply `__getitem__` and `_keys`.
+    Args:
+        get: Returns the value of a key, or raises KeyError.
+        keys: Returns the keys that there are now.
     """
 
-    __slots__ = ()
+    __slots__ = ("_get", "_keys")
 
-    def _keys(self) -> list[K]:
-        """Return the keys that there are now."""
-        raise NotImplementedError
+    def __init__(self, get: Callable[[K], V], keys: Callable[[], Collection[K]]) -> None:
+        self._get = get
+        self._keys = keys
+
+    def __getitem__(self, key: K) -> V:
+        return self._get(key)
 
     def __iter__(self) -> Iterator[K]:
-        return iter(self._keys())
+        return iter(list(self._keys()))
 
     def __len__(self) -> int:
         return len(self._keys())
@@ -43,78 +48,94 @@ class View(Mapping[K, V]):
         return repr(dict(self))
 
 
-class RoomView(View[str, str]):
-    """The engine session of each client in a room, by client id."""
+RoomView = View[str, str]
+"""The engine session of each client in a room, by client id."""
 
-    __slots__ = ("_members",)
-
-    def __init__(self, members: Mapping[str, Membership]) -> None:
-        self._members = members
-
-    def __getitem__(self, sid: str) -> str:
-        return self._members[sid].session.sid
-
-    def _keys(self) -> list[str]:
-        return list(self._members)
+NamespaceView = View[Room, RoomView]
+"""The rooms of a namespace: everyone's is None, each client's own is its id."""
 
 
-class NamespaceView(View[Room, RoomView]):
-    """The rooms of a namespace by name: everyone's is None, each client's own is its id."""
+def view_rooms(table: RoomTable) -> View[str, NamespaceView]:
+    """Return the rooms of every namespace."""
+    namespaces = table.namespaces
+    return View(lambda namespace: _view_namespace(namespaces[namespace]), namespaces.keys)
 
-    __slots__ = ("_here",)
 
-    def __init__(self, here: NamespaceRooms) -> None:
-        self._here = here
-
-    def _everyone(self) -> dict[str, Membership]:
-        members = list(self._here.members.values())
+def _view_namespace(here: NamespaceRooms) -> NamespaceView:
+    def everyone() -> dict[str, Membership]:
+        members = list(here.members.values())
         return {member.sid: member for member in members if member.state is not PENDING}
 
-    def __getitem__(self, room: Room) -> RoomView:
+    def get(room: Room) -> RoomView:
         if room is None:
-            everyone = self._everyone()
-            if not everyone:
+            members = everyone()
+            if not members:
                 raise KeyError(room)
-            return RoomView(everyone)
-        alone = self._here.members.get(room)
-        return RoomView(self._here.rooms[room] if alone is None else {alone.sid: alone})
+        else:
+            alone = here.members.get(room)
+            members = here.rooms[room] if alone is None else {alone.sid: alone}
+        return View(lambda sid: members[sid].session.sid, members.keys)
 
-    def _keys(self) -> list[Room]:
-        everyone = [None] if self._everyone() else []
-        return [*everyone, *list(self._here.members), *list(self._here.rooms)]
+    def keys() -> list[Room]:
+        return [*([None] if everyone() else ()), *list(here.members), *list(here.rooms)]
 
-
-class RoomsView(View[str, NamespaceView]):
-    """The rooms of every namespace."""
-
-    __slots__ = ("_table",)
-
-    def __init__(self, table: RoomTable) -> None:
-        self._table = table
-
-    def __getitem__(self, namespace: str) -> NamespaceView:
-        return NamespaceView(self._table.namespaces[namespace])
-
-    def _keys(self) -> list[str]:
-        return list(self._table.namespaces)
+    return View(get, keys)
 
 
-class CallbacksView(View[str, AckCounter]):
-    """The acks that clients owe, by client id."""
+def view_callbacks(table: RoomTable) -> View[str, AckCounter]:
+    """Return the acks that clients owe, by client id."""
 
-    __slots__ = ("_table",)
-
-    def __init__(self, table: RoomTable) -> None:
-        self._table = table
-
-    def __getitem__(self, sid: str) -> AckCounter:
-        member = self._table.member_of_any(sid)
+    def get(sid: str) -> AckCounter:
+        member = table.member_of_any(sid)
         if member is None or not member.acks:
             raise KeyError(sid)
         return member.acks
 
-    def _keys(self) -> list[str]:
-        return [member.sid for member in self._table.everybody() if member.acks]
+    return View(get, lambda: [member.sid for member in table.everybody() if member.acks])
+
+
+def view_sids(server: BaseServer) -> View[str, Mapping[str, str]]:
+    """Return the client ids of each engine session by namespace, by the engine session's id."""
+
+    def get(eio_sid: str) -> Mapping[str, str]:
+        session = server.find_session(eio_sid)
+        sids = _sids(session) if session is not None else {}
+        if not sids:
+            raise KeyError(eio_sid)
+        return sids
+
+    return View(get, lambda: [one.sid for one in server.live_sessions() if _sids(one)])
+
+
+def _sids(session: Session) -> dict[str, str]:
+    memberships = list(session.client.memberships.values())
+    return {member.namespace: member.sid for member in memberships if member.is_joined}
+
+
+class EnvironsView(View[str, dict[str, Any]], MutableMapping[str, dict[str, Any]]):
+    """The request of each engine session, by its id."""
+
+    __slots__ = ("_find",)
+
+    def __init__(self, server: BaseServer) -> None:
+        super().__init__(self._environ_of, lambda: [one.sid for one in server.live_sessions()])
+        self._find = server.find_session
+
+    def _environ_of(self, eio_sid: str) -> dict[str, Any]:
+        session = self._find(eio_sid)
+        if session is None:
+            raise KeyError(eio_sid)
+        return session.environ
+
+    def __setitem__(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        # Flask-SocketIO's test client gives one to a session that it opens afterwards, with
+        # another one: for a session that is not there, there is nothing to keep.
+        session = self._find(eio_sid)
+        if session is not None:
+            session.environ = environ
+
+    def __delitem__(self, eio_sid: str) -> None:
+        raise TypeError("the request of an engine session lives as long as the session")
 
 
 class MembersView(AbstractSet[tuple[str, str]]):
@@ -150,55 +171,3 @@ class MembersView(AbstractSet[tuple[str, str]]):
 
     def __repr__(self) -> str:
         return repr(set(self))
-
-
-class SidsView(View[str, Mapping[str, str]]):
-    """The client ids of each engine session by namespace, by the engine session's id."""
-
-    __slots__ = ("_server",)
-
-    def __init__(self, server: BaseServer) -> None:
-        self._server = server
-
-    def __getitem__(self, eio_sid: str) -> Mapping[str, str]:
-        session = self._server.find_session(eio_sid)
-        sids = _sids(session) if session is not None else {}
-        if not sids:
-            raise KeyError(eio_sid)
-        return sids
-
-    def _keys(self) -> list[str]:
-        return [session.sid for session in self._server.live_sessions() if _sids(session)]
-
-
-class EnvironsView(View[str, dict[str, Any]], MutableMapping[str, dict[str, Any]]):
-    """The request of each engine session, by its id."""
-
-    __slots__ = ("_server",)
-
-    def __init__(self, server: BaseServer) -> None:
-        self._server = server
-
-    def __getitem__(self, eio_sid: str) -> dict[str, Any]:
-        session = self._server.find_session(eio_sid)
-        if session is None:
-            raise KeyError(eio_sid)
-        return session.environ
-
-    def __setitem__(self, eio_sid: str, environ: dict[str, Any]) -> None:
-        # Flask-SocketIO's test client gives one to a session that it opens afterwards, with
-        # another one: for a session that is not there, there is nothing to keep.
-        session = self._server.find_session(eio_sid)
-        if session is not None:
-            session.environ = environ
-
-    def __delitem__(self, eio_sid: str) -> None:
-        raise TypeError("the request of an engine session lives as long as the session")
-
-    def _keys(self) -> list[str]:
-        return [session.sid for session in self._server.live_sessions()]
-
-
-def _sids(session: Session) -> dict[str, str]:
-    memberships = list(session.client.memberships.values())
-    return {member.namespace: member.sid for member in memberships if member.is_joined}

@@ -130,3 +130,38 @@ async def test_what_programs_read_of_the_insides(sio: socketio.AsyncServer) -> N
     assert manager.pre_connect("nobody", "/") is None
     with pytest.raises(KeyError):
         manager.callbacks["nobody"]
+
+
+async def test_a_session_that_ends_before_the_manager_has_begun() -> None:
+    """As by a shutdown while the broker makes the first client wait."""
+    waiting, may_begin = asyncio.Event(), asyncio.Event()
+
+    class Slow(socketio.AsyncManager):
+        async def start(self) -> None:
+            waiting.set()
+            await may_begin.wait()
+
+    sio = socketio.AsyncServer(client_manager=Slow())
+    connecting = asyncio.create_task(AsyncTestClient(sio).connect())
+    await waiting.wait()
+    await sio.shutdown()
+    may_begin.set()
+    with pytest.raises(Exception, match="Unauthorized"):
+        await connecting
+    assert not sio.environ
+    assert not sio.eio.sessions
+    assert not sio.eio._joining
+
+
+async def test_a_manager_that_marks_a_client_takes_no_disconnect_handler_away(
+    sio: socketio.AsyncServer,
+) -> None:
+    reasons: list[str] = []
+    sio.on("disconnect", lambda sid, reason: reasons.append(reason))
+    client = AsyncTestClient(sio)
+    sid = await client.connect()
+    sio.manager.pre_disconnect(sid, "/")
+    assert not sio.manager.is_connected(sid, "/")
+    assert set(sio.manager.pending_disconnect) == {("/", sid)}
+    await sio.disconnect(sid)
+    assert reasons == ["server disconnect"]
