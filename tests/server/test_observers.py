@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import uvicorn
+from werkzeug.serving import make_server
 
 import socketio
 from socketio.server.observers import ServerObserver
 from socketio.testing.contracts.cluster import Flavour, Node, wait_for
 from socketio.testing.memory import AsyncTestClient, TestClient
+
+DEADLINE = 15.0
 
 
 class Recorder(ServerObserver):
@@ -234,3 +240,56 @@ async def test_an_observer_that_stops_the_program_stops_it() -> None:
     assert not sio.manager.rooms
     sio.observers.clear()
     await sio.shutdown()
+
+
+async def test_an_upgrade_in_an_event_loop() -> None:
+    sio = socketio.AsyncServer()
+    upgraded: asyncio.Queue[str] = asyncio.Queue()
+
+    class Watching(ServerObserver):
+        def session_upgraded(self, session: Any) -> None:
+            upgraded.put_nowait(session.transport_name)
+
+    sio.observers += [Raising(), Watching()]
+    config = uvicorn.Config(socketio.ASGIApp(sio), port=0, log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    async with socketio.AsyncSimpleClient() as client:
+        await client.connect(f"http://127.0.0.1:{port}")
+        assert await asyncio.wait_for(upgraded.get(), DEADLINE) == "websocket"
+    await sio.shutdown()
+    server.should_exit = True
+    await serving
+
+
+def test_an_upgrade_in_threads() -> None:
+    """Who is told may wait for a lock of his own, whose holder sends to this session."""
+    sio = socketio.Server()
+    upgraded: queue.Queue[tuple[str, bool]] = queue.Queue()
+
+    class Watching(ServerObserver):
+        def session_upgraded(self, session: Any) -> None:
+            def look() -> None:
+                free = session.lock.acquire(False)
+                if free:
+                    session.lock.release()
+                upgraded.put((session.transport_name, free))
+
+            looking = threading.Thread(target=look)
+            looking.start()
+            looking.join(DEADLINE)
+
+    sio.observers += [Raising(), Watching()]
+    server = make_server("127.0.0.1", 0, socketio.WSGIApp(sio), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    with socketio.SimpleClient() as client:
+        client.connect(f"http://127.0.0.1:{server.server_port}")
+        assert upgraded.get(timeout=DEADLINE) == ("websocket", True)
+    sio.shutdown()
+    server.shutdown()
+    thread.join(DEADLINE)
+    server.server_close()
