@@ -5,7 +5,8 @@ JSON objects that python-socketio 5.14 and later publish, so that both may share
 
 * ``{"method": "emit", "event", "data", "binary", "namespace", "room", "skip_sid", "callback",
   "host_id"}``; with ``binary``, ``data`` is the list of arguments with placeholders, followed by
-  the base64 text of each binary value;
+  the base64 text of each binary value; with our own ``"null": true``, the ``[null]`` in ``data`` is
+  an argument, while python-socketio publishes the same for none;
 * ``{"method": "callback", "host_id", "sid", "namespace", "id", "args"}``, addressed to the
   process ``host_id``;
 * ``{"method": "disconnect" | "enter_room" | "leave_room" | "close_room", "sid", "room",

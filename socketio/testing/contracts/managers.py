@@ -161,6 +161,7 @@ class ManagerContract(ManagerSuite):
         [
             (None, []),
             ((), []),
+            ((None,), [None]),
             ("text", ["text"]),
             ((1, "two", {"three": 3}), [1, "two", {"three": 3}]),
             ([1, [2, []], None], [[1, [2, []], None]]),
