@@ -621,9 +621,7 @@ class BaseServer(Consumer):
 
     def session_closed(self, session: Session, reason: str) -> None:
         """Leave every namespace of an engine session that has ended."""
-        client: Client | None = session.client
-        if client is None:
-            return  # it has ended while it waited for the manager to begin
+        client: Client = session.client
         client.decoder.clear()
         with client.lock:
             if client.alive:

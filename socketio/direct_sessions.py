@@ -67,9 +67,9 @@ class DirectSessions(BaseServer):
             session = self.eio.create_session(DirectTransport.name, environ)
             session.sid = eio_sid
             session.transport = DirectTransport(self, session)
-            self.eio.sessions[eio_sid] = session
             self._begin(session)
             session.client.start = _call
+            self.eio.sessions[eio_sid] = session
         session.environ = environ
 
     def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:

@@ -451,8 +451,7 @@ class Server(FlavouredServer):
             self._start_manager()
         except ConnectionError as error:
             raise self._not_ready(error) from error
-        if not session.closed:
-            self._open(session)
+        self._open(session)
         return None
 
     def _receive_ack(self, member: Membership, ack_id: int, data: list[Any]) -> None:

@@ -154,6 +154,7 @@ class BaseTestClient(ABC):
         """Ask to join a namespace; return the future of the client's id there."""
         answer = self._connecting[namespace] = self._create_future()
         self._send(CONNECT, auth, namespace)
+        self._fail_if_ended()
         return answer
 
     def _ask(self, event: str, args: tuple[Any, ...], namespace: str) -> Any:
@@ -161,7 +162,13 @@ class BaseTestClient(ABC):
         ack_id, self._next_ack = self._next_ack, self._next_ack + 1
         answer = self._answers[namespace, ack_id] = self._create_future()
         self._send(EVENT, [event, *args], namespace, ack_id)
+        self._fail_if_ended()
         return answer
+
+    def _fail_if_ended(self) -> None:
+        """End the waits of a session that has ended before they began."""
+        if self.reason is not None:
+            self._fail_waits()
 
     def _fail_waits(self) -> None:
         """End the waits for answers that will not come any more."""

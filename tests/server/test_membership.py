@@ -18,6 +18,7 @@ from socketio.server.membership import (
     Membership,
     MemberState,
 )
+from socketio.server.observers import ServerObserver
 from socketio.testing.memory import AsyncTestClient
 
 
@@ -141,13 +142,23 @@ async def test_a_session_that_ends_before_the_manager_has_begun() -> None:
             waiting.set()
             await may_begin.wait()
 
+    class Watching(ServerObserver):
+        def session_opened(self, session: Any) -> None:
+            watched.append("opened")
+
+        def session_closed(self, session: Any, reason: str) -> None:
+            watched.append(reason)
+
+    watched: list[str] = []
     sio = socketio.AsyncServer(client_manager=Slow())
+    sio.observers.append(Watching())
     connecting = asyncio.create_task(AsyncTestClient(sio).connect())
     await waiting.wait()
     await sio.shutdown()
     may_begin.set()
-    with pytest.raises(Exception, match="Unauthorized"):
+    with pytest.raises(ConnectionAbortedError, match="server disconnect"):
         await connecting
+    assert watched == ["opened", "server disconnect"]
     assert not sio.environ
     assert not sio.eio.sessions
     assert not sio.eio._joining
