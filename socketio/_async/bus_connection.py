@@ -17,10 +17,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .._core.manager_health import HealthState, ManagerHealth
-from .._core.outbox import Outbox
 from ..abc.driver import BusDriver, MessageRefused
 from ..abc.runtime import Runtime, Waiter
+from ..bus.health import HealthState, ManagerHealth
+from ..bus.outbox import Outbox
 from ..exceptions import ConnectionError
 from ..runtimes.tasks import create_task  # async: only
 

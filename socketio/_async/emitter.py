@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from .._core import forks
-from .._core.manager_health import ManagerHealth
+from ..bus.health import ManagerHealth
 from ..runtimes.asyncio_runtime import AsyncioRuntime  # async: only
 from ..runtimes.loop_thread import LoopThread  # async: only
 from ..runtimes.tasks import run_in_loop, wait_in_loop  # async: only

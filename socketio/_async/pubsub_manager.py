@@ -19,16 +19,17 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Hashable
 from typing import Any, Self
 
-from .._core import bus, forks
-from .._core.broker_url import without_password
-from .._core.duplicates import DuplicateFilter
+from .._core import forks
 from .._core.failures import failed
-from .._core.manager_health import HealthState, ManagerHealth
-from .._core.outbox import Outbox
-from .._core.remote_acks import RemoteAcks
-from .._core.signature import Signer
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
+from ..bus import messages as bus
+from ..bus.broker_url import without_password
+from ..bus.duplicates import DuplicateFilter
+from ..bus.health import HealthState, ManagerHealth
+from ..bus.outbox import Outbox
+from ..bus.remote_acks import RemoteAcks
+from ..bus.signature import Signer
 from ..protocol.json_codec import JSONCodec, codec_for, default_codec
 from ..runtimes.asyncio_runtime import AsyncioRuntime  # async: only
 from ..runtimes.tasks import wait_in_loop  # async: only

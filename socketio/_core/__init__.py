@@ -1,1 +1,1 @@
-"""What servers and managers know, as plain data: handlers, rooms, messages between processes."""
+"""What servers and managers know, as plain data: handlers and rooms."""

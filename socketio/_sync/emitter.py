@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from .._core import forks
-from .._core.manager_health import ManagerHealth
+from ..bus.health import ManagerHealth
 from ..runtimes.threading_runtime import ThreadingRuntime
 from .bus_connection import BusConnection
 

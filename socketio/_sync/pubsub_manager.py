@@ -19,17 +19,18 @@ import weakref
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Self
 
-from .._core import bus, forks
-from .._core.broker_url import without_password
-from .._core.duplicates import DuplicateFilter
+from .._core import forks
 from .._core.failures import failed
-from .._core.manager_health import HealthState, ManagerHealth
 from .._core.monkey_patching import require_monkey_patching
-from .._core.outbox import Outbox
-from .._core.remote_acks import RemoteAcks
-from .._core.signature import Signer
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
+from ..bus import messages as bus
+from ..bus.broker_url import without_password
+from ..bus.duplicates import DuplicateFilter
+from ..bus.health import HealthState, ManagerHealth
+from ..bus.outbox import Outbox
+from ..bus.remote_acks import RemoteAcks
+from ..bus.signature import Signer
 from ..protocol.json_codec import JSONCodec, codec_for, default_codec
 from ..runtimes.threading_runtime import ThreadingRuntime
 from ..server.rooms import Room, as_set, without

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ..._core.signature import Signer
+from ...bus.signature import Signer
 from .cluster import Node, wait_for
 from .managers import ManagerContract
 from .processes import ProcessContract

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 
-from .bus import BusMessageError
+from .messages import BusMessageError
 
 _BEFORE = b',"signature":"'
 _AFTER = b'"}'

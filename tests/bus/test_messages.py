@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socketio._core import bus
+from socketio.bus import messages as bus
 from socketio.protocol.json_codec import JSONCodec, ModuleCodec, StandardCodec, default_codec
 from socketio.protocol.packets import arguments_of
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socketio._core import outbox as outbox_module
-from socketio._core import remote_acks as remote_acks_module
-from socketio._core.broker_url import without_password
-from socketio._core.duplicates import WINDOW, DuplicateFilter
-from socketio._core.outbox import Outbox
-from socketio._core.remote_acks import RemoteAcks
+from socketio.bus import outbox as outbox_module
+from socketio.bus import remote_acks as remote_acks_module
+from socketio.bus.broker_url import without_password
+from socketio.bus.duplicates import WINDOW, DuplicateFilter
+from socketio.bus.outbox import Outbox
+from socketio.bus.remote_acks import RemoteAcks
 
 
 def test_outbox_keeps_order_until_publication_is_certain() -> None:

@@ -1,6 +1,6 @@
 """Messages between the processes of one cluster (sans-I/O).
 
-Called by the pub/sub managers for everything that they publish and receive. The messages are the
+The messages are the
 JSON objects that python-socketio 5.14 and later publish, so that both may share a channel:
 
 * ``{"method": "emit", "event", "data", "binary", "namespace", "room", "skip_sid", "callback",

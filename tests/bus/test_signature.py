@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socketio._core.bus import BusMessageError
-from socketio._core.signature import Signer
+from socketio.bus.messages import BusMessageError
+from socketio.bus.signature import Signer
 
 SIGNER = Signer("secret", "channel")
 MESSAGES = st.dictionaries(st.text(), st.text(), min_size=1).map(
