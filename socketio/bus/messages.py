@@ -1,7 +1,7 @@
 """Messages between the processes of one cluster (sans-I/O).
 
-The messages are the
-JSON objects that python-socketio 5.14 and later publish, so that both may share a channel:
+The messages are the JSON objects that python-socketio 5.14 and later publish, so that both may
+share a channel:
 
 * ``{"method": "emit", "event", "data", "binary", "namespace", "room", "skip_sid", "callback",
   "host_id"}``; with ``binary``, ``data`` is the list of arguments with placeholders, followed by
