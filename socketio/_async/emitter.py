@@ -17,10 +17,11 @@ from typing import Any
 
 from .._core import forks
 from ..bus.health import ManagerHealth
+from ..bus.presence import Presence, PresenceTimes
 from ..runtimes.asyncio_runtime import AsyncioRuntime  # async: only
 from ..runtimes.loop_thread import LoopThread  # async: only
 from ..runtimes.tasks import run_in_loop, wait_in_loop  # async: only
-from .bus_connection import BusConnection
+from .broker_link import BrokerLink, Receiver
 
 # sync: from ..runtimes.threading_runtime import ThreadingRuntime
 
@@ -39,17 +40,15 @@ class Emitter:
 
     Args:
         key: Managers with an equal one share the emitter; None: it is the first one's alone.
-        create_connection: Returns a connection that is not started; gets the runtime for it, a
-            function that tells for how many seconds it may rest, or None for ever, and one that
-            is called when it has ended.
+        create_link: Returns a link that is not started; gets the runtime and the receiver for it.
+        times: How patient the managers are with other processes.
     """
 
     def __init__(
         self,
         key: Hashable | None,
-        create_connection: Callable[
-            [Any, Callable[[int], float | None], Callable[[], None]], BusConnection
-        ],
+        create_link: Callable[[Any, Receiver], BrokerLink],
+        times: PresenceTimes,
     ) -> None:
         self._key = key
         self._users = 0
@@ -62,12 +61,13 @@ class Emitter:
         self._runtime = AsyncioRuntime()
         # async: end
         # sync: self._runtime = ThreadingRuntime()
-        self.connection = create_connection(self._runtime, self._may_rest, self._end)
+        self._presence = Presence("", times)
+        self.link = create_link(self._runtime, self)
 
     # -- for managers ---------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Connect, and wait for the outcome of the first attempt; see `BusConnection`."""
+        """Connect, and wait for the outcome of the first attempt; see `BrokerLink`."""
         await self._there(self._start)
 
     async def publish(self, message: bytes) -> None:
@@ -89,15 +89,15 @@ class Emitter:
         # sync: self._publish([message])
 
     def health(self, received: int, malformed: int, duplicates: int) -> ManagerHealth:
-        """Return how the connection is doing; see `BusConnection.health`."""
-        return self.connection.health(received, malformed, duplicates)
+        """Return how the connection is doing; see `BrokerLink.health`."""
+        return self.link.health(received, malformed, duplicates, 0)
 
     async def leave(self) -> None:
         """Give the emitter back; what was emitted has left, if the broker is there."""
         if self._give_back():
             self._forget()
-            await self._there(self.connection.close)
-            self._end()
+            await self._there(self.link.close)
+            self.ended()
 
     def abandon(self) -> None:
         """Give the emitter back without waiting: it may be anywhere that a manager is collected."""
@@ -107,7 +107,7 @@ class Emitter:
         try:
             self._loop.call_soon_threadsafe(self._rest)
         except RuntimeError:
-            self._end()  # the loop is closed: there is nothing left to end
+            self.ended()  # the loop is closed: there is nothing left to end
         # async: end
         # sync: self._rest()
 
@@ -121,14 +121,14 @@ class Emitter:
         # sync: return function(*args)
 
     async def _start(self) -> None:
-        self.connection.start()
-        await self.connection.wait_started()
+        self.link.start()
+        await self.link.wait_started()
 
     async def _publish(self, messages: list[bytes]) -> None:
-        self.connection.start()
-        added = [self.connection.add(message) for message in messages]
+        self.link.start()
+        added = [await self.link.put(message) for message in messages]
         if any(added):
-            await self.connection.flush()
+            await self.link.flush()
 
     # async: begin
     def _hand_over(self, turn: _Turn) -> None:
@@ -148,10 +148,10 @@ class Emitter:
 
     # async: end
     def _rest(self) -> None:
-        if self.connection.state in ("idle", "failed"):
-            self._end()
+        if self.link.state == "idle":
+            self.ended()
         else:
-            self.connection.look_again()
+            self.link.look_again()
 
     def _give_back(self) -> bool:
         """Count a user less; return whether it was the last one."""
@@ -164,12 +164,23 @@ class Emitter:
         """Count a user more; called with the lock of all emitters held."""
         self._users += 1
 
-    def _may_rest(self, waiting: int) -> float | None:
-        """Tell the connection for how long it may go on; at 0 or less it ends.
+    # -- what the link tells --------------------------------------------------------------
 
-        Args:
-            waiting: How many messages wait.
-        """
+    def linked(self, *, keeps_messages: bool) -> None:
+        """Hold back what was kept, after an outage; see `Receiver`."""
+        now = self._runtime.now()
+        self._presence.connected(now, receives=False, keeps_messages=keeps_messages)
+        self.link.hold(self._presence.held(now))
+
+    async def received(self, messages: list[Any]) -> None:
+        """Ignore what comes: nothing does; see `Receiver`."""
+
+    def unlinked(self, *, silently: bool) -> None:
+        """Remember when; see `Receiver`."""
+        self._presence.lost(self._runtime.now(), silently=silently)
+
+    def rest(self, waiting: int) -> float | None:
+        """Tell the link for how long it may go on; see `Receiver`."""
         with self._lock:
             if self._users:
                 return None
@@ -183,11 +194,11 @@ class Emitter:
             if self._key is not None and _Emitters.shared.get(self._key) is self:
                 del _Emitters.shared[self._key]
 
-    def _end(self) -> None:
-        """Note that the connection has ended."""
+    def ended(self) -> None:
+        """Note that the link has ended; see `Receiver`."""
         with self._lock:
-            if self._ended or (self.connection.state == "failed" and self._users):
-                return  # after a refusal its managers may try again
+            if self._ended:
+                return
             self._ended = True
             self._forget()
             _Emitters.open.pop(id(self), None)
@@ -199,13 +210,13 @@ class Emitter:
     def finish(self) -> None:
         """Publish what waits and close, because the process ends."""
         # async: begin
-        closing = run_in_loop(self._loop, self.connection.close())
+        closing = run_in_loop(self._loop, self.link.close())
         try:
             closing.result(EXIT_SECONDS)
         except TimeoutError:
-            self.connection.say_dropped()
+            self.link.say_dropped()
         # async: end
-        # sync: self.connection.close()
+        # sync: self.link.close()
 
 
 # async: begin
@@ -262,15 +273,14 @@ forks.watch(_all)
 
 def acquire(
     key: Hashable | None,
-    create_connection: Callable[
-        [Any, Callable[[int], float | None], Callable[[], None]], BusConnection
-    ],
+    create_link: Callable[[Any, Receiver], BrokerLink],
+    times: PresenceTimes,
 ) -> Emitter:
     """Return the emitter for a key, or a new one; to be given back by `leave` or `abandon`."""
     with _Emitters.lock:
         emitter = None if key is None else _Emitters.shared.get(key)
         if emitter is None:
-            emitter = Emitter(key, create_connection)
+            emitter = Emitter(key, create_link, times)
             _Emitters.open[id(emitter)] = emitter
             if key is not None:
                 _Emitters.shared[key] = emitter

@@ -17,8 +17,9 @@ from typing import Any
 
 from .._core import forks
 from ..bus.health import ManagerHealth
+from ..bus.presence import Presence, PresenceTimes
 from ..runtimes.threading_runtime import ThreadingRuntime
-from .bus_connection import BusConnection
+from .broker_link import BrokerLink, Receiver
 
 LINGER = 1.0
 """Seconds that a connection stays open for the next manager when the last one is gone."""
@@ -35,17 +36,15 @@ class Emitter:
 
     Args:
         key: Managers with an equal one share the emitter; None: it is the first one's alone.
-        create_connection: Returns a connection that is not started; gets the runtime for it, a
-            function that tells for how many seconds it may rest, or None for ever, and one that
-            is called when it has ended.
+        create_link: Returns a link that is not started; gets the runtime and the receiver for it.
+        times: How patient the managers are with other processes.
     """
 
     def __init__(
         self,
         key: Hashable | None,
-        create_connection: Callable[
-            [Any, Callable[[int], float | None], Callable[[], None]], BusConnection
-        ],
+        create_link: Callable[[Any, Receiver], BrokerLink],
+        times: PresenceTimes,
     ) -> None:
         self._key = key
         self._users = 0
@@ -53,12 +52,13 @@ class Emitter:
         self._lock = _Emitters.lock
         self._ended = False
         self._runtime = ThreadingRuntime()
-        self.connection = create_connection(self._runtime, self._may_rest, self._end)
+        self._presence = Presence("", times)
+        self.link = create_link(self._runtime, self)
 
     # -- for managers ---------------------------------------------------------------------
 
     def start(self) -> None:
-        """Connect, and wait for the outcome of the first attempt; see `BusConnection`."""
+        """Connect, and wait for the outcome of the first attempt; see `BrokerLink`."""
         self._there(self._start)
 
     def publish(self, message: bytes) -> None:
@@ -70,15 +70,15 @@ class Emitter:
         self._publish([message])
 
     def health(self, received: int, malformed: int, duplicates: int) -> ManagerHealth:
-        """Return how the connection is doing; see `BusConnection.health`."""
-        return self.connection.health(received, malformed, duplicates)
+        """Return how the connection is doing; see `BrokerLink.health`."""
+        return self.link.health(received, malformed, duplicates, 0)
 
     def leave(self) -> None:
         """Give the emitter back; what was emitted has left, if the broker is there."""
         if self._give_back():
             self._forget()
-            self._there(self.connection.close)
-            self._end()
+            self._there(self.link.close)
+            self.ended()
 
     def abandon(self) -> None:
         """Give the emitter back without waiting: it may be anywhere that a manager is collected."""
@@ -93,20 +93,20 @@ class Emitter:
         return function(*args)
 
     def _start(self) -> None:
-        self.connection.start()
-        self.connection.wait_started()
+        self.link.start()
+        self.link.wait_started()
 
     def _publish(self, messages: list[bytes]) -> None:
-        self.connection.start()
-        added = [self.connection.add(message) for message in messages]
+        self.link.start()
+        added = [self.link.put(message) for message in messages]
         if any(added):
-            self.connection.flush()
+            self.link.flush()
 
     def _rest(self) -> None:
-        if self.connection.state in ("idle", "failed"):
-            self._end()
+        if self.link.state == "idle":
+            self.ended()
         else:
-            self.connection.look_again()
+            self.link.look_again()
 
     def _give_back(self) -> bool:
         """Count a user less; return whether it was the last one."""
@@ -119,12 +119,23 @@ class Emitter:
         """Count a user more; called with the lock of all emitters held."""
         self._users += 1
 
-    def _may_rest(self, waiting: int) -> float | None:
-        """Tell the connection for how long it may go on; at 0 or less it ends.
+    # -- what the link tells --------------------------------------------------------------
 
-        Args:
-            waiting: How many messages wait.
-        """
+    def linked(self, *, keeps_messages: bool) -> None:
+        """Hold back what was kept, after an outage; see `Receiver`."""
+        now = self._runtime.now()
+        self._presence.connected(now, receives=False, keeps_messages=keeps_messages)
+        self.link.hold(self._presence.held(now))
+
+    def received(self, messages: list[Any]) -> None:
+        """Ignore what comes: nothing does; see `Receiver`."""
+
+    def unlinked(self, *, silently: bool) -> None:
+        """Remember when; see `Receiver`."""
+        self._presence.lost(self._runtime.now(), silently=silently)
+
+    def rest(self, waiting: int) -> float | None:
+        """Tell the link for how long it may go on; see `Receiver`."""
         with self._lock:
             if self._users:
                 return None
@@ -138,11 +149,11 @@ class Emitter:
             if self._key is not None and _Emitters.shared.get(self._key) is self:
                 del _Emitters.shared[self._key]
 
-    def _end(self) -> None:
-        """Note that the connection has ended."""
+    def ended(self) -> None:
+        """Note that the link has ended; see `Receiver`."""
         with self._lock:
-            if self._ended or (self.connection.state == "failed" and self._users):
-                return  # after a refusal its managers may try again
+            if self._ended:
+                return
             self._ended = True
             self._forget()
             _Emitters.open.pop(id(self), None)
@@ -150,7 +161,7 @@ class Emitter:
 
     def finish(self) -> None:
         """Publish what waits and close, because the process ends."""
-        self.connection.close()
+        self.link.close()
 
 
 class _Emitters:
@@ -176,15 +187,14 @@ forks.watch(_all)
 
 def acquire(
     key: Hashable | None,
-    create_connection: Callable[
-        [Any, Callable[[int], float | None], Callable[[], None]], BusConnection
-    ],
+    create_link: Callable[[Any, Receiver], BrokerLink],
+    times: PresenceTimes,
 ) -> Emitter:
     """Return the emitter for a key, or a new one; to be given back by `leave` or `abandon`."""
     with _Emitters.lock:
         emitter = None if key is None else _Emitters.shared.get(key)
         if emitter is None:
-            emitter = Emitter(key, create_connection)
+            emitter = Emitter(key, create_link, times)
             _Emitters.open[id(emitter)] = emitter
             if key is not None:
                 _Emitters.shared[key] = emitter

@@ -8,38 +8,34 @@ broker; a subclass only says how to reach that broker.
 
 from __future__ import annotations
 
-import copy
 import itertools
 import logging
-import random
 import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from typing import Any, Self
 
 from .._core import forks
 from .._core.failures import failed
-from .._core.monkey_patching import require_monkey_patching
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
 from ..bus import messages as bus
 from ..bus.broker_url import without_password
 from ..bus.duplicates import DuplicateFilter
-from ..bus.health import HealthState, ManagerHealth
+from ..bus.health import ManagerHealth
 from ..bus.outbox import Outbox
 from ..bus.remote_acks import RemoteAcks
 from ..bus.signature import Signer
 from ..protocol.json_codec import JSONCodec, codec_for, default_codec
-from ..runtimes.threading_runtime import ThreadingRuntime
+from ..runtimes import synchronous as flavour
 from ..server.rooms import Room, as_set, without
-from .bus_connection import BusConnection, BusSettings, describe
+from .broker_link import BrokerLink, Receiver
+from .driver_bus import DriverBus, create_link, link_times, maker_of, presence_times
 from .emitter import Emitter, acquire
+from .listener_bus import ListenerBus
 from .manager import Manager
-
-_MAX_OTHERS = 10_000
-"""How many other processes are remembered."""
 
 
 class PubSubManager(Manager):
@@ -71,7 +67,7 @@ class PubSubManager(Manager):
         ValueError: The secret is empty, or this manager cannot sign.
     """
 
-    name: str = "pubsub"
+    name: str = f"{flavour.PREFIX}pubsub"
     """What the manager is called in the log."""
 
     timeout: float = 5.0
@@ -117,6 +113,7 @@ class PubSubManager(Manager):
         if json is None:
             self.json = _standard_json()
         self._closed = False
+        self._since = time.time()
         self._begin_anew()
         self._signer: Signer | None = None
         self.secret = secret
@@ -127,31 +124,24 @@ class PubSubManager(Manager):
         self.remote_acks = RemoteAcks()
         self._numbers = itertools.count()
         self._duplicate_filter = DuplicateFilter()
-        self._outbox: Outbox | None = None
         self._own_runtime: Runtime | None = None
-        self._serving = False
-        """Whether a server of this process listens through this manager."""
-        self._connection: BusConnection | None = None
-        """The server's connection, which receives."""
-        self._emitter: Emitter | None = None
-        """The connection of a process that only emits."""
-        self._abandoning: Any = None
-        self._watched_connection: BusConnection | None = None
-        """The connection of which `health` tells."""
         self._home: Any = None
-        self._listener: Any = None
-        self._listener_state: HealthState = "idle"
-        self._listener_since = time.time()
-        self._listener_error: str | None = None
-        self._others: dict[str, float] = {}
-        self._awaited: set[str] = set()
-        self._word = ""
-        self._heard: dict[str, str | None] = {}
+        """Where the server runs: its event loop."""
         self._received = 0
         self._malformed = 0
         self._duplicates = 0
-        self._published = 0
         self._kinds_logged: set[str] = set()
+        self._forget_process()
+
+    def _forget_process(self) -> None:
+        """Let go of the server and the bus; see `maker_of`."""
+        self._bus: DriverBus | ListenerBus | None = None
+        """The way to the other processes while a server of this one listens."""
+        self._emitter: Emitter | None = None
+        """The way there of a process that only emits."""
+        self._last: DriverBus | ListenerBus | Emitter | None = None
+        """The way of which `health` tells."""
+        self._abandoning: Any = None
         self._connecting = threading.Lock()
 
     def after_fork(self) -> None:
@@ -162,8 +152,7 @@ class PubSubManager(Manager):
         super().after_fork()
         if self._abandoning is not None:
             self._abandoning.detach()
-        forks.keep((self._connection, self._emitter, self._own_runtime, self._listener))
-        forks.keep((self._outbox, self.remote_acks, self._watched_connection))
+        forks.keep((self._bus, self._emitter, self._last, self._own_runtime, self.remote_acks))
         self._begin_anew()
 
     # -- for subclasses -------------------------------------------------------------------
@@ -208,12 +197,11 @@ class PubSubManager(Manager):
         Args:
             data: The message; what `json` can express.
         """
-        if not self._has_driver():
-            self.create_driver()  # says what the subclass has to supply
-        if self._serving:
-            self._connected().add(self._encode(data))
+        message = self._encode(data)
+        if isinstance(self._bus, DriverBus):
+            self._bus.publish(message)
         else:
-            self._emitting().publish(self._encode(data))
+            self._emitting().publish(message)
 
     def _listen(self) -> Iterator[Any]:
         """Yield the messages that processes have sent, our own included."""
@@ -238,19 +226,16 @@ class PubSubManager(Manager):
             RuntimeError: The server runs greenlets and its sockets have not been patched.
         """
         super().initialize()
-        require_monkey_patching(self.server.async_mode, type(self).__name__)
+        flavour.require_monkey_patching(self.server.async_mode, type(self).__name__)
         self._closed = False
+        self._home = flavour.home()
         if not self._has_driver():
-            if not self.write_only:
-                self._listener = self._runtime().start_own_task(self._listen_until_closed)
-            return
-        if self.write_only:
-            return
-        self._abandon_emitter()
-        if self._connection is not None and self._connection.state == "closed":
-            self._connection = None  # the server starts anew
-        self._serving = True
-        self._connected()
+            self._bus = self._last = ListenerBus(self)
+        elif not self.write_only:
+            self._abandon_emitter()
+            self._bus = self._last = DriverBus(self)
+        if self._bus is not None:
+            self._bus.begin()
 
     def start(self) -> None:
         """Connect, and wait for the outcome of the first attempt.
@@ -262,29 +247,22 @@ class PubSubManager(Manager):
         Raises:
             ConnectionError: The broker refuses us: login, permission, missing topic.
         """
-        if not self._has_driver():
-            return
-        if not self._serving:
+        if self._bus is not None:
+            self._bus.start()
+        elif self._has_driver():
             self._emitting().start()
-            return
-        connection = self._connected()
-        connection.start()
-        connection.wait_started()
 
     def shutdown(self) -> None:
         """Publish what waits, if the broker is there, and disconnect from it."""
         super().shutdown()
         self._closed = True
-        self._serving = False
+        bus_, self._bus = self._bus, None
         if self._emitter is not None:
             emitter, self._emitter = self._emitter, None
             self._abandoning.detach()
             emitter.leave()
-        if self._connection is not None:
-            self._connection.close()
-        if self._listener is not None:
-            self._listener = None
-            self._set_listener_state("closed")
+        if bus_ is not None:
+            bus_.close()
         self.remote_acks.clear()
 
     def close(self) -> None:
@@ -301,22 +279,13 @@ class PubSubManager(Manager):
 
     def health(self) -> ManagerHealth:
         """Return how the connection to the broker is doing, and what was counted."""
-        connection = self._watched_connection
-        if connection is not None:
-            return connection.health(self._received, self._malformed, self._duplicates)
-        return ManagerHealth(
-            state=self._listener_state,
-            since=self._listener_since,
-            url=without_password(self.broker_url),
-            last_error=self._listener_error,
-            published=self._published,
-            received=self._received,
-            malformed=self._malformed,
-            duplicates=self._duplicates,
-        )
+        if self._last is not None:
+            return self._last.health(self._received, self._malformed, self._duplicates)
+        return ManagerHealth(state="idle", since=self._since, url=without_password(self.broker_url))
 
     # -- what servers and applications call -----------------------------------------------
 
+    @flavour.at_home
     def emit(
         self,
         event: str,
@@ -373,6 +342,11 @@ class PubSubManager(Manager):
         skip = skipped if len(skipped) > 1 else skipped[0] if skipped else None
         self._send(bus.emit_message(self.host_id, event, data, namespace, room, skip, awaited))
 
+    def forget_callback(self, callback: Any, namespace: str, room: Room) -> None:
+        """Wait no more for answers to an event; see `BaseManager.forget_callback`."""
+        super().forget_callback(callback, namespace, room)
+        self.remote_acks.forget(callback)
+
     def can_disconnect(self, sid: str, namespace: str) -> bool:
         """Tell whether a client is connected here; if not, the other processes are told."""
         if self.is_connected(sid, namespace) or self.is_pre_connected(sid, namespace):
@@ -381,6 +355,7 @@ class PubSubManager(Manager):
         self._runtime().start(self._send_safely, message)
         return False
 
+    @flavour.at_home
     def disconnect(self, sid: str, namespace: str | None = None, **kwargs: Any) -> None:
         """Disconnect a client of whatever process.
 
@@ -397,6 +372,7 @@ class PubSubManager(Manager):
         else:
             self._send(bus.client_message(self.host_id, "disconnect", sid, namespace))
 
+    @flavour.at_home
     def enter_room(self, sid: str, namespace: str, room: Room, eio_sid: str | None = None) -> None:
         """Put a client of whatever process into a room."""
         if eio_sid is not None or self._is_local(namespace, sid):
@@ -404,6 +380,7 @@ class PubSubManager(Manager):
         else:
             self._send(bus.client_message(self.host_id, "enter_room", sid, namespace or "/", room))
 
+    @flavour.at_home
     def leave_room(self, sid: str, namespace: str, room: Room) -> None:
         """Take a client of whatever process out of a room."""
         if self._is_local(namespace, sid):
@@ -411,6 +388,7 @@ class PubSubManager(Manager):
         else:
             self._send(bus.client_message(self.host_id, "leave_room", sid, namespace or "/", room))
 
+    @flavour.at_home
     def close_room(self, room: Room, namespace: str | None = None) -> None:
         """Take every client of every process out of a room.
 
@@ -424,9 +402,11 @@ class PubSubManager(Manager):
     # -- publishing -----------------------------------------------------------------------
 
     def _send(self, message: dict[str, Any]) -> None:
+        """Publish a message under our next number."""
         message["seq"] = next(self._numbers)
         self._publish(message)
-        self._published += 1
+        if isinstance(self._bus, ListenerBus):
+            self._bus.note_published()
 
     def _send_safely(self, message: dict[str, Any]) -> None:
         """Send a message for which nobody waits."""
@@ -435,27 +415,25 @@ class PubSubManager(Manager):
         except BaseException as error:  # a third party's _publish raises what it likes
             failed(error, self.get_logger(), "cannot publish a %s message", message["method"])
 
-    def _presence(self, kind: str) -> bytes:
-        """Return a message that tells that we are there; see `BusConnection`."""
-        asks = self._word if kind == "greeting" else None
-        message = bus.presence_message(self.host_id, asks, leaving=kind == "farewell")
-        return self._encode(message)
-
     def _encode(self, message: dict[str, Any]) -> bytes:
+        """Return a message as it travels, signed if we have a secret."""
         encoded = bus.to_bytes(message, self.codec)
         return encoded if self._signer is None else self._signer.sign(encoded)
 
     # -- receiving ------------------------------------------------------------------------
 
-    def _deliver(self, raw: Any) -> None:
-        """Act on a message of another process; whatever it is, it raises nothing."""
+    def _read(self, raw: Any) -> bus.AnyMessage | None:
+        """Return what a message says; None, and it is counted, if it is of no expected form."""
         try:
             if self._signer is not None:
                 raw = self._signer.verify(raw)
-            message = bus.interpret(bus.parse(raw, self.codec))
+            return bus.interpret(bus.parse(raw, self.codec))
         except bus.BusMessageError as error:
             self._note_malformed(error.kind, str(error))
-            return
+            return None
+
+    def _deliver(self, message: bus.AnyMessage) -> None:
+        """Act on a message of another process; whatever it is, it raises nothing."""
         if isinstance(message, bus.CallbackMessage):
             if message.host_id != self.host_id:
                 return
@@ -472,9 +450,6 @@ class PubSubManager(Manager):
             failed(error, self.get_logger(), "error while acting on a message of another process")
 
     def _act(self, message: bus.AnyMessage) -> None:
-        if isinstance(message, bus.PresenceMessage):
-            self._note_presence(message)
-            return
         self._received += 1
         if isinstance(message, bus.EmitMessage):
             self._act_on_emit(message)
@@ -482,7 +457,9 @@ class PubSubManager(Manager):
             self._act_on_callback(message)
         elif isinstance(message, bus.CloseRoomMessage):
             super().close_room(message.room, message.namespace)
-        elif self._is_local(message.namespace, message.sid):
+        elif isinstance(message, bus.ClientMessage) and self._is_local(
+            message.namespace, message.sid
+        ):
             if message.method == "enter_room":
                 super().enter_room(message.sid, message.namespace, message.room)
             elif message.method == "leave_room":
@@ -515,7 +492,7 @@ class PubSubManager(Manager):
 
     def _call_back(self, callback: Any, args: list[Any]) -> None:
         try:
-            callback(*args)
+            flavour.call_back(callback, *args)
         except BaseException as error:  # the application's callback
             failed(error, self.get_logger(), "error in a callback")
 
@@ -524,53 +501,6 @@ class PubSubManager(Manager):
             self.server.disconnect(sid, namespace=namespace, ignore_queue=True)
         except BaseException as error:  # the application's disconnect handler
             failed(error, self.get_logger(), "error while disconnecting %s", sid)
-
-    # -- other processes ------------------------------------------------------------------
-
-    def _awaits_others(self, lost_at: float | None) -> bool:
-        """Begin to wait for the processes that were there when the connection was lost."""
-        self._word = uuid.uuid4().hex[:16]
-        self._heard.clear()
-        self._awaited.clear()
-        if lost_at is not None:
-            # Nobody was heard for as long as it took to notice the loss.
-            recent = lost_at - 3 * self.probe_interval - self.probe_timeout - self.timeout
-            self._awaited.update(node for node, when in self._others.items() if when > recent)
-            # If this connection is lost at once, they are still the ones to wait for.
-            self._others.update(dict.fromkeys(self._awaited, time.monotonic()))
-        return bool(self._awaited)
-
-    def _note_presence(self, message: bus.PresenceMessage) -> None:
-        node, connection = message.node, self._connection
-        if node is None or connection is None:
-            return
-        if message.leaving:
-            self._others.pop(node, None)
-            self._awaited.discard(node)
-        elif len(self._others) < _MAX_OTHERS or node in self._others:
-            self._others[node] = time.monotonic()
-        asks = None
-        if self._word in message.answers:
-            self._awaited.discard(node)
-        elif node in self._awaited:
-            asks = self._word  # it may be back now, or this is an old message
-        if not self._awaited:
-            connection.release()
-        if message.asks is not None or asks is not None:
-            if not self._heard:
-                # A little later, so that many who come at once get one answer.
-                delay = random.uniform(0.01, 0.05)
-                self._runtime().call_later(delay, self._reply, connection)
-            self._heard[message.asks or ""] = asks
-            if len(self._heard) > _MAX_OTHERS:
-                self._heard.clear()
-
-    def _reply(self, connection: BusConnection) -> None:
-        heard, self._heard = self._heard, {}
-        asks = self._word if any(heard.values()) else None
-        answers = [word for word in heard if word]
-        message = bus.presence_message(self.host_id, asks, answers)
-        connection.add_urgent(self._encode(message))
 
     def _note_malformed(self, kind: str, detail: str) -> None:
         self._malformed += 1
@@ -593,71 +523,11 @@ class PubSubManager(Manager):
         return self.is_sid_room(namespace, room)
 
     def _runtime(self) -> Any:
+        """Return what runs our tasks and timers: the server's, or one of our own without it."""
         if self.server is not None:
             return self.server.eio.runtime
-        if self._own_runtime is None:
-            self._own_runtime = ThreadingRuntime()
+        self._own_runtime = flavour.own_runtime(self._own_runtime)
         return self._own_runtime
-
-    def _connected(self) -> BusConnection:
-        """Return the server's connection to the broker; a new one in a new event loop."""
-        home: Any = None
-        connection = self._connection
-        if connection is None or home is not self._home:
-            with self._connecting:  # several threads may emit at the same time
-                connection = self._connection
-                if connection is None or home is not self._home:
-                    connection = self._connect(home)
-        return connection
-
-    def _connect(self, home: Any) -> BusConnection:
-        if self._connection is not None:
-            self._connection.retire()
-        if self._outbox is None:
-            self._outbox = Outbox(self.outbox_messages, self.outbox_bytes)
-        self._home = home
-        self._connection = connection = self._create_connection(
-            self._outbox, self._runtime(), receive=True
-        )
-        self._watched_connection = connection
-        connection.start()
-        return connection
-
-    def _create_connection(
-        self,
-        outbox: Outbox,
-        runtime: Runtime,
-        *,
-        receive: bool,
-        may_rest: Callable[[int], float | None] | None = None,
-        on_end: Callable[[], None] | None = None,
-    ) -> BusConnection:
-        return BusConnection(
-            create_driver=self.create_driver,
-            deliver=self._deliver,
-            outbox=outbox,
-            own_prefix=bus.own_prefix(self.host_id),
-            presence=self._presence,
-            awaits_others=self._awaits_others,
-            receive=receive,
-            runtime=runtime,
-            settings=self._settings(),
-            name=type(self).__name__,
-            url=without_password(self.broker_url),
-            logger=self.get_logger(),
-            may_rest=may_rest,
-            on_end=on_end,
-        )
-
-    def _settings(self) -> BusSettings:
-        return BusSettings(
-            timeout=self.timeout,
-            probe_interval=self.probe_interval,
-            probe_timeout=self.probe_timeout,
-            reconnect_delay=self.reconnect_delay,
-            reconnect_delay_max=self.reconnect_delay_max,
-            others_timeout=self.others_timeout,
-        )
 
     # -- without a server -----------------------------------------------------------------
 
@@ -672,25 +542,21 @@ class PubSubManager(Manager):
         return emitter
 
     def _create_emitter(self) -> Emitter:
-        def create(
-            runtime: Runtime, may_rest: Callable[[int], float | None], on_end: Callable[[], None]
-        ) -> BusConnection:
-            # The connection may outlive this manager, and must not keep it alive: a copy of it,
-            # which nobody else has, makes the drivers.
-            maker = copy.copy(self)
-            maker.logger = self.get_logger()
-            maker.server = maker._connection = maker._watched_connection = None
-            outbox = Outbox(self.outbox_messages, self.outbox_bytes)
-            return maker._create_connection(
-                outbox, runtime, receive=False, may_rest=may_rest, on_end=on_end
-            )
+        if not self._has_driver():
+            self.create_driver()  # says what the subclass has to supply
 
-        key = self.connection_key()
+        # The link may outlive this manager, and must not keep it alive.
+        maker = maker_of(self)
+
+        def create(runtime: Runtime, receiver: Receiver) -> BrokerLink:
+            outbox = Outbox(maker.outbox_messages, maker.outbox_bytes)
+            return create_link(maker, receiver, outbox, runtime, receive=False)
+
+        key, times = self.connection_key(), presence_times(self)
         if key is not None:
             bounds = (self.outbox_messages, self.outbox_bytes)
-            key = (type(self), key, self._settings(), bounds, self.get_logger())
-        self._emitter = emitter = acquire(key, create)
-        self._watched_connection = emitter.connection
+            key = (type(self), key, link_times(self), times, bounds, self.get_logger())
+        self._emitter = self._last = emitter = acquire(key, create, times)
         self._abandoning = weakref.finalize(self, emitter.abandon)
         self._abandoning.atexit = False  # the emitter itself sees to the end of the process
         return emitter
@@ -700,34 +566,6 @@ class PubSubManager(Manager):
             emitter, self._emitter = self._emitter, None
             self._abandoning.detach()
             emitter.abandon()
-
-    def _listen_until_closed(self) -> None:
-        """Run the `_listen` of a third party, again when it ends."""
-        failures = 0
-        while not self._closed:
-            began = time.monotonic()
-            self._set_listener_state("connected")
-            try:
-                for message in self._listen():
-                    self._deliver(message)
-                    if self._closed:
-                        return
-                error = "it ended"
-            except Exception as raised:  # whatever the third party's client library raises
-                error = describe(raised)
-            lasted = time.monotonic() - began > self.reconnect_delay_max
-            failures = 1 if lasted else failures + 1
-            delay = min(self.reconnect_delay * 2 ** min(failures, 16), self.reconnect_delay_max)
-            self._listener_error = error
-            self._set_listener_state("disconnected")
-            self.get_logger().error(
-                "_listen() of %s: %s; it is called again", type(self).__name__, error
-            )
-            self._runtime().sleep(delay * random.uniform(0.5, 1.0))
-
-    def _set_listener_state(self, state: HealthState) -> None:
-        self._listener_state = state
-        self._listener_since = time.time()
 
 
 class _RemoteAnswer:

@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 HealthState: TypeAlias = Literal[
     "idle", "connecting", "connected", "disconnected", "failed", "closed"
 ]
-"""`idle` before the start; `disconnected` while it tries again; `failed` when the broker refused
-it at the start and it does not."""
+"""`idle` before the start; `disconnected` while it tries again; `failed` while the broker refuses
+it, which it asks again from time to time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class ManagerHealth:
     """Messages that other processes sent and we acted on."""
 
     dropped: int = 0
-    """Messages that did not fit into the outbox."""
+    """Messages that did not fit into the outbox, or that the broker will never take."""
 
     malformed: int = 0
     """Messages that were ignored for their form."""
@@ -49,3 +49,6 @@ class ManagerHealth:
 
     outbox_bytes: int = 0
     """How many bytes they have."""
+
+    others: int = 0
+    """How many other processes have been heard on the channel and have not said that they go."""

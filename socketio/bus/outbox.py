@@ -35,12 +35,19 @@ class Outbox:
         self.sent = 0
         """How many messages have left it so far."""
         self.dropped = 0
-        """How many messages did not fit."""
+        """How many messages did not fit, here or into the broker."""
+        self._high_messages = max_messages // 2
+        self._high_bytes = max_bytes // 2
         self._messages: deque[bytes] = deque()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._messages)
+
+    @property
+    def high(self) -> bool:
+        """Whether so much waits that who can wait should, before adding more: half of it all."""
+        return len(self._messages) > self._high_messages or self.bytes > self._high_bytes
 
     def add(self, message: bytes) -> bool:
         """Append a message, unless it does not fit.
@@ -69,9 +76,16 @@ class Outbox:
                 return batch[:index]
         return batch
 
-    def discard(self, count: int) -> None:
-        """Remove the oldest messages: they have been published."""
+    def discard(self, count: int, *, refused: bool = False) -> None:
+        """Remove the oldest messages: they have been published.
+
+        Args:
+            count: How many.
+            refused: They have not been: the broker will never take them.
+        """
         with self._lock:
             for _ in range(count):
                 self.bytes -= len(self._messages.popleft())
             self.sent += count
+            if refused:
+                self.dropped += count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,11 +28,15 @@ class RemoteAcks:
 
     An event to a single client has one answer. One to a room has an answer from each client that
     sends one, and nobody knows how many there will be: its callback waits until it is too old.
+    Any thread may use it.
     """
 
     def __init__(self) -> None:
         self._next = 1
         self._pending: dict[int, _Pending] = {}
+        self._ids: dict[int, dict[int, None]] = {}
+        """Under which ids each callback waits, by `id()` of the callback."""
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -45,11 +50,13 @@ class RemoteAcks:
             namespace: In which namespace.
             now: The time in seconds.
         """
-        self._expire(now)
-        ack_id = self._next
-        self._next += 1
-        self._pending[ack_id] = _Pending(callback, room, namespace, now + MAX_AGE)
-        return ack_id
+        with self._lock:
+            self._expire(now)
+            ack_id = self._next
+            self._next += 1
+            self._pending[ack_id] = _Pending(callback, room, namespace, now + MAX_AGE)
+            self._ids.setdefault(id(callback), {})[ack_id] = None
+            return ack_id
 
     def answer(
         self, ack_id: int, room: Any, namespace: str, client: str | None, now: float
@@ -66,30 +73,42 @@ class RemoteAcks:
         Returns:
             The callback to call, or None for an unknown, late or repeated answer.
         """
-        pending = self._pending.get(ack_id)
-        if (
-            pending is None
-            or pending.room != room
-            or pending.namespace != namespace
-            or pending.expires < now
-        ):
-            return None
-        if client is None or client == room:
-            # A single client, or a process that does not tell its clients apart: once.
-            del self._pending[ack_id]
-        elif client in pending.answered:
-            return None
-        else:
-            pending.answered.add(client)
-        return pending.callback
+        with self._lock:
+            pending = self._pending.get(ack_id)
+            if (
+                pending is None
+                or pending.room != room
+                or pending.namespace != namespace
+                or pending.expires < now
+            ):
+                return None
+            if client is None or client == room:
+                # A single client, or a process that does not tell its clients apart: once.
+                self._remove(ack_id)
+            elif client in pending.answered:
+                return None
+            else:
+                pending.answered.add(client)
+            return pending.callback
 
-    def discard(self, ack_id: int) -> None:
-        """Forget a callback; harmless when it is unknown."""
-        self._pending.pop(ack_id, None)
+    def forget(self, callback: Callable[..., Any]) -> None:
+        """Forget a callback for which nobody waits any more; harmless when it is unknown."""
+        with self._lock:
+            for ack_id in list(self._ids.get(id(callback), ())):
+                self._remove(ack_id)
 
     def clear(self) -> None:
         """Forget all callbacks."""
-        self._pending.clear()
+        with self._lock:
+            self._pending.clear()
+            self._ids.clear()
+
+    def _remove(self, ack_id: int) -> None:
+        key = id(self._pending.pop(ack_id).callback)
+        ids = self._ids[key]
+        del ids[ack_id]
+        if not ids:
+            del self._ids[key]
 
     def _expire(self, now: float) -> None:
         # The oldest stand first.
@@ -97,4 +116,4 @@ class RemoteAcks:
             first = next(iter(self._pending))
             if self._pending[first].expires >= now and len(self._pending) < MAX_PENDING:
                 return
-            del self._pending[first]
+            self._remove(first)

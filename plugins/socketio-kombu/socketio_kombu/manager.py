@@ -262,13 +262,23 @@ class _Confirmations:
         self._connection = connection
         self._published = 0
         self._confirmed = 0
+        """Up to which tag everything is confirmed."""
+        self._early: set[int] = set()
+        """What was confirmed while something before it was not."""
         self._rejected = False
         channel.confirm_select()
         channel.events["basic_ack"].add(self._ack)
         channel.events["basic_nack"].add(self._nack)
 
     def _ack(self, delivery_tag: int, multiple: bool) -> None:
-        self._confirmed = delivery_tag if multiple else self._confirmed + 1
+        if multiple:
+            self._confirmed = max(self._confirmed, delivery_tag)
+            self._early = {tag for tag in self._early if tag > self._confirmed}
+        elif delivery_tag > self._confirmed:
+            self._early.add(delivery_tag)
+        while self._confirmed + 1 in self._early:
+            self._confirmed += 1
+            self._early.discard(self._confirmed)
 
     def _nack(self, delivery_tag: int, multiple: bool) -> None:
         self._rejected = True

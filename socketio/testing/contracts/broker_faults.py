@@ -82,7 +82,8 @@ class BrokerFaultContract(ManagerSuite):
             self.wait_for_state(node, "connected")
         for node in nodes:
             # Who was never heard of is not waited for after an outage.
-            wait_for(lambda node=node: node.manager._others, "the other server", self.patience)  # type: ignore[misc]  # mypy cannot type a default
+            health = node.manager.health
+            wait_for(lambda health=health: health().others, "the other server", self.patience)  # type: ignore[misc]  # mypy cannot type a default
         return nodes
 
     def wait_for_state(self, node: Any, *states: str) -> None:

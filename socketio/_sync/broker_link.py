@@ -1,8 +1,9 @@
-# Generated from socketio/_async/bus_connection.py by tools/unasync.py, do not edit.
-"""The supervised connection of a client manager to its broker.
+# Generated from socketio/_async/broker_link.py by tools/unasync.py, do not edit.
+"""The supervised link of a process to the broker of its channel.
 
-Called by the pub/sub managers; it carries bytes, keeps them during an outage, notices when the
-broker goes away or falls silent, and connects again. It knows nothing of what the messages mean.
+It carries bytes, keeps them during an outage, notices when the broker goes away or falls silent,
+and connects again. What the messages mean, and who must be there to get them, is its receiver's
+to know.
 """
 
 from __future__ import annotations
@@ -11,100 +12,121 @@ import logging
 import random
 import socket
 import ssl
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol
 
 from ..abc.driver import BusDriver, MessageRefused
 from ..abc.runtime import Runtime, Waiter
 from ..bus.health import HealthState, ManagerHealth
 from ..bus.outbox import Outbox
+from ..bus.presence import Silence
 from ..exceptions import ConnectionError
+from ..runtimes import synchronous as flavour
 
-T = TypeVar("T")
+TICK = 0.25
+"""Seconds between two looks at whether the link is still alive."""
 
-TICK = 1.0
-"""Seconds between two looks at whether the connection is still alive."""
+LAST_SECONDS = 1.0
+"""How long the task may take to end when everything is said."""
 
-
-class ConnectionLost(Exception):
-    """The broker did not answer in time; the message says what it was asked."""
+SLOW = 1.0
+"""Seconds after which a publication that fails was not refused, but met silence."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class BusSettings:
-    """How patient a manager is, in seconds."""
+class LinkTimes:
+    """How patient a link is, in seconds."""
 
     timeout: float
-    probe_interval: float
-    probe_timeout: float
+    """That connecting and publishing may take."""
+
     reconnect_delay: float
+    """Before the second attempt to connect; they double with each further one."""
+
     reconnect_delay_max: float
-    others_timeout: float
+    """Between two attempts to connect, at most."""
 
 
-class BusConnection:
+class Receiver(Protocol):
+    """What a link tells: what came, and how it is doing."""
+
+    def linked(self, *, keeps_messages: bool) -> None:
+        """Note a new connection.
+
+        Args:
+            keeps_messages: Whether the others get later what they miss while they are away.
+        """
+
+    def received(self, messages: list[Any]) -> None:
+        """Take what came, nothing when nothing did for a while.
+
+        Raises:
+            Silence: The connection is dead, and has to be made again.
+        """
+
+    def unlinked(self, *, silently: bool) -> None:
+        """Note that the connection is lost.
+
+        Args:
+            silently: Whether nothing told us so.
+        """
+
+    def rest(self, waiting: int) -> float | None:
+        """Return for how many seconds the link may go on with nothing new, None for ever.
+
+        Args:
+            waiting: How many messages wait. At 0 or less seconds it ends.
+        """
+
+    def ended(self) -> None:
+        """Note that the link has ended."""
+
+
+class BrokerLink:
     """Keeps one driver at work, and replaces it by a new one when it fails.
 
     Args:
         create_driver: Returns a driver that is not connected yet.
-        deliver: Called with each message of another process.
+        receiver: Who is told.
         outbox: What waits to be published.
-        own_prefix: How the messages begin that are our own and only show that the way is open.
-        presence: Returns such a message: `greeting` after connecting, `sign` from time to time,
-            `farewell` before leaving.
-        awaits_others: Told when connected, and when the connection before was lost (or None);
-            returns whether to wait for other processes.
-        receive: False for a manager that only writes.
+        receive: False for a process that only writes.
         runtime: What runs tasks and timers.
-        settings: Timeouts and bounds.
+        times: How patient it is.
         name: What the manager is called in the log.
         url: Where the broker is, without the password.
         logger: Where changes are logged.
-        may_rest: Gets how many messages wait; returns for how many seconds the connection may go
-            on with nothing new, None for ever. At 0 it ends.
-        on_end: Called when the connection has ended, or was refused.
     """
 
     def __init__(
         self,
         *,
         create_driver: Callable[[], BusDriver],
-        deliver: Callable[[Any], None],
+        receiver: Receiver,
         outbox: Outbox,
-        own_prefix: bytes,
-        presence: Callable[[str], bytes],
-        awaits_others: Callable[[float | None], bool],
         receive: bool,
         runtime: Runtime,
-        settings: BusSettings,
+        times: LinkTimes,
         name: str,
         url: str,
         logger: logging.Logger,
-        may_rest: Callable[[int], float | None] | None = None,
-        on_end: Callable[[], None] | None = None,
     ) -> None:
-        self._may_rest = may_rest
-        self._on_end = on_end
-        self._failures = 0
         self._create_driver = create_driver
-        self._deliver = deliver
-        self._own_prefix = own_prefix
-        self._presence = presence
-        self._awaits_others = awaits_others
+        self._receiver = receiver
         self._receive = receive
         self._runtime = runtime
-        self._settings = settings
+        self._times = times
         self._name = name
         self._url = url
         self._logger = logger
         self.outbox = outbox
-        self._urgent: list[bytes] = []
+        self._urgent: deque[bytes] = deque()
         self._held_until = 0.0
-        self._lost_at = 0.0
         self._driver: BusDriver | None = None
+        self._failures = 0
         self._closing = False
         self._leaving = False
         self._state: HealthState = "idle"
@@ -113,23 +135,27 @@ class BusConnection:
         self._connections = 0
         self._published = 0
         self._refused: Exception | None = None
-        self._retry_at = 0.0
         self._publish_error: Exception | None = None
         self._task: Any = None
+        self._receiving: Any = None
+        """The task or thread in which the receiver gets what came."""
         self._publisher_idle: Waiter | None = None
         self._pausing: Waiter | None = None
         self._started: list[Waiter] = []
         self._flushing: deque[tuple[int, Waiter]] = deque()
+        self._crowd: deque[Waiter] = deque()
+        """Who waits for room in the outbox, in order; let in one after another."""
+        self._crowd_lock = threading.Lock()
 
-    # -- for the manager ------------------------------------------------------------------
+    # -- for the process ------------------------------------------------------------------
 
     @property
     def state(self) -> HealthState:
-        """How the connection is now."""
+        """How the link is now."""
         return self._state
 
-    def health(self, received: int, malformed: int, duplicates: int) -> ManagerHealth:
-        """Return how the connection is doing, with the manager's own counts."""
+    def health(self, received: int, malformed: int, duplicates: int, others: int) -> ManagerHealth:
+        """Return how the link is doing, with what its receiver has counted."""
         return ManagerHealth(
             state=self._state,
             since=self._since,
@@ -143,14 +169,12 @@ class BusConnection:
             duplicates=duplicates,
             outbox_messages=len(self.outbox),
             outbox_bytes=self.outbox.bytes,
+            others=others,
         )
 
     def start(self) -> None:
-        """Begin to connect, in the background; after a refusal not too soon again."""
-        if self._closing or self._state not in ("idle", "failed"):
-            return
-        if self._runtime.now() >= self._retry_at:
-            self._refused = None
+        """Begin to connect, in the background; harmless when it has begun."""
+        if self._state == "idle" and not self._closing:
             self._set_state("connecting")
             self._task = self._runtime.start_own_task(self._run)
 
@@ -160,24 +184,47 @@ class BusConnection:
         A broker that cannot be reached is no error: it may come later.
 
         Raises:
-            ConnectionError: The broker refuses us.
+            ConnectionError: The broker refuses us, or the link was closed meanwhile.
         """
         if self._state == "connecting":
             waiter = self._runtime.create_waiter()
             self._started.append(waiter)
             if self._state == "connecting":
                 try:
-                    waiter.wait(2 * self._settings.timeout)
+                    waiter.wait(2 * self._times.timeout)
                 except TimeoutError:
                     pass  # the attempt is slow, and goes on
         self.raise_if_refused()
+        if self._closing:
+            raise ConnectionError(f"{self._name} was shut down before {self._url} answered")
 
     def raise_if_refused(self) -> None:
-        """Raise what the broker refused us with, if it did so at the start."""
+        """Raise what the broker refuses us with, if it does."""
         if self._refused is not None:
             raise ConnectionError(
                 f"{self._name} cannot use {self._url}: {describe(self._refused)}"
             ) from self._refused
+
+    def put(self, message: bytes) -> bool:
+        """Put a message into the outbox; while the broker takes messages, wait for room.
+
+        Whoever waits is let in in order, one after another. What the link's receiver puts waits
+        for nothing: nobody would receive meanwhile.
+
+        Returns:
+            False if it did not fit and was dropped, because the broker is away.
+
+        Raises:
+            ConnectionError: The broker refuses us, or the link was closed.
+        """
+        if not self._crowd and not self.outbox.high:
+            return self.add(message)
+        if self._takes_messages() and flavour.current() != self._receiving:
+            self._wait_for_room()
+        try:
+            return self.add(message)
+        finally:
+            self._let_in()
 
     def add(self, message: bytes) -> bool:
         """Put a message into the outbox, from which it is published as soon as possible.
@@ -186,10 +233,12 @@ class BusConnection:
             False if it did not fit and was dropped.
 
         Raises:
-            ConnectionError: The broker refused us at the start.
+            ConnectionError: The broker refuses us, or the link was closed.
         """
         if self._refused is not None:
             self.raise_if_refused()
+        if self._closing:
+            raise ConnectionError(f"{self._name} has been shut down, and publishes nothing more")
         if not self.outbox.add(message):
             if self.outbox.dropped == 1:
                 self._logger.error(
@@ -206,8 +255,12 @@ class BusConnection:
             self._urgent.append(message)
             self._wake_publisher()
 
+    def hold(self, seconds: float) -> None:
+        """Publish nothing but what is urgent for a while; see `release`."""
+        self._held_until = self._runtime.now() + seconds if seconds else 0.0
+
     def release(self) -> None:
-        """Publish what is held back: all who should get it are there."""
+        """Publish what is held back."""
         if self._held_until:
             self._held_until = 0.0
             self._wake_publisher()
@@ -221,32 +274,38 @@ class BusConnection:
         position = self.outbox.added
         waiter = self._runtime.create_waiter()
         self._flushing.append((position, waiter))
-        if self.outbox.sent >= position or self._state not in ("connecting", "connected"):
+        if self.outbox.sent >= position or not self._takes_messages():
             return self.outbox.sent >= position
         try:
-            waiter.wait(2 * self._settings.timeout)
+            waiter.wait(2 * self._times.timeout)
         except TimeoutError:
             pass  # the next lines tell what became of it
         self.raise_if_refused()
         return self.outbox.sent >= position
 
-    def close(self) -> None:
-        """Publish what waits, if the broker is there, and disconnect."""
+    def close(self, farewell: bytes | None = None) -> None:
+        """Publish what waits, if the broker is there, and disconnect.
+
+        Args:
+            farewell: The last message; it comes back, and wakes the receiver.
+        """
         if self._task is None or self._closing:
             self._closing = True
             return
         self._leaving = True
-        if self._state == "connected" and self._receive:
-            self.outbox.add(self._presence("farewell"))  # it comes back, and wakes the receiver
+        if self._state == "connected" and farewell is not None:
+            self.outbox.add(farewell)
         self._held_until = 0.0
         self._wake_publisher()
-        self.flush()
+        if self._state != "connecting" or len(self.outbox):
+            self.flush()
         self._closing = True
-        self._wake_publisher()
-        pausing = self._pausing
-        if pausing is not None:
-            pausing.set(None)
-        self._task.join(TICK if self._state == "connected" else TICK / 2)
+        self.look_again()
+        self._let_in()
+        self._wake_started()
+        flavour.end_task(
+            self._task, LAST_SECONDS if self._state == "connected" else LAST_SECONDS / 2
+        )
 
     def retire(self) -> None:
         """End without a word: the loop in which this was at work does not run any more."""
@@ -254,7 +313,7 @@ class BusConnection:
         self._driver = None
 
     def look_again(self) -> None:
-        """Ask again for how long this may go on."""
+        """Ask the receiver again for how long this may go on."""
         self._wake_publisher()
         pausing = self._pausing
         if pausing is not None:
@@ -268,6 +327,35 @@ class BusConnection:
                 *(self._name, self._url, len(self.outbox)),
             )
 
+    # -- waiting for room -----------------------------------------------------------------
+
+    def _takes_messages(self) -> bool:
+        """Tell whether what is in the outbox leaves it, as far as we know."""
+        return self._state in ("connecting", "connected") and not self._closing
+
+    def _wait_for_room(self) -> None:
+        waiter = self._runtime.create_waiter()
+        with self._crowd_lock:
+            self._crowd.append(waiter)
+        self._let_in()  # what left the outbox before that line has let nobody in
+        try:
+            waiter.wait()
+        except BaseException:
+            with self._crowd_lock:
+                if waiter in self._crowd:
+                    self._crowd.remove(waiter)
+            self._let_in()  # it may have been this one's turn
+            raise
+
+    def _let_in(self) -> None:
+        """Let the next one go on who waits for room, if there is some; it lets in the next."""
+        while self._crowd and (not self.outbox.high or not self._takes_messages()):
+            with self._crowd_lock:
+                if self._crowd:
+                    self._crowd.popleft().set(None)
+            if self._takes_messages():
+                return
+
     # -- the supervisor -------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -276,30 +364,30 @@ class BusConnection:
             while not self._closing:
                 began = self._runtime.now()
                 driver = self._create_driver()
-                driver.timeout = self._settings.timeout
+                driver.timeout = self._times.timeout
                 try:
                     error = self._use(driver)
                     if error is None:
                         return
-                    if self._connections == 0 and (
+                    refused = self._connections == 0 and (
                         driver.is_permanent(error) or is_misconfigured(error)
-                    ):
-                        self._refuse(error)
-                        return
+                    )
                     # A connection that lasted counts as a new beginning, one that flaps does not.
-                    lasted = self._runtime.now() - began > self._settings.reconnect_delay_max
+                    lasted = self._runtime.now() - began > self._times.reconnect_delay_max
                     lasted = lasted and self._state == "connected"
                     self._failures = 1 if lasted else self._failures + 1
                     delay = self._delay(self._failures)
-                    self._note_loss(error, delay)
+                    if refused:
+                        self._refuse(error, delay)
+                    else:
+                        self._note_loss(error, delay)
                 finally:
-                    self._close_driver(driver)
+                    driver.leaving = self._closing or self._state == "failed"
+                    flavour.close_driver(driver, self._times.timeout, self._logger)
                 self._pause(delay)
         finally:
-            if self._state != "failed":
-                self._set_state("closed")
-            if self._on_end is not None:
-                self._on_end()
+            self._set_state("closed")
+            self._receiver.ended()
 
     def _use(self, driver: BusDriver) -> Exception | None:
         """Connect a driver, and stay with it until it fails or we close.
@@ -307,71 +395,45 @@ class BusConnection:
         Returns:
             Why it failed; None if we close.
         """
+        timeout = self._times.timeout
         try:
-            self._limited(driver.connect(self._receive), "connecting")
+            flavour.limited(driver.connect(self._receive), timeout, "connecting")
             self._publish_error = None
-            self._urgent = []
-            self._held_until = self._hold(driver)
-            self._driver = driver
+            self._urgent.clear()
+            self._held_until = 0.0
+            self._refused = None
             self._connections += 1
+            self._driver = driver
             self._set_state("connected")
+            self._receiver.linked(keeps_messages=driver.keeps_messages)
             if self._receive:
                 self._exchange(driver)
             else:
                 self._publish_until_lost(driver)
             return None
         except Exception as error:  # whatever the client library raises
+            if self._driver is driver:
+                self._driver = None
+                self._receiver.unlinked(silently=isinstance(error, Silence | TimeoutError))
             return None if self._closing else error
         finally:
-            if self._driver is not None:
-                self._driver = None
-                self._lost_at = time.monotonic()
-
-    def _hold(self, driver: BusDriver) -> float:
-        """Return until when to hold back what was kept, so that others are there to get it."""
-        again = self._connections > 0 and not driver.keeps_messages
-        awaited = self._awaits_others(self._lost_at if again else None)
-        # Who only writes does not hear whether the others are back.
-        if not again or (self._receive and not awaited):
-            return 0.0
-        return self._runtime.now() + self._settings.others_timeout
-
-    def _exchange(self, driver: BusDriver) -> None:
-        self._runtime.start_own_task(self._publish_beside, driver)
-        try:
-            self._receive_until_lost(driver)
-        finally:
             self._driver = None
-            self._lost_at = time.monotonic()
             self._wake_publisher()
 
-    def _receive_until_lost(self, driver: BusDriver) -> None:
-        settings = self._settings
-        now = self._runtime.now
-        heard = asked = now()
-        probing = True  # our own hello comes back if the subscription works
-        self.add_urgent(self._presence("greeting"))
-        while not self._closing:
-            tick = TICK / 20 if self._leaving else TICK
-            messages = self._limited(driver.receive(tick), "receiving", tick)
-            for message in messages:
-                if isinstance(message, bytes) and message.startswith(self._own_prefix):
-                    probing = False
-                else:
-                    self._deliver(message)
-            moment = now()
-            if messages:
-                heard = moment
-            if self._publish_error is not None:
-                raise self._publish_error
-            if not probing and moment - asked > settings.probe_interval:
-                asked, probing = moment, True
-                self.add_urgent(self._presence("sign"))
-            elif probing and moment - max(asked, heard) > settings.probe_timeout:
-                raise ConnectionLost(
-                    f"silent: nothing was received for {moment - max(asked, heard):.1f} s, "
-                    "not even our own messages"
-                )
+    def _exchange(self, driver: BusDriver) -> None:
+        publisher = self._runtime.start_own_task(self._publish_beside, driver)
+        self._receiving = flavour.current()
+        timeout = self._times.timeout
+        try:
+            while not self._closing:
+                tick = TICK / 5 if self._leaving else TICK
+                receiving = driver.receive(tick)
+                self._receiver.received(flavour.limited(receiving, timeout + tick, "receiving"))
+                if self._publish_error is not None:
+                    raise self._publish_error
+        finally:
+            self._receiving = None
+            flavour.cancel(publisher)
 
     def _publish_beside(self, driver: BusDriver) -> None:
         try:
@@ -384,8 +446,8 @@ class BusConnection:
         outbox = self.outbox
         while driver is self._driver and not self._closing:
             if self._urgent:
-                urgent, self._urgent = self._urgent, []
-                self._limited(driver.publish(urgent), "publishing")
+                urgent = [self._urgent.popleft() for _ in range(len(self._urgent))]
+                self._publish(driver, urgent)
                 continue
             held = self._held_until - self._runtime.now() if self._held_until else 0.0
             batch = outbox.batch() if held <= 0 else []
@@ -394,7 +456,7 @@ class BusConnection:
                 continue
             sent, refused = len(batch), None
             try:
-                self._limited(driver.publish(batch), "publishing")
+                self._publish(driver, batch)
             except MessageRefused as error:
                 sent, refused = error.index, error
             if driver is not self._driver:
@@ -405,17 +467,26 @@ class BusConnection:
                 self._logger.error(
                     "%s dropped a message of %d bytes: %s", self._name, len(batch[sent]), refused
                 )
-                outbox.dropped += 1
-                outbox.discard(1)
+                outbox.discard(1, refused=True)
             while self._flushing and self._flushing[0][0] <= outbox.sent:
                 self._flushing.popleft()[1].set(None)
+            self._let_in()
+
+    def _publish(self, driver: BusDriver, messages: list[bytes]) -> None:
+        began = self._runtime.now()
+        try:
+            flavour.limited(driver.publish(messages), self._times.timeout, "publishing")
+        except MessageRefused:
+            raise
+        except Exception as error:  # whatever the client library raises
+            if self._runtime.now() - began > SLOW:
+                raise Silence(describe(error)) from error
+            raise
 
     def _wait_for_messages(self, held: float) -> None:
-        limit = held if held > 0 else None
-        if self._may_rest is not None:
-            limit = self._rest(limit)
-            if self._closing:
-                return
+        limit = self._rest(held if held > 0 else None)
+        if self._closing:
+            return
         waiter = self._runtime.create_waiter()
         self._publisher_idle = waiter
         # What came between the look into the outbox and this line has woken nobody.
@@ -428,7 +499,7 @@ class BusConnection:
 
     def _rest(self, limit: float | None) -> float | None:
         """Return for how long to wait at most, and end if nobody wants us any more."""
-        rest = None if self._may_rest is None else self._may_rest(len(self.outbox))
+        rest = self._receiver.rest(len(self.outbox))
         if rest is None:
             return limit
         if rest <= 0:
@@ -457,14 +528,19 @@ class BusConnection:
         elif state == "closed" and previous != "idle":
             self._logger.info("%s disconnected from %s", self._name, self._url)
         if state != "connecting":
-            while self._started:
-                self._started.pop().set(None)
+            self._wake_started()
         if state not in ("connecting", "connected"):
             while self._flushing:
                 self._flushing.popleft()[1].set(None)
+            self._let_in()
+
+    def _wake_started(self) -> None:
+        while self._started:
+            self._started.pop().set(None)
 
     def _note_loss(self, error: Exception, delay: float) -> None:
         self._last_error = describe(error)
+        self._refused = None
         if self._state != "disconnected":
             self._logger.error(
                 "%s has no connection to %s: %s; messages are kept, next attempt in %.1f s",
@@ -474,17 +550,21 @@ class BusConnection:
             self._logger.debug("%s: %s; next attempt in %.1f s", self._name, error, delay)
         self._set_state("disconnected")
 
-    def _refuse(self, error: Exception) -> None:
+    def _refuse(self, error: Exception, delay: float) -> None:
+        """Note a refusal at the start: the caller has to know, and it may change all the same."""
         self._last_error = describe(error)
         self._refused = error
-        self._retry_at = self._runtime.now() + self._settings.reconnect_delay_max
-        self._logger.error("%s cannot use %s: %s", self._name, self._url, self._last_error)
+        level = logging.DEBUG if self._state == "failed" else logging.ERROR
+        self._logger.log(
+            *(level, "%s cannot use %s: %s; next attempt in %.1f s"),
+            *(self._name, self._url, self._last_error, delay),
+        )
         self._set_state("failed")
 
     def _delay(self, failures: int) -> float:
-        settings = self._settings
-        delay = settings.reconnect_delay * float(2 ** min(failures - 1, 16))
-        return min(delay, settings.reconnect_delay_max) * random.uniform(0.5, 1.0)
+        times = self._times
+        delay = times.reconnect_delay * float(2 ** min(failures - 1, 16))
+        return min(delay, times.reconnect_delay_max) * random.uniform(0.5, 1.0)
 
     def _pause(self, seconds: float) -> None:
         self._pausing = waiter = self._runtime.create_waiter()
@@ -497,17 +577,6 @@ class BusConnection:
             pass  # the usual case: nobody closed us meanwhile
         finally:
             self._pausing = None
-
-    def _limited(self, operation: T, what: str, more: float = 0) -> T:
-        """Wait for what a driver does, but not for ever."""
-        return operation
-
-    def _close_driver(self, driver: BusDriver) -> None:
-        driver.leaving = self._closing or self._state == "failed"
-        try:
-            driver.close()
-        except Exception as error:  # whatever the client library raises
-            self._logger.debug("%s: closing the connection failed: %s", self._name, error)
 
 
 def is_misconfigured(error: BaseException | None) -> bool:

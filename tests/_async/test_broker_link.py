@@ -1,4 +1,4 @@
-"""How the supervised connection publishes and how it tries again; the rest is in the contracts."""
+"""How the supervised link publishes and how it tries again; the rest is in the contracts."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ async def test_attempts_are_further_and_further_apart() -> None:
     manager.reconnect_delay, manager.reconnect_delay_max = 1.0, 8.0
     await manager.start()
     assert manager.health().state == "disconnected"
-    connection: Any = manager._watched_connection
+    connection: Any = manager._last.link
     longest = [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
     for failures, most in enumerate(longest, 1):
         delays = {connection._delay(failures) for _ in range(50)}

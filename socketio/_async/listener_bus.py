@@ -1,0 +1,101 @@
+"""The bus of managers that publish and listen by methods of their own, as python-socketio's do."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..bus.broker_url import without_password
+from ..bus.health import HealthState, ManagerHealth
+from ..bus.messages import PresenceMessage
+from ..runtimes import asynchronous as flavour
+from .broker_link import describe
+
+if TYPE_CHECKING:
+    from .pubsub_manager import AsyncPubSubManager
+
+
+class ListenerBus:
+    """Runs a manager's `_listen`, again when it ends, and counts what its `_publish` sends.
+
+    Args:
+        manager: The manager.
+    """
+
+    def __init__(self, manager: AsyncPubSubManager) -> None:
+        self._manager = manager
+        self._task: Any = None
+        self._closed = False
+        self._state: HealthState = "idle"
+        self._since = time.time()
+        self._error: str | None = None
+        self._published = 0
+        self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        """Begin to listen, unless the manager only writes."""
+        if not self._manager.write_only:
+            self._task = self._manager._runtime().start_own_task(self._listen_until_closed)
+
+    async def start(self) -> None:
+        """Do nothing: connecting is the manager's own affair."""
+
+    async def close(self) -> None:
+        """Listen no more."""
+        self._closed = True
+        if self._task is not None:
+            flavour.cancel(self._task)
+            self._task = None
+            self._set_state("closed")
+
+    def note_published(self) -> None:
+        """Count a message; any thread may call this."""
+        with self._lock:
+            self._published += 1
+
+    def health(self, received: int, malformed: int, duplicates: int) -> ManagerHealth:
+        """Return how listening goes, with what the manager has counted."""
+        return ManagerHealth(
+            state=self._state,
+            since=self._since,
+            url=without_password(self._manager.broker_url),
+            last_error=self._error,
+            published=self._published,
+            received=received,
+            malformed=malformed,
+            duplicates=duplicates,
+        )
+
+    async def _listen_until_closed(self) -> None:
+        manager, failures = self._manager, 0
+        while not self._closed:
+            began = time.monotonic()
+            self._set_state("connected")
+            try:
+                async for raw in manager._listen():
+                    message = manager._read(raw)
+                    if not (message is None or isinstance(message, PresenceMessage)):
+                        await manager._deliver(message)
+                    if self._closed:
+                        return
+                error = "it ended"
+            except Exception as raised:  # whatever the third party's client library raises
+                error = describe(raised)
+            lasted = time.monotonic() - began > manager.reconnect_delay_max
+            failures = 1 if lasted else failures + 1
+            delay = min(
+                manager.reconnect_delay * 2 ** min(failures, 16), manager.reconnect_delay_max
+            )
+            self._error = error
+            if not self._closed:
+                self._set_state("disconnected")
+            manager.get_logger().error(
+                "_listen() of %s: %s; it is called again", type(manager).__name__, error
+            )
+            await manager._runtime().sleep(delay * random.uniform(0.5, 1.0))
+
+    def _set_state(self, state: HealthState) -> None:
+        self._state = state
+        self._since = time.time()
