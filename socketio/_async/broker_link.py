@@ -53,10 +53,11 @@ class LinkTimes:
 class Receiver(Protocol):
     """What a link tells: what came, and how it is doing."""
 
-    def linked(self, *, keeps_messages: bool) -> None:
+    def linked(self, *, at_once: bool, keeps_messages: bool) -> None:
         """Note a new connection.
 
         Args:
+            at_once: Whether the first attempt after the loss succeeded: the broker was there.
             keeps_messages: Whether the others get later what they miss while they are away.
         """
 
@@ -126,6 +127,8 @@ class BrokerLink:
         self._held_until = 0.0
         self._driver: BusDriver | None = None
         self._failures = 0
+        self._attempts = 0
+        """How often we tried to connect since the connection was lost."""
         self._closing = False
         self._leaving = False
         self._state: HealthState = "idle"
@@ -395,6 +398,7 @@ class BrokerLink:
             Why it failed; None if we close.
         """
         timeout = self._times.timeout
+        self._attempts += 1
         try:
             await flavour.limited(driver.connect(self._receive), timeout, "connecting")
             self._publish_error = None
@@ -404,7 +408,8 @@ class BrokerLink:
             self._connections += 1
             self._driver = driver
             self._set_state("connected")
-            self._receiver.linked(keeps_messages=driver.keeps_messages)
+            attempts, self._attempts = self._attempts, 0
+            self._receiver.linked(at_once=attempts == 1, keeps_messages=driver.keeps_messages)
             if self._receive:
                 await self._exchange(driver)
             else:
@@ -554,13 +559,16 @@ class BrokerLink:
     def _refuse(self, error: Exception, delay: float) -> None:
         """Note a refusal at the start: the caller has to know, and it may change all the same."""
         self._last_error = describe(error)
-        self._refused = error
         level = logging.DEBUG if self._state == "failed" else logging.ERROR
+        self._refused = error
+        self._set_state("failed")
+        if not self._receive:
+            # Each emit of a process that only writes waits here, and hears of the refusal.
+            self.outbox.discard(len(self.outbox), refused=True)
         self._logger.log(
             *(level, "%s cannot use %s: %s; next attempt in %.1f s"),
             *(self._name, self._url, self._last_error, delay),
         )
-        self._set_state("failed")
 
     def _delay(self, failures: int) -> float:
         times = self._times

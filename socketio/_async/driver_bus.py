@@ -81,10 +81,10 @@ class DriverBus:
 
     # -- what the link tells --------------------------------------------------------------
 
-    def linked(self, *, keeps_messages: bool) -> None:
+    def linked(self, *, at_once: bool, keeps_messages: bool) -> None:
         """Greet the others; see `Receiver`."""
         link, now = self._linked(), self._manager._runtime().now()
-        greeting = self._presence.connected(now, keeps_messages=keeps_messages)
+        greeting = self._presence.connected(now, at_once=at_once, keeps_messages=keeps_messages)
         link.hold(self._presence.held(now))
         link.add_urgent(self._manager._encode(greeting))
 

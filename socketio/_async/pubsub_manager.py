@@ -27,6 +27,7 @@ from ..bus.health import ManagerHealth
 from ..bus.outbox import Outbox
 from ..bus.remote_acks import RemoteAcks
 from ..bus.signature import Signer
+from ..exceptions import ConnectionError
 from ..protocol.json_codec import JSONCodec, codec_for, default_codec
 from ..runtimes import asynchronous as flavour
 from ..server.rooms import Room, as_set, without
@@ -240,12 +241,15 @@ class AsyncPubSubManager(AsyncManager):
         """Connect, and wait for the outcome of the first attempt.
 
         A broker that cannot be reached is no error: it may come later, and what is emitted
-        meanwhile is kept. After a refusal, calling this again tries again, once in
-        `reconnect_delay_max` seconds.
+        meanwhile is kept. A broker that refuses us is asked again in the background; until it
+        accepts us, this raises what it said last.
 
         Raises:
-            ConnectionError: The broker refuses us: login, permission, missing topic.
+            ConnectionError: The broker refuses us: login, permission, missing topic; or the
+                manager was shut down meanwhile.
         """
+        if self.server is not None and self._closed:
+            raise ConnectionError(f"{type(self).__name__} was shut down before it had started")
         if self._bus is not None:
             await self._bus.start()
         elif self._has_driver():

@@ -121,10 +121,12 @@ class Emitter:
 
     # -- what the link tells --------------------------------------------------------------
 
-    def linked(self, *, keeps_messages: bool) -> None:
+    def linked(self, *, at_once: bool, keeps_messages: bool) -> None:
         """Hold back what was kept, after an outage; see `Receiver`."""
         now = self._runtime.now()
-        self._presence.connected(now, receives=False, keeps_messages=keeps_messages)
+        self._presence.connected(
+            now, at_once=at_once, receives=False, keeps_messages=keeps_messages
+        )
         self.link.hold(self._presence.held(now))
 
     def received(self, messages: list[Any]) -> None:

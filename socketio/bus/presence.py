@@ -21,7 +21,7 @@ MAX_OTHERS = 10_000
 """How many other processes are remembered, and how many answers wait."""
 
 SHORT_GAP = 1.0
-"""Seconds between a loss that was told and the next connection, for which the broker was there."""
+"""Seconds from a loss to the next connection, the first attempt at it, that are no outage."""
 
 SHORT_HOLD = 0.5
 """Seconds that what was kept waits after a short gap, at most."""
@@ -80,12 +80,18 @@ class Presence:
     # -- our own connection ---------------------------------------------------------------
 
     def connected(
-        self, now: float, *, receives: bool = True, keeps_messages: bool = False
+        self,
+        now: float,
+        *,
+        at_once: bool = True,
+        receives: bool = True,
+        keeps_messages: bool = False,
     ) -> dict[str, Any]:
         """Note a new connection, and return the first message for it.
 
         Args:
             now: The time.
+            at_once: Whether the first attempt after the loss succeeded: the broker was there.
             receives: Whether we hear the others on it.
             keeps_messages: Whether the others get later what they miss while they are away.
         """
@@ -98,16 +104,20 @@ class Presence:
             self._heard_at = self._probed_at = now
             self._probing = True  # our own greeting comes back if the subscription works
             if self._lost_at is not None and not keeps_messages:
-                self._hold_until = self._hold(now, self._lost_at, receives)
+                gap = now - self._lost_at
+                short = at_once and gap < SHORT_GAP
+                self._hold_until = self._hold(now, self._lost_at, short, receives)
             return presence_message(self.host_id, self._word)
 
-    def _hold(self, now: float, lost_at: float, receives: bool) -> float:
+    def _hold(self, now: float, lost_at: float, short: bool, receives: bool) -> float:
         """Return until when to wait for those who were there before the loss; 0 for not at all."""
         times = self._times
-        short = now - lost_at < SHORT_GAP
+        # Where only our connection was closed, the others are there and answer at once; where all
+        # were, they are as fast as we. Who does not answer soon has left without a word.
+        soon = min(SHORT_HOLD, times.others_timeout)
         if not receives:
-            # We cannot hear who is back: after an outage the others get the time that they need.
-            return 0.0 if short else now + times.others_timeout
+            # We cannot hear who is back: the others get the time that they need.
+            return now + (soon if short else times.others_timeout)
         # Nobody was heard for as long as it took to notice the loss.
         recent = lost_at - 3 * times.probe_interval - times.probe_timeout - times.notice
         self._awaited.update(node for node, when in self._others.items() if when > recent)
@@ -115,11 +125,7 @@ class Presence:
         self._others.update(dict.fromkeys(self._awaited, now))
         if not self._awaited:
             return 0.0
-        if short and not self._lost_silently:
-            # Only our connection was closed: the others are there and answer at once. Or all were:
-            # the others are as fast as we. Who does not answer soon has left without a word.
-            return now + min(SHORT_HOLD, times.others_timeout)
-        return now + times.others_timeout
+        return now + (soon if short and not self._lost_silently else times.others_timeout)
 
     def lost(self, now: float, *, silently: bool) -> None:
         """Note that the connection is lost.

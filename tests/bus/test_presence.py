@@ -106,33 +106,37 @@ def test_who_misses_nothing_is_not_awaited() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gap", "silently", "hold"),
+    ("gap", "at_once", "silently", "hold"),
     [
-        (SHORT_GAP / 2, False, SHORT_HOLD),
-        (SHORT_GAP / 2, True, TIMES.others_timeout),
-        (SHORT_GAP * 2, False, TIMES.others_timeout),
+        (SHORT_GAP / 2, True, False, SHORT_HOLD),
+        (SHORT_GAP / 2, True, True, TIMES.others_timeout),
+        (SHORT_GAP / 2, False, False, TIMES.others_timeout),
+        (SHORT_GAP * 2, True, False, TIMES.others_timeout),
     ],
 )
-def test_a_closed_connection_is_no_outage(gap: float, silently: bool, hold: float) -> None:
+def test_a_closed_connection_is_no_outage(
+    gap: float, at_once: bool, silently: bool, hold: float
+) -> None:
     """A broker may close what was idle: whoever does not answer then has left without a word."""
     cluster = Cluster("a", "b")
     a = cluster.members["a"]
     a.lost(cluster.now, silently=silently)
-    a.connected(cluster.now + gap)
+    a.connected(cluster.now + gap, at_once=at_once)
     assert a.held(cluster.now + gap) == pytest.approx(hold)
 
 
 @pytest.mark.parametrize("silently", [False, True])
-def test_who_only_writes_waits_after_an_outage_only(silently: bool) -> None:
+def test_who_only_writes_waits_long_after_an_outage_only(silently: bool) -> None:
     writer = Presence("w", TIMES)
     writer.connected(0, receives=False)
     writer.lost(50, silently=silently)
     writer.connected(50 + SHORT_GAP / 2, receives=False)
-    assert writer.held(50 + SHORT_GAP / 2) == 0
-    writer.lost(60, silently=silently)
-    writer.connected(63, receives=False)
-    assert writer.held(63) == TIMES.others_timeout
-    assert writer.held(63 + TIMES.others_timeout) == 0
+    assert writer.held(50 + SHORT_GAP / 2) == pytest.approx(SHORT_HOLD)
+    for now, at_once in ((63, True), (60.5, False)):
+        writer.lost(60, silently=silently)
+        writer.connected(now, at_once=at_once, receives=False)
+        assert writer.held(now) == TIMES.others_timeout
+        assert writer.held(now + TIMES.others_timeout) == 0
 
 
 def test_old_messages_do_not_count_as_being_back() -> None:

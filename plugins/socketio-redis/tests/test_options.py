@@ -152,7 +152,8 @@ def test_a_quiet_time_longer_than_the_librarys_timeout(
     pair: list[Node], flavour: Flavour, quiet: Callable[[float], None]
 ) -> None:
     client = pair[1].client()
-    wait_for(lambda: all(node.manager.health().others for node in pair), "both have heard each other")
+    healths = [node.manager.health for node in pair]
+    wait_for(lambda: all(health().others for health in healths), "both have heard each other")
     for number in range(3):
         quiet(0.7)
         pair[0].emit("n", number)

@@ -4,18 +4,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import pickle
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ...bus.signature import Signer
-from .cluster import Node, wait_for
+from ...exceptions import TimeoutError
+from .cluster import External, Node, wait_for
 from .managers import ManagerContract
 from .processes import ProcessContract
 
@@ -119,6 +123,20 @@ SECRET = "the tests' own secret"
 """Signs the messages of managers that sign."""
 
 
+class SortedJSON:
+    """A JSON module that sorts members and has its own idea of separators."""
+
+    @staticmethod
+    def dumps(data: Any, **options: Any) -> str:
+        """Return the JSON text of a value."""
+        return json.dumps(data, sort_keys=True, indent=1)
+
+    @staticmethod
+    def loads(text: str, **options: Any) -> Any:
+        """Return the value of a JSON text."""
+        return json.loads(text)
+
+
 def _give_secret(manager: Any) -> None:
     manager.secret = SECRET
 
@@ -219,6 +237,102 @@ class BusContract(ProcessContract, ManagerContract):
         client = nodes[0].client()
         raw.publish(emit_message(host_id=nodes[0].manager.host_id), emit_message(event="last"))
         assert client.until("last") == []
+
+    def test_own_messages_are_known_whatever_the_json_module_makes_of_them(
+        self, create_node: Callable[..., Node]
+    ) -> None:
+        def prepare(manager: Any) -> None:
+            manager.probe_interval = 0.1
+            manager.probe_timeout = 1.0
+
+        options = {"json": SortedJSON}
+        nodes = [create_node(prepare=prepare, manager_options=options) for _ in range(2)]
+        clients = [node.client() for node in nodes]
+        quiet_until = time.monotonic() + 2.5  # nobody says anything but our own messages
+        wait_for(
+            lambda: (
+                time.monotonic() > quiet_until
+                or any(node.manager.health().reconnects for node in nodes)
+            ),
+            "the end of a quiet time",
+        )
+        nodes[0].emit("x", 1)
+        assert nodes[0].fence(clients) == [[["x", 1]], [["x", 1]]]
+        assert [node.manager.health().reconnects for node in nodes] == [0, 0]
+
+    def test_a_burst_waits_for_the_broker_and_loses_nothing(
+        self, flavour: Any, channel: str, create_node: Callable[..., Node]
+    ) -> None:
+        def prepare(manager: Any) -> None:
+            manager.outbox_messages = 100
+
+        def create() -> Any:
+            manager = self.create_manager(flavour, channel, write_only=True)
+            prepare(manager)
+            return manager
+
+        node = create_node(prepare=prepare)
+        client = create_node().client()
+        outside = External(flavour, create)
+        try:
+            emitters: list[tuple[Any, Any]] = [
+                (node, node.server.emit),
+                (outside, outside.manager.emit),
+            ]
+            for emitter, emit in emitters:
+                emitter.run(self._burst, flavour, emit)
+                emitter.emit("last")
+                numbers = [event[1] for event in client.until("last") if event[0] == "n"]
+                assert sorted(numbers) == sorted([*range(1000), *range(1000)])
+                health = emitter.manager.health()
+                assert (health.dropped, health.reconnects) == (0, 0)
+        finally:
+            outside.stop()
+
+    @staticmethod
+    def _burst(flavour: str, emit: Callable[..., Any]) -> Any:
+        """Emit in a row, and from many tasks or threads."""
+        if flavour == "sync":
+            with ThreadPoolExecutor(20) as pool:
+                for number in range(1000):
+                    emit("n", number)
+                list(pool.map(lambda number: emit("n", number), range(1000)))
+            return None
+
+        async def burst() -> None:
+            await asyncio.gather(*(emit("n", number) for number in range(1000)))
+            for number in range(1000):
+                await emit("n", number)
+
+        return burst()
+
+    def test_what_is_emitted_while_the_server_stops_arrives(
+        self, create_node: Callable[..., Node]
+    ) -> None:
+        here, there = create_node(), create_node()
+        here.client()
+        client = there.client()
+        if here.flavour == "async":
+
+            async def leave(namespace: str, sid: str, reason: str) -> None:
+                await here.server.emit("left", sid)
+
+        else:
+
+            def leave(namespace: str, sid: str, reason: str) -> None:  # type: ignore[misc]  # the other flavour's
+                here.server.emit("left", sid)
+
+        here.server.on("disconnect", leave, namespace="*")
+        here.run(here.server.shutdown)
+        here.emit("stopped")  # the application's own hook comes after us
+        assert [client.receive()[0] for _ in range(2)] == ["left", "stopped"]
+
+    def test_a_remote_call_that_times_out_is_forgotten(self, nodes: list[Node]) -> None:
+        client = nodes[1].client()
+        for _ in range(5):
+            with pytest.raises(TimeoutError):
+                nodes[0].call("ask", to=client.sid, timeout=0.01)
+        assert len(nodes[0].manager.remote_acks) == 0
 
     def test_a_second_delivery_is_ignored(self, nodes: list[Node], raw: Channel) -> None:
         client = nodes[1].client()
