@@ -12,7 +12,7 @@ from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
 from ..bus.presence import Silence
 from .asyncio_runtime import AsyncioRuntime
-from .tasks import create_task
+from .tasks import create_task, wait_in_loop
 
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
 T = TypeVar("T")
@@ -29,8 +29,7 @@ def at_home(method: F) -> F:
         home = self._home
         if home is None or home is asyncio._get_running_loop() or not home.is_running():
             return await method(self, *args, **kwargs)
-        calling = asyncio.run_coroutine_threadsafe(method(self, *args, **kwargs), home)
-        return await asyncio.wrap_future(calling)
+        return await wait_in_loop(home, method(self, *args, **kwargs))
 
     return cast(F, there)
 
