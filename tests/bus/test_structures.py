@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from typing import Any
 
 import pytest
@@ -126,3 +128,54 @@ def test_old_callbacks_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_passwords_are_not_shown(url: Any, shown: str) -> None:
     assert without_password(url) == shown
+
+
+def test_half_a_full_outbox_is_high() -> None:
+    outbox = Outbox(10, 100)
+    for _ in range(5):
+        outbox.add(b"1")
+    assert not outbox.high
+    outbox.add(b"1")
+    assert outbox.high
+    outbox.discard(3)
+    assert not outbox.high
+    outbox.add(b"x" * 50)
+    assert outbox.high
+
+
+def test_what_the_broker_never_takes_counts_as_dropped() -> None:
+    outbox = Outbox(10, 100)
+    outbox.add(b"1")
+    outbox.add(b"2")
+    outbox.discard(1, refused=True)
+    assert (outbox.batch(), outbox.dropped, outbox.sent, outbox.bytes) == ([b"2"], 1, 1, 1)
+
+
+def test_a_forgotten_callback_gets_no_answer() -> None:
+    acks = RemoteAcks()
+    given_up, waiting = object(), object()
+    ids = [acks.add(each, "sid", "/", 0) for each in (given_up, given_up, waiting)]  # type: ignore[arg-type]  # never called
+    acks.forget(given_up)  # type: ignore[arg-type]  # as above
+    acks.forget(given_up)  # type: ignore[arg-type]  # as above
+    assert [acks.answer(each, "sid", "/", "sid", 1) for each in ids] == [None, None, waiting]
+    assert len(acks) == 0
+
+
+def test_threads_share_no_ack_id() -> None:
+    acks = RemoteAcks()
+    ids: list[int] = []
+
+    def add() -> None:
+        ids.extend(acks.add(print, "sid", "/", 0) for _ in range(2000))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=add) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(set(ids)) == len(ids) == len(acks)
