@@ -15,7 +15,10 @@ from ..bus.broker_url import without_password
 from ..bus.health import ManagerHealth
 from ..bus.outbox import Outbox
 from ..bus.presence import Presence, PresenceTimes
+from ..bus.remote_acks import RemoteAcks
 from ..runtimes import synchronous as flavour
+from ..server.observers import Observers
+from ..server.rooms import RoomTable
 from .broker_link import BrokerLink, LinkTimes, Receiver
 
 if TYPE_CHECKING:
@@ -188,4 +191,8 @@ def maker_of(manager: PubSubManager) -> PubSubManager:
     maker = copy.copy(manager)
     maker._forget_process()
     maker.logger = logger
+    maker.server = None
+    maker.table = RoomTable()
+    maker.observers = Observers(logger)
+    maker.remote_acks = RemoteAcks()
     return maker

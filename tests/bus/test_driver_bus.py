@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
+import logging
 import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +18,7 @@ import pytest
 
 from socketio import AsyncServer, Server, exceptions
 from socketio.engine.http import HTTPError
+from socketio.engine.session import Session
 from socketio.testing.contracts import BusContract
 from socketio.testing.contracts.cluster import Client, External, Flavour, Node, wait_for
 from socketio.testing.contracts.manager_suite import ManagerSuite
@@ -127,12 +131,14 @@ class TestBroker(OnMemory):
         manager = self.create_manager(flavour, channel)
         manager.timeout = 2.0
         self.broker.answers.clear()
-        server = self.stop_early_async(manager) if flavour == "async" else self.stop_early(manager)
+        stop_early = self.stop_early_async if flavour == "async" else self.stop_early
+        server, session = stop_early(manager)
         assert not server.manager_initialized
-        assert not server._sessions
+        assert session.client is None  # it has not joined the server after its end
+        assert not server.live_sessions()
 
-    def stop_early_async(self, manager: Any) -> Any:
-        async def run() -> Any:
+    def stop_early_async(self, manager: Any) -> tuple[Any, Session]:
+        async def run() -> tuple[Any, Session]:
             server: Any = AsyncServer(async_mode="asgi", client_manager=manager)
             session = server.eio.create_session("memory", {"QUERY_STRING": ""})
             opening = asyncio.ensure_future(server.session_opened(session))
@@ -141,11 +147,11 @@ class TestBroker(OnMemory):
             await server.shutdown()
             with pytest.raises(HTTPError, match="not ready"):
                 await opening
-            return server
+            return server, session
 
         return asyncio.run(run())
 
-    def stop_early(self, manager: Any) -> Any:
+    def stop_early(self, manager: Any) -> tuple[Any, Session]:
         server: Any = Server(async_mode="threading", client_manager=manager)
         session = server.eio.create_session("memory", {"QUERY_STRING": ""})
         with ThreadPoolExecutor(1) as pool:
@@ -156,7 +162,43 @@ class TestBroker(OnMemory):
             self.broker.answers.set()
             with pytest.raises(HTTPError, match="not ready"):
                 opening.result(20)
-        return server
+        return server, session
+
+    def test_a_connection_that_managers_share_keeps_the_server_of_none_alive(
+        self,
+        flavour: Flavour,
+        channel: str,
+        create_node: Callable[..., Node],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def create() -> Any:
+            logger = logging.getLogger("socketio")
+            return self.create_manager(flavour, channel, write_only=True, logger=logger)
+
+        def run(emit: Callable[..., Any], *args: Any) -> None:
+            if flavour == "async":
+                asyncio.run(emit(*args))
+            else:
+                emit(*args)
+
+        client = create_node().client()
+        other = create()
+        monkeypatch.setattr(type(other), "connection_key", lambda manager: channel)
+        kind: Any = AsyncServer if flavour == "async" else Server
+        mode = "asgi" if flavour == "async" else "threading"
+        server = kind(async_mode=mode, client_manager=create())
+        run(server.emit, "n", 1)
+        run(other.emit, "n", 2)
+        assert [client.receive() for _ in range(2)] == [["n", 1], ["n", 2]]
+        alive = weakref.ref(server)
+        del server
+        connections = self.broker.attempts
+        gc.collect()
+        assert alive() is None
+        run(other.emit, "n", 3)
+        assert client.receive() == ["n", 3]
+        assert self.broker.attempts == connections == 2  # the node's, and the one that is shared
+        run(other.close)
 
     def test_who_emits_while_receiving_does_not_wait_for_itself(
         self, create_node: Callable[..., Node]
