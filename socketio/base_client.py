@@ -412,7 +412,7 @@ class BaseClient(ABC):
         elif isinstance(callback, PendingCall):
             callback.waiter.set(data)
         else:
-            self._lane.start(self._run_callback, callback, data)
+            self._lane.start_reserved(self._run_callback, callback, data)
 
     def _receive_connect(self, namespace: str, data: Any) -> None:
         attempt = self._attempt
@@ -433,7 +433,7 @@ class BaseClient(ABC):
                 attempt.running_handlers += 1
                 attempt.accepted.add(namespace)
                 early = attempt.early.take(namespace)
-        self._lane.start(self._run_connect, attempt, namespace)
+        self._lane.start_reserved(self._run_connect, attempt, namespace)
         for event in early:  # after the connect handler, and before what comes from now on
             self._receive_event(event.namespace, event.ack_id, event.data)
         if attempt is not None:
@@ -452,7 +452,9 @@ class BaseClient(ABC):
                 self._move(ClientState.DISCONNECTING)
             self._disconnecting += 1
         self._fail_acks(namespace)
-        self._lane.start(self._run_disconnect, namespace, self.reason.SERVER_DISCONNECT, True)
+        self._lane.start_reserved(
+            self._run_disconnect, namespace, self.reason.SERVER_DISCONNECT, True
+        )
         if last:
             self._runtime.start(self._close_engine)
 
@@ -465,9 +467,9 @@ class BaseClient(ABC):
                 attempt.refused[namespace] = data
                 attempt.early.take(namespace)
                 self.failed_namespaces.append(namespace)
-            self._lane.start(self._run_refusal, attempt, namespace, data)
+            self._lane.start_reserved(self._run_refusal, attempt, namespace, data)
         else:
-            self._lane.start(self._run_connect_error, namespace, data)
+            self._lane.start_reserved(self._run_connect_error, namespace, data)
         if attempt is not None:
             attempt.changed()
             useless = attempt.answered and not attempt.awaited and not self.namespaces
@@ -562,7 +564,7 @@ class BaseClient(ABC):
         for namespace in list(self.callbacks):
             self._fail_acks(namespace)
         for namespace in namespaces:
-            self._lane.start(self._run_disconnect, namespace, reason, final)
+            self._lane.start_reserved(self._run_disconnect, namespace, reason, final)
         if reconnection is not None:
             self._start_reconnection(reconnection)
         else:

@@ -459,7 +459,7 @@ class BaseServer(Consumer):
         session.client = Client(
             Decoder(self.packet_class, session.config.max_http_buffer_size),
             runtime.create_lock(),
-            (runtime.create_lane() if self.async_handlers else runtime.create_series()).start,
+            runtime.create_lane() if self.async_handlers else runtime.create_series(),
         )
         if self.observers:
             self.observers.tell("session_opened", session)
@@ -547,7 +547,7 @@ class BaseServer(Consumer):
         if self.manager.pre_connect(session.sid, namespace) is None:
             self._refuse(session, namespace, {"message": "Unable to connect"})
             return None
-        return client.start(self._run_connect, client.memberships[namespace], auth)
+        return client.start_reserved(self._run_connect, client.memberships[namespace], auth)
 
     def _serves(self, namespace: str) -> bool:
         return namespace in self.table or self.namespaces == "*" or namespace in self.namespaces
@@ -616,7 +616,7 @@ class BaseServer(Consumer):
             if self.observers:
                 self.observers.tell("client_disconnected", namespace, sid, reason)
         finally:
-            leaving = client.start(self._run_disconnect, member, reason)
+            leaving = client.start_reserved(self._run_disconnect, member, reason)
         return leaving
 
     def session_closed(self, session: Session, reason: str) -> None:

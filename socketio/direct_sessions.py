@@ -68,7 +68,7 @@ class DirectSessions(BaseServer):
             session.sid = eio_sid
             session.transport = DirectTransport(self, session)
             self._begin(session)
-            session.client.start = _call
+            session.client.start = session.client.start_reserved = _call
             self.eio.sessions[eio_sid] = session
         session.environ = environ
 

@@ -39,7 +39,6 @@ NAMES: dict[str, str] = {
     "aiohttp_link": "requests_link",
     "async_until_terminated": "until_terminated",
     "asynchronous": "synchronous",
-    "asyncio_runtime": "threading_runtime",
     "asyncio_tasks": "thread_tasks",
     "in_loop": "in_threads",
     # the library's classes

@@ -21,7 +21,9 @@ from ..base_client import BaseClient, PendingCall, error_data, values
 from ..engine import asyncio_tasks as tasks
 from ..protocol import packets
 from ..protocol.engine_client import FLUSH_TIMEOUT
-from ..runtimes.asyncio_runtime import AsyncioRuntime
+from ..runtimes.asyncio.runtime import AsyncioRuntime  # async: only
+
+# sync: from ..runtimes.threads.runtime import ThreadingRuntime
 from .life_cycle import call_in_form
 
 try:

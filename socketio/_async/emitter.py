@@ -18,12 +18,12 @@ from typing import Any
 from .._core import forks
 from ..bus.health import ManagerHealth
 from ..bus.presence import Presence, PresenceTimes
-from ..runtimes.asyncio_runtime import AsyncioRuntime  # async: only
-from ..runtimes.loop_thread import LoopThread  # async: only
-from ..runtimes.tasks import run_in_loop, wait_in_loop  # async: only
+from ..runtimes.asyncio.loop_thread import LoopThread  # async: only
+from ..runtimes.asyncio.runtime import AsyncioRuntime  # async: only
+from ..runtimes.asyncio.tasks import run_in_loop, wait_in_loop  # async: only
 from .broker_link import BrokerLink, Receiver
 
-# sync: from ..runtimes.threading_runtime import ThreadingRuntime
+# sync: from ..runtimes.threads.runtime import ThreadingRuntime
 
 LINGER = 1.0
 """Seconds that a connection stays open for the next manager when the last one is gone."""

@@ -18,7 +18,7 @@ from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
 from ..exceptions import ConnectionError, ConnectionRefusedError, TimeoutError
 from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS, arguments_of
-from ..runtimes.tasks import wait_in_loop  # async: only
+from ..runtimes.asyncio.tasks import wait_in_loop  # async: only
 from ..server.asynchronous import FlavouredServer, ended, in_own_loop, settled
 from ..server.connecting import InsideConnectHandler, carried
 from ..server.membership import CONNECTED, LEAVING, PENDING, Membership

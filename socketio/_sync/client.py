@@ -18,7 +18,7 @@ from ..base_client import BaseClient, PendingCall, error_data, values
 from ..engine import thread_tasks as tasks
 from ..protocol import packets
 from ..protocol.engine_client import FLUSH_TIMEOUT
-from ..runtimes.threading_runtime import ThreadingRuntime
+from ..runtimes.threads.runtime import ThreadingRuntime
 from .life_cycle import call_in_form
 
 try:

@@ -18,7 +18,7 @@ from typing import Any
 from .._core import forks
 from ..bus.health import ManagerHealth
 from ..bus.presence import Presence, PresenceTimes
-from ..runtimes.threading_runtime import ThreadingRuntime
+from ..runtimes.threads.runtime import ThreadingRuntime
 from .broker_link import BrokerLink, Receiver
 
 LINGER = 1.0

@@ -39,7 +39,7 @@ class EngineHandlers(BaseHandlerTable):
 
     def session_closed(self, session: Session, reason: str) -> None:
         """Start the disconnect handler."""
-        session.client.start(self._call, "disconnect", session, reason)
+        session.client.start_reserved(self._call, "disconnect", session, reason)
 
     def _call(self, event: str, session: Session, argument: Any) -> None:
         handler = self._handlers.get(event)

@@ -1,8 +1,4 @@
-"""The seam between the core and what runs its code: an event loop, threads or greenlets.
-
-Called by engine, servers and managers for everything that waits or runs beside; it knows
-nothing of packets or sessions.
-"""
+"""The seam between the core and what runs its code: an event loop, threads or greenlets."""
 
 from __future__ import annotations
 
@@ -58,6 +54,13 @@ class Series(Protocol):
     def start(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run a function when its turn comes; see `Runtime.start`."""
 
+    def start_reserved(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run a function when its turn comes, in a slot that is reserved; see `Runtime.start`.
+
+        For connect and disconnect handlers: their turn comes even if all handlers that began
+        before them hang and take every other slot.
+        """
+
 
 class Runtime(ABC):
     """What runs handlers, timers and background tasks."""
@@ -73,6 +76,13 @@ class Runtime(ABC):
             None when it has run to its end already, else a `Pending` that can be joined or awaited.
         """
 
+    def start_reserved(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Do what `Series.start_reserved` says."""
+        return self.start(function, *args)
+
+    def set_workers(self, count: int) -> None:  # noqa: B027  # for runtimes that have workers
+        """Let so many handlers run at once; nothing where one thread runs them all."""
+
     def create_lane(self) -> Series:
         """Return something like `start` for one client: its functions begin in order.
 
@@ -84,7 +94,7 @@ class Runtime(ABC):
     def create_series(self) -> Series:
         """Return something like `start` that runs its functions one after another.
 
-        Who is in the series must not wait for what comes after him.
+        A function of the series must not wait for one that was started after it.
         """
 
     @abstractmethod

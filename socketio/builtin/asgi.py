@@ -14,7 +14,7 @@ from ..abc.http import add_headers
 from ..abc.transport import Receiver, WebSocket
 from ..engine.http import BodyTooLarge, Headers, Request, Response
 from ..protocol.engine import Packet
-from ..runtimes.tasks import create_task
+from ..runtimes.asyncio.tasks import create_task
 from .asgi_connection import TwistedFlow, find_abort, find_flow
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..abc.mode import AsyncMode
 from ..engine.cors import check_layer
 from ..engine.http import NO_WEBSOCKET
-from ..runtimes.asyncio_runtime import AsyncioRuntime
+from ..runtimes.asyncio.runtime import AsyncioRuntime
 from .asgi import ASGIRequest, ASGIWebSocket, Receive, Scope, Send, send_response
 from .uvicorn_websocket import direct_websocket
 

@@ -16,7 +16,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..runtimes.tasks import create_task
+from ..runtimes.asyncio.tasks import create_task
 
 if TYPE_CHECKING:
     from ..engine import AsyncEngine

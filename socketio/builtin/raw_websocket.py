@@ -31,11 +31,12 @@ from ..protocol.websocket import (
     State,
     handshake_key,
 )
-from ..runtimes.socket_loop import READ, WRITE
+from ..runtimes.threads.scheduler import Reader
+from ..runtimes.threads.socket_loop import READ, WRITE
 
 if TYPE_CHECKING:
     from ..engine import Engine
-    from ..runtimes.threading_runtime import ThreadingRuntime
+    from ..runtimes.threads.runtime import ThreadingRuntime
 
 CHUNK = 65536
 """Bytes that are read at a time."""
@@ -368,21 +369,28 @@ class LoopWebSocket(RawWebSocket):
         self._ended.set(None)
 
 
-class SocketReader:
+class SocketReader(Reader):
     """One greenlet's turn of reading a websocket.
 
     Args:
-        websocket: The websocket.
+        runtime: The runtime of the greenlet.
+        read_on: Lets another greenlet read on.
     """
 
-    __slots__ = ("_websocket",)
+    __slots__ = ("_read_on",)
 
-    def __init__(self, websocket: SocketWebSocket) -> None:
-        self._websocket = websocket
+    def __init__(self, runtime: ThreadingRuntime, read_on: Callable[[], None]) -> None:
+        super().__init__(runtime.scheduler)
+        self._read_on = read_on
 
-    def hand_over(self) -> None:
-        """Let another greenlet read on; harmless when one does already."""
-        self._websocket.hand_over(self)
+    def _stop_connection(self) -> None:
+        """Nobody else reads it."""
+
+    def _read_connection(self) -> None:
+        self._read_on()
+
+    def _read_others(self) -> None:
+        """They have readers of their own."""
 
 
 class SocketWebSocket(RawWebSocket):
@@ -434,21 +442,17 @@ class SocketWebSocket(RawWebSocket):
             self.finish()
         self._raise_error()
 
-    def hand_over(self, reader: SocketReader) -> None:
-        """Let another greenlet read on; harmless when one does already."""
-        if self._runtime.dispatching.pop(reader, None) is not None:
-            self._start_reader()
-            self._runtime.watch()
-
     def _start_reader(self) -> None:
         # In no pool: there a reader would take a slot as long as its client is connected.
         self._runtime.primitives.spawn(self._read_on, "socketio-reader")
+        self._runtime.scheduler.watch()
 
     def _read_on(self) -> None:
         """Read until the websocket ends, or another greenlet reads."""
         runtime = self._runtime
         messages = self._messages
-        reader = runtime.state.leading = SocketReader(self)
+        place = runtime.scheduler.here.place
+        reader = place.reader = SocketReader(runtime, self._start_reader)
         still_reads = True
         turn_ends = 0.0
         try:
@@ -469,22 +473,21 @@ class SocketWebSocket(RawWebSocket):
                 if time.monotonic() > turn_ends:
                     turn_ends = time.monotonic() + self.TURN
         finally:
-            runtime.state.leading = None
+            place.reader = None
             if still_reads:
                 self.finish()
                 self._ended.set(None)
 
     def _dispatch(self, reader: SocketReader, message: Any) -> bool:
         """Deal with one message; return whether this greenlet still reads."""
-        dispatching = self._runtime.dispatching
-        dispatching[reader] = time.monotonic()
+        reader.begin()
         try:
             self.deliver(message)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException:
             self._engine.logger.exception("unhandled error in %r", self)
-        return dispatching.pop(reader, None) is not None
+        return reader.end()
 
     def _receive(self) -> bytes:
         first, self._first_bytes = self._first_bytes, None

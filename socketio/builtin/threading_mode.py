@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..runtimes.threading_runtime import ThreadingRuntime
+from ..runtimes.threads.runtime import ThreadingRuntime
 from .raw_websocket import LoopWebSocket
 from .server_stop import ServerStop
 from .wsgi import Environ, StartResponse, WSGIMode, WSGIRequest

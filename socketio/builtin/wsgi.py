@@ -33,7 +33,7 @@ from .server_stop import stop_in_thread
 
 if TYPE_CHECKING:
     from ..engine import Engine
-    from ..runtimes.threading_runtime import ThreadingRuntime
+    from ..runtimes.threads.runtime import ThreadingRuntime
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-from ..runtimes.asyncio_runtime import AsyncioRuntime
-from ..runtimes.tasks import create_task
+from ..runtimes.asyncio.runtime import AsyncioRuntime
+from ..runtimes.asyncio.tasks import create_task
 
 Task: TypeAlias = asyncio.Task[None]
 

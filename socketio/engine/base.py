@@ -226,6 +226,7 @@ class BaseEngine(EngineOptions, ABC):
         """What runs handlers and timers."""
         if self._runtime is None:
             self._runtime = self.mode.create_runtime()
+            self._runtime.set_workers(self.config.handler_threads)
         return self._runtime
 
     def _find_transport(self, name: str) -> type[Transport]:

@@ -77,6 +77,8 @@ class EngineConfig:
     max_inbox_size: int = 64_000_000
     """Bytes of one client's messages whose handlers have not ended; each message counts for
     1,000 bytes more than it has."""
+    handler_threads: int = 64
+    """Handlers that run at once in threads, those in `call()` or `sleep()` not counted."""
     async_handlers: bool = True
     """Whether the handlers of one client may overlap (plain Engine.IO servers only)."""
     interval_grace: float = field(default=0, init=False)
@@ -95,6 +97,7 @@ class EngineConfig:
             "max_http_buffer_size",
             "max_outbox_size",
             "max_inbox_size",
+            "handler_threads",
         ):
             self._require_number(name, above=0)
         self._require_number("compression_threshold", above=-1)
@@ -150,7 +153,9 @@ class EngineConfig:
             TypeError: A name that does not exist or cannot be changed, or a wrong type.
             ValueError: A value out of range.
         """
-        known = self.names() - {"async_mode", "async_handlers"} | {"interval_grace"}
+        known = self.names() - {"async_mode", "async_handlers", "handler_threads"} | {
+            "interval_grace"
+        }
         refuse_unknown(what, [name for name in options if name not in known], known)
         values = {name: getattr(self, name) for name in self.names()} | dict(options)
         grace = values.pop("interval_grace", self.interval_grace)

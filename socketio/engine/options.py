@@ -107,6 +107,7 @@ class EngineOptions:
     close_timeout = Option[float]()
     max_outbox_size = Option[int]()
     max_inbox_size = Option[int]()
+    handler_threads = Option[int]()
 
     def complete(self) -> None:
         """Refuse attributes that do not exist from now on."""

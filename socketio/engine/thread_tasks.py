@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ..runtimes.threading_runtime import ThreadingRuntime, waiting
+from ..runtimes.threads.runtime import ThreadingRuntime
+from ..runtimes.threads.waits import waiting
 
 Task: TypeAlias = threading.Thread
 

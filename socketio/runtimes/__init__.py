@@ -1,1 +1,1 @@
-"""What runs the core: `asyncio_runtime` for event loops, `threading_runtime` for threads."""
+"""What runs the core: `asyncio` for event loops, `threads` for threads and greenlets."""

@@ -11,8 +11,8 @@ from typing import Any, TypeVar, cast
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
 from ..bus.presence import Silence
-from .asyncio_runtime import AsyncioRuntime
-from .tasks import create_task, wait_in_loop
+from .asyncio.runtime import AsyncioRuntime
+from .asyncio.tasks import create_task, wait_in_loop
 
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from .._core.monkey_patching import require_monkey_patching
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
-from .threading_runtime import ThreadingRuntime
+from .threads.runtime import ThreadingRuntime
 
 __all__ = [
     "PREFIX",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..base_server import BaseServer
 from ..plugins.types import Flavour
-from ..runtimes.tasks import wait_in_loop
+from ..runtimes.asyncio.tasks import wait_in_loop
 
 if TYPE_CHECKING:
     from ..engine import AsyncEngine

@@ -14,7 +14,7 @@ from ..protocol.engine import Packet as EnginePacket
 from ..protocol.packets import AckCounter, Decoder
 
 if TYPE_CHECKING:
-    from ..abc.runtime import Pending
+    from ..abc.runtime import Pending, Series
     from ..engine.session import Session
 
 MAX_LEFT: Final = 100
@@ -67,15 +67,18 @@ class Client:
         decoder: Puts its packets together.
         lock: Held, never for long, by whoever changes the state of a membership or sends what has
             waited for its acceptance. It may be taken again by its holder.
-        start: Runs a handler: beside the others of this client, or after them.
+        lane: Runs its handlers.
     """
 
-    __slots__ = ("alive", "decoder", "lock", "memberships", "start")
+    __slots__ = ("alive", "decoder", "lock", "memberships", "start", "start_reserved")
 
-    def __init__(self, decoder: Decoder, lock: Any, start: Callable[..., Pending | None]) -> None:
+    def __init__(self, decoder: Decoder, lock: Any, lane: Series) -> None:
         self.decoder = decoder
         self.lock = lock
-        self.start = start
+        self.start: Callable[..., Pending | None] = lane.start
+        """Runs a handler: beside the others of this client, or after them."""
+        self.start_reserved: Callable[..., Pending | None] = lane.start_reserved
+        """Runs a connect or disconnect handler likewise; handlers that hang do not hold it up."""
         self.memberships: dict[str, Membership] = {}
         """The last membership of each namespace, those that are gone included, within bounds."""
         self.alive = 0

@@ -16,8 +16,8 @@ import pytest
 
 import socketio
 from socketio._core.failures import failed
-from socketio.runtimes.asyncio_runtime import AsyncioRuntime
-from socketio.runtimes.threading_runtime import ThreadingRuntime
+from socketio.runtimes.asyncio.runtime import AsyncioRuntime
+from socketio.runtimes.threads.runtime import ThreadingRuntime
 from socketio.testing import AsyncTestClient, TestClient
 
 DEADLINE = 20

@@ -19,7 +19,7 @@ import pytest
 import socketio
 from socketio.protocol.engine import Packet as EnginePacket
 from socketio.protocol.packets import Packet
-from socketio.runtimes.tasks import EAGER
+from socketio.runtimes.asyncio.tasks import EAGER
 from socketio.server.observers import ServerObserver
 from socketio.testing.memory import AsyncTestClient
 

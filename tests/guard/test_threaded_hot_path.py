@@ -12,9 +12,9 @@ from websockets.sync.client import connect
 from werkzeug.serving import make_server
 
 import socketio
-from socketio.runtimes.lanes import InPlace
-from socketio.runtimes.timers import TimerThread
-from socketio.runtimes.workers import WorkerPool
+from socketio.runtimes.threads.lanes import InPlace
+from socketio.runtimes.threads.timers import TimerThread
+from socketio.runtimes.threads.workers import WorkerPool
 
 MESSAGES = 300
 ODD_ONES = MESSAGES // 10

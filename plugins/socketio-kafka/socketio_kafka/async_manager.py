@@ -29,7 +29,7 @@ from aiokafka.errors import (
 
 from socketio.abc.driver import BusDriver, MessageRefused, sharing_key
 from socketio.async_pubsub_manager import AsyncPubSubManager
-from socketio.runtimes.tasks import create_task
+from socketio.runtimes.asyncio.tasks import create_task
 
 from .servers import PARTITION, Positions, check_options, options_for, parse_urls
 

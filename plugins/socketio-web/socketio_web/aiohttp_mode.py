@@ -15,7 +15,7 @@ from aiohttp import web
 from socketio.abc.mode import AsyncMode, Attachment
 from socketio.engine.http import BodyTooLarge, Request, Response
 from socketio.exceptions import ProtocolError
-from socketio.runtimes.asyncio_runtime import AsyncioRuntime
+from socketio.runtimes.asyncio.runtime import AsyncioRuntime
 
 from .aiohttp_cors_headers import CrossOriginResponse
 from .aiohttp_websocket import (

@@ -19,8 +19,8 @@ import eventlet.semaphore
 import eventlet.wsgi
 
 from socketio.builtin.wsgi import Environ, StartResponse, find_socket
-from socketio.runtimes.primitives import Primitives
-from socketio.runtimes.threading_runtime import ThreadingRuntime
+from socketio.runtimes.threads.primitives import Primitives
+from socketio.runtimes.threads.runtime import ThreadingRuntime
 
 from .green_mode import GreenMode, ReentrantLock
 

@@ -21,8 +21,8 @@ import gevent.thread
 from socketio.builtin.raw_websocket import SocketWebSocket
 from socketio.builtin.wsgi import Environ, WSGIRequest, find_socket
 from socketio.engine.http import Headers, Response
-from socketio.runtimes.primitives import Primitives
-from socketio.runtimes.threading_runtime import ThreadingRuntime
+from socketio.runtimes.threads.primitives import Primitives
+from socketio.runtimes.threads.runtime import ThreadingRuntime
 
 from .green_mode import GreenMode, ReentrantLock
 

@@ -29,8 +29,8 @@ from socketio.engine.http import (
 )
 from socketio.exceptions import ProtocolError
 from socketio.protocol.websocket import State, WebSocketError
-from socketio.runtimes.asyncio_runtime import AsyncioRuntime
-from socketio.runtimes.tasks import HANDLER_TASK
+from socketio.runtimes.asyncio.runtime import AsyncioRuntime
+from socketio.runtimes.asyncio.tasks import HANDLER_TASK
 
 from .cors import ALLOW_ORIGIN, split_cors, warn_of_two_answers
 from .environ import address, build_environ

@@ -33,8 +33,8 @@ from socketio.protocol.websocket import (
     WebSocketError,
     handshake_key,
 )
-from socketio.runtimes.asyncio_runtime import AsyncioRuntime
-from socketio.runtimes.tasks import create_task
+from socketio.runtimes.asyncio.runtime import AsyncioRuntime
+from socketio.runtimes.asyncio.tasks import create_task
 
 from .environ import address, build_environ
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from socketio.runtimes.asyncio_runtime import AsyncioRuntime
+from socketio.runtimes.asyncio.runtime import AsyncioRuntime
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
 

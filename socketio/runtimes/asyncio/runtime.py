@@ -15,8 +15,8 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from .._core.failures import GOES_ON
-from ..abc.runtime import Pending, Runtime, Timer, Waiter
+from ..._core.failures import GOES_ON
+from ...abc.runtime import Pending, Runtime, Timer, Waiter
 from .deadlines import Deadlines
 from .tasks import EAGER, HANDLER_TASK, create_background_task, create_task, start_eagerly
 
@@ -224,6 +224,12 @@ class AsyncioSeries:
         else:
             task.add_done_callback(self._go_on)
         return task
+
+    def start_reserved(
+        self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any
+    ) -> Pending | None:
+        """Run a coroutine function in its turn: here nothing that hangs holds it up."""
+        return self.start(function, *args)
 
     def _go_on(self, _: object = None) -> None:
         while self._waiting:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import socketio
-from socketio.runtimes import tasks
-from socketio.runtimes.asyncio_runtime import AsyncioRuntime
+from socketio.runtimes.asyncio import tasks
+from socketio.runtimes.asyncio.runtime import AsyncioRuntime
 from socketio.testing.task_factories import choose, refusing, wrapping
 
 PACKAGE = Path(socketio.__file__).parent

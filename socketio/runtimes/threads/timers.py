@@ -1,7 +1,6 @@
 """Calls that are due later, made by one thread.
 
-Called by the threading runtime; it knows clocks and threads. The thread starts with the first
-timer and ends when there has been none for a while.
+The thread starts with the first timer and ends when there has been none for a while.
 """
 
 from __future__ import annotations
@@ -101,7 +100,7 @@ class TimerThread:
         except BaseException:  # Ctrl-C, in whichever greenlet it comes
             with self._lock:
                 # Another thread makes the calls that are due, now or with the next timer.
-                again = self._alive = bool(self._heap) and not self._closed
+                again = self._alive = bool(self._heap)
             if again:
                 self._spawn()
             raise

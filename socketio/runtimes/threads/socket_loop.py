@@ -1,6 +1,6 @@
 """One loop that waits for all websockets, led by one thread at a time.
 
-Called by the threading runtime and by the websockets of the mode `threading`. A thread per
+A thread per
 websocket would cost a switch of threads for each message; here the leader takes message after
 message and runs their handlers itself. When one of them waits, another thread becomes the
 leader, and the old one ends its handler as an ordinary worker.
@@ -12,12 +12,12 @@ import contextlib
 import logging
 import selectors
 import socket
-import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from .threading_runtime import ThreadingRuntime
+from .primitives import Primitives
+from .scheduler import Reader, Scheduler
 
 logger = logging.getLogger("socketio.runtime")
 
@@ -25,7 +25,7 @@ READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 
 
-class Connection(Protocol):
+class LoopConnection(Protocol):
     """What the loop knows of a websocket."""
 
     closed: bool
@@ -55,47 +55,68 @@ class Connection(Protocol):
         """Note that the loop does not know it any more; may be called twice."""
 
 
-class LoopLeader:
+class LoopLeader(Reader):
     """One thread's turn of leading a loop.
 
     Args:
+        scheduler: Who else reads.
         loop: The loop.
     """
 
-    __slots__ = ("_loop",)
+    __slots__ = ("_connection", "_loop")
 
-    def __init__(self, loop: SocketLoop) -> None:
+    def __init__(self, scheduler: Scheduler, loop: SocketLoop) -> None:
+        super().__init__(scheduler)
         self._loop = loop
+        self._connection: LoopConnection
 
-    def hand_over(self) -> None:
-        """Let another thread lead; harmless when one does already."""
-        self._loop.hand_over(self)
+    def _stop_connection(self) -> None:
+        self._connection = self._loop.stop_current()
+
+    def _read_connection(self) -> None:
+        self._loop.go_on(self._connection)
+
+    def _read_others(self) -> None:
+        self._loop.lead_anew()
 
 
 class SocketLoop:
     """Reads and writes sockets that others registered.
 
     Args:
-        runtime: Gives the threads that lead it.
+        scheduler: Who else reads.
+        primitives: What threads are made of.
+        lead: Runs a function in a thread of its own, at once: it leads.
     """
 
-    def __init__(self, runtime: ThreadingRuntime) -> None:
-        self._runtime = runtime
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        primitives: Primitives,
+        lead: Callable[[Callable[[], Any]], None],
+    ) -> None:
+        self._scheduler = scheduler
+        self._start_leader = lead
         self._selector = selectors.DefaultSelector()
-        self._changes: deque[tuple[Connection, int]] = deque()
-        self._events: deque[tuple[Connection, int]] = deque()
-        self._connections: set[Connection] = set()
-        self._unread: deque[Connection] = deque()
-        self._current: Connection | None = None
+        self._changes: deque[tuple[LoopConnection, int]] = deque()
+        self._events: deque[tuple[LoopConnection, int]] = deque()
+        self._connections: set[LoopConnection] = set()
+        # Connections whose messages nobody deals with, though they were read.
+        self._unread: deque[LoopConnection] = deque()
+        # Connections of which a message has no place in the order yet: see `Reader`.
+        self._stopped: set[LoopConnection] = set()
+        # Those of them that are not watched for reading: they would wake the loop in vain.
+        self._muted: set[LoopConnection] = set()
+        self._current: LoopConnection | None = None
         self._waker, self._waked = socket.socketpair()
         self._waker.setblocking(False)
         self._waked.setblocking(False)
         self._selector.register(self._waked, READ, None)
-        self._start_lock = runtime.primitives.create_lock()
+        self._start_lock = primitives.create_lock()
         self._running = False
         self._closed = False
 
-    def register(self, connection: Connection, events: int) -> None:
+    def register(self, connection: LoopConnection, events: int) -> None:
         """Begin to watch a socket, or change for what it is watched.
 
         Args:
@@ -109,7 +130,7 @@ class SocketLoop:
             self._changes.append((connection, events))
             start, self._running = not self._running, True
         if start:
-            self._runtime.lead(self._lead)
+            self.lead_anew()
         else:
             self._wake()
 
@@ -135,12 +156,22 @@ class SocketLoop:
         for connection in list(self._connections):
             connection.runtime_closes()
 
-    def hand_over(self, leader: LoopLeader) -> None:
-        """Let another thread lead; harmless when one does already."""
-        if self._runtime.dispatching.pop(leader, None) is not None:
-            if self._current is not None:
-                self._unread.appendleft(self._current)
-            self._runtime.lead(self._lead)
+    def stop_current(self) -> LoopConnection:
+        """Keep the messages of the connection that the leader is stuck with; return it."""
+        connection = self._current
+        assert connection is not None  # it reads
+        self._stopped.add(connection)
+        return connection
+
+    def go_on(self, connection: LoopConnection) -> None:
+        """Deal with the messages of a connection that was stopped."""
+        self._stopped.discard(connection)
+        self._unread.appendleft(connection)
+        self._wake()
+
+    def lead_anew(self) -> None:
+        """Let a thread begin to lead."""
+        self._start_leader(self._lead)
 
     def _wake(self) -> None:
         try:
@@ -152,12 +183,12 @@ class SocketLoop:
 
     def _lead(self) -> None:
         """Lead until another thread does, or the loop ends."""
-        state = self._runtime.state
-        leader = state.leading = LoopLeader(self)
+        place = self._scheduler.here.place
+        leader = place.reader = LoopLeader(self._scheduler, self)
         try:
             while True:
                 if self._unread:
-                    if not self._deliver(leader, self._unread.popleft()):
+                    if not self._deliver_rest(leader, self._unread.popleft()):
                         return
                 elif self._events:
                     connection, events = self._events.popleft()
@@ -166,13 +197,13 @@ class SocketLoop:
                 elif not self._select():
                     return
         finally:
-            state.leading = None
+            place.reader = None
 
     def _select(self) -> bool:
         """Wait for sockets; return whether the loop goes on."""
         while self._changes:
             self._change(*self._changes.popleft())
-        if len(self._selector.get_map()) == 1:
+        if not self._connections:
             with self._start_lock:
                 if not self._changes:
                     self._running = False
@@ -186,12 +217,12 @@ class SocketLoop:
                 self._events.append((key.data, events))
         return True
 
-    def _change(self, connection: Connection, events: int) -> None:
+    def _change(self, connection: LoopConnection, events: int) -> None:
         if not events:
             self._forget(connection)
             return
         try:
-            if connection in self._connections:
+            if connection in self._selector.get_map():
                 self._selector.modify(connection, events, connection)
             elif not connection.closed:
                 self._selector.register(connection, events, connection)
@@ -201,37 +232,60 @@ class SocketLoop:
             logger.debug("%r is watched no more: %s", connection, error)
             self._forget(connection)
 
-    def _forget(self, connection: Connection) -> None:
+    def _forget(self, connection: LoopConnection) -> None:
         if connection in self._connections:
             self._connections.discard(connection)
+            self._muted.discard(connection)
             with contextlib.suppress(ValueError, KeyError):  # it is watched no more already
                 self._selector.unregister(connection)
         connection.forgotten()
 
-    def _serve(self, leader: LoopLeader, connection: Connection, events: int) -> bool:
+    def _serve(self, leader: LoopLeader, connection: LoopConnection, events: int) -> bool:
         if events & WRITE and connection.write_more():
             self._change(connection, READ)
         if events & READ:
+            if connection in self._stopped:
+                self._mute(connection)
+                return True
             connection.read()
             return self._deliver(leader, connection)
         return True
 
-    def _deliver(self, leader: LoopLeader, connection: Connection) -> bool:
+    def _mute(self, connection: LoopConnection) -> None:
+        """Hear nothing of what comes on a connection until it goes on."""
+        self._muted.add(connection)
+        with contextlib.suppress(OSError, ValueError, KeyError):  # it is watched no more already
+            if self._selector.get_key(connection).events & WRITE:
+                self._selector.modify(connection, WRITE, connection)
+            else:
+                self._selector.unregister(connection)
+
+    def _deliver_rest(self, leader: LoopLeader, connection: LoopConnection) -> bool:
+        """Go on with a connection whose leader was stuck."""
+        if connection in self._stopped:
+            return True  # another one is stuck with it by now, and will say when it goes on
+        if connection in self._muted:
+            self._muted.discard(connection)
+            # Something may wait to be written; if not, that is found out at once.
+            self._change(connection, READ | WRITE)
+        return self._deliver(leader, connection)
+
+    def _deliver(self, leader: LoopLeader, connection: LoopConnection) -> bool:
         """Deal with the messages that were read; return whether this thread still leads."""
-        dispatching = self._runtime.dispatching
         messages = connection.messages
         self._current = connection
         while messages:
             message = messages.popleft()
-            dispatching[leader] = time.monotonic()
+            leader.begin()
             try:
                 connection.deliver(message)
             except (KeyboardInterrupt, SystemExit):
-                self.hand_over(leader)  # this thread ends, the loop does not
+                leader.hand_over()  # this thread ends, the loop does not
+                leader.placed()
                 raise
             except BaseException:
                 logger.exception("unhandled error in %r", connection)
-            if dispatching.pop(leader, None) is None:
+            if not leader.end():
                 return False
         self._current = None
         return True

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from socketio.runtimes.lanes import InPlace, Lane
-from socketio.runtimes.primitives import THREADS
-from socketio.runtimes.socket_loop import READ, WRITE
-from socketio.runtimes.threading_runtime import ThreadingRuntime, waiting
+from socketio.runtimes.threads.lanes import InPlace, Lane
+from socketio.runtimes.threads.primitives import THREADS
+from socketio.runtimes.threads.runtime import ThreadingRuntime
+from socketio.runtimes.threads.socket_loop import READ, WRITE
+from socketio.runtimes.threads.waits import waiting
 
 DEADLINE = 10.0
 
@@ -220,7 +221,7 @@ def test_running_functions_are_bounded() -> None:
     for _ in range(20):
         runtime.create_lane().start(blocked)
     log.wait_for(4)
-    wait_until(lambda: not runtime.running)  # all have been seen to wait
+    wait_until(lambda: not runtime.scheduler.running)  # all have been seen to wait
     assert len(log.items) == 4
     gate.set()
     log.wait_for(20)
@@ -604,21 +605,80 @@ def test_a_function_that_blocks_in_the_loop_stops_nobody_for_long(
 def test_the_loop_itself_may_be_blocked(
     runtime: ThreadingRuntime, connect: Callable[..., Lines]
 ) -> None:
-    """By whatever is called without a lane."""
+    """By whatever is called without a lane: other connections go on, this one keeps its order."""
     log = Log()
     gate = threading.Event()
 
     def receive(message: int) -> None:
         if message == 0:
+            log.add("blocked")
             assert gate.wait(DEADLINE)
         log.add(message)
 
     connection = connect(receive)
-    runtime.watch()
-    connection.theirs.send(bytes(range(5)))
-    assert log.wait_for(4) == [1, 2, 3, 4]
+    other = connect(log.add)
+    connection.theirs.send(bytes(range(3)))
+    log.wait_for(1)
+    for number in range(100, 104):
+        connection.theirs.send(bytes((number - 97,)))  # it is readable, and must not be read
+        other.theirs.send(bytes((number,)))
+        log.wait_for(number - 98)
+    assert log.items == ["blocked", 100, 101, 102, 103]
     gate.set()
-    assert log.wait_for(5)[-1] == 0
+    assert log.wait_for(12)[5:] == list(range(7))
+
+
+def test_a_message_is_not_overtaken_before_its_function_has_begun(
+    runtime: ThreadingRuntime, connect: Callable[..., Lines]
+) -> None:
+    """The system may stop the thread that leads between reading a message and starting it."""
+    log = Log()
+    gate = threading.Event()
+    handed_over = threading.Event()
+    lane = runtime.create_lane()
+
+    def receive(message: int) -> None:
+        if message == 0:
+            assert gate.wait(DEADLINE)
+        lane.start(log.add, message)
+
+    connection = connect(receive)
+    other = connect(lambda message: handed_over.set())
+    connection.theirs.send(bytes(range(5)))
+    other.theirs.send(b"\1")
+    assert handed_over.wait(DEADLINE)  # by now another thread leads
+    assert log.items == []
+    gate.set()
+    assert log.wait_for(5) == list(range(5))
+
+
+def test_what_a_stopped_connection_has_to_write_is_written(runtime: ThreadingRuntime) -> None:
+    gate = threading.Event()
+    log = Log()
+
+    class Writer(Lines):
+        def write_more(self) -> bool:
+            log.add("written")
+            return True
+
+    def receive(message: int) -> None:
+        log.add(message)
+        if message == 0:
+            assert gate.wait(DEADLINE)
+
+    writer = Writer(runtime, receive)
+    writer.theirs.send(b"\0")
+    log.wait_for(1)
+    other = Lines(runtime, log.add)
+    other.theirs.send(b"\7")
+    log.wait_for(2)
+    writer.theirs.send(b"\1")
+    runtime.socket_loop.register(writer, READ | WRITE)
+    assert log.wait_for(3) == [0, 7, "written"]
+    gate.set()
+    wait_until(lambda: 1 in log.items)
+    for connection in (writer, other):
+        connection.close()
 
 
 def test_an_error_in_the_loop_is_reported_and_harms_nobody(
@@ -646,7 +706,7 @@ def test_the_loop_ends_with_the_last_connection_and_begins_again(
         connection.theirs.send(b"\1")
         log.wait_for(1)
         connection.close()
-        wait_until(lambda: not runtime._core.running)
+        wait_until(lambda: not runtime._readers.running)
     assert log.items == [1, 1, 1]
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from socketio.runtimes.asyncio_runtime import AsyncioRuntime
-from socketio.runtimes.deadlines import MAX_KEPT, Deadlines
+from socketio.runtimes.asyncio.deadlines import MAX_KEPT, Deadlines
+from socketio.runtimes.asyncio.runtime import AsyncioRuntime
 
 
 class CountingLoop:

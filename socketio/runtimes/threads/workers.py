@@ -1,40 +1,26 @@
-"""A pool of threads that is bounded, and that waiting does not exhaust.
-
-Called by the threading runtime with functions to run; it knows threads and nothing of what runs
-in them.
-"""
+"""A pool of threads that is bounded, and that waiting does not exhaust."""
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .primitives import Lock
-
-if TYPE_CHECKING:
-    from .threading_runtime import ThreadingRuntime
+from .primitives import Lock, Primitives
+from .scheduler import Scheduler
 
 logger = logging.getLogger("socketio.runtime")
 
 
-class _Current(threading.local):
-    runtime: ThreadingRuntime | None = None
-
-
-current = _Current()
-"""The runtime for whose pools the calling thread works, if it does."""
-
-
-class Worker:
+class PoolWorker:
     """One thread of a pool."""
 
-    __slots__ = ("function", "gate", "pool")
+    __slots__ = ("function", "gate", "leave", "rejoin")
 
     def __init__(self, pool: WorkerPool, gate: Lock) -> None:
-        self.pool = pool
+        self.leave = pool.leave
+        self.rejoin = pool.rejoin
         self.gate = gate
         self.gate.acquire()
         self.function: Callable[[], Any] | None = None
@@ -47,7 +33,8 @@ class WorkerPool:
     one, so functions that wait for each other cannot block the pool.
 
     Args:
-        runtime: The runtime that it belongs to.
+        scheduler: Is told who works.
+        primitives: What threads are made of.
         name: How its threads are called.
         max_running: How many functions run at once, those that wait not counted.
         max_threads: How many threads there are at most, with those that wait.
@@ -55,20 +42,21 @@ class WorkerPool:
 
     def __init__(
         self,
-        runtime: ThreadingRuntime,
+        scheduler: Scheduler,
+        primitives: Primitives,
         name: str,
         max_running: int,
         max_threads: int,
     ) -> None:
         self.max_running = max_running
         self.max_threads = max_threads
-        self._runtime = runtime
-        self._primitives = runtime.primitives
+        self._scheduler = scheduler
+        self._primitives = primitives
         self._name = name
         self._idle_seconds = self._primitives.idle_seconds
         self._lock = self._primitives.create_lock()
         self._queue: deque[Callable[[], Any]] = deque()
-        self._idle: list[Worker] = []
+        self._idle: list[PoolWorker] = []
         self._running = 0
         self._threads = 0
 
@@ -125,19 +113,19 @@ class WorkerPool:
             bool(self._idle) or self._threads < self.max_threads
         )
 
-    def _take_slot(self) -> Worker | None:
+    def _take_slot(self) -> PoolWorker | None:
         self._running += 1
         if self._idle:
             return self._idle.pop()
         self._threads += 1
         return None
 
-    def _start(self, worker: Worker | None, function: Callable[[], Any]) -> None:
+    def _start(self, worker: PoolWorker | None, function: Callable[[], Any]) -> None:
         if worker is not None:
             worker.function = function
             worker.gate.release()
             return
-        worker = Worker(self, self._primitives.create_lock())
+        worker = PoolWorker(self, self._primitives.create_lock())
         worker.function = function
         try:
             self._primitives.spawn(lambda: self._work(worker), self._name)
@@ -151,9 +139,8 @@ class WorkerPool:
                     return
             function()
 
-    def _work(self, worker: Worker) -> None:
-        self._runtime.state.worker = worker
-        current.runtime = self._runtime
+    def _work(self, worker: PoolWorker) -> None:
+        self._scheduler.works(worker)
         function = worker.function
         while function is not None:
             try:
@@ -178,7 +165,7 @@ class WorkerPool:
             successor = self._take_slot()
         self._start(successor, function)
 
-    def _next(self, worker: Worker) -> Callable[[], Any] | None:
+    def _next(self, worker: PoolWorker) -> Callable[[], Any] | None:
         """Return what a worker does next, or None when it may end."""
         with self._lock:
             if self._queue and self._running <= self.max_running:
@@ -202,7 +189,7 @@ class WorkerPool:
             worker.gate.acquire()
         return worker.function
 
-    def _retire(self, worker: Worker) -> bool:
+    def _retire(self, worker: PoolWorker) -> bool:
         """Count an idle worker no more; return False if it has been given work meanwhile."""
         with self._lock:
             if worker not in self._idle:

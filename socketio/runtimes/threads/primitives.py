@@ -1,8 +1,4 @@
-"""What one kind of threads is made of: real ones, or the greenlets of gevent and eventlet.
-
-Called by the threading runtime, which is written once for all of them; it knows the standard
-library and nothing of what runs.
-"""
+"""What one kind of threads is made of: real ones, or the greenlets of gevent and eventlet."""
 
 from __future__ import annotations
 
@@ -12,6 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from .standstill import ThreadClock, create_thread_clock
 
 
 class Lock(Protocol):
@@ -26,6 +24,10 @@ class Lock(Protocol):
     def __enter__(self) -> Any: ...
 
     def __exit__(self, *exception: Any) -> Any: ...
+
+
+def _no_clock() -> None:
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,8 @@ class Primitives:
     socket_loop: bool = False
     """Whether one thread may wait for all sockets. Greenlets have a loop of their own below: each
     reads its own socket, and one that does not run is sure to wait for something."""
+    create_clock: Callable[[], ThreadClock | None] = _no_clock
+    """Return what tells whether the calling thread stands still; None if nothing does."""
     idle_seconds: float = -1
     """How long a thread without work is kept; -1 for ever, where it costs less than a clock."""
 
@@ -77,6 +81,7 @@ THREADS = Primitives(
     sleep=time.sleep,
     local=threading.local,
     socket_loop=True,
+    create_clock=create_thread_clock,
     idle_seconds=10,
 )
 """Real threads."""

@@ -7,8 +7,8 @@ import dataclasses
 import threading
 from collections.abc import Callable
 
-from socketio.runtimes.primitives import THREADS
-from socketio.runtimes.timers import TimerThread
+from socketio.runtimes.threads.primitives import THREADS
+from socketio.runtimes.threads.timers import TimerThread
 
 DEADLINE = 30
 

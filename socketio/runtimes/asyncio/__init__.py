@@ -1,0 +1,1 @@
+"""What runs code in an event loop of asyncio."""

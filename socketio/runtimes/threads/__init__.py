@@ -1,0 +1,1 @@
+"""What runs code in threads, or in the greenlets of gevent and eventlet."""
