@@ -36,7 +36,9 @@ from ._core.handlers import (
     refuse_coroutine_function,
 )
 from ._core.logs import choose_logger
+from ._core.pending_call import PendingCall
 from ._core.recovery import is_offset
+from ._core.serializers import packet_class_for
 from .engine.config import refuse_unknown
 from .plugins import get_registry
 from .protocol import packets
@@ -120,7 +122,7 @@ class BaseClient(ABC):
         self.reconnection_delay_max = reconnection_delay_max
         self.randomization_factor = randomization_factor
         self.handle_sigint = handle_sigint
-        self.packet_class: type[Packet] = packet_class_for(serializer, json)
+        self.packet_class: type[Packet] = packet_class_for(serializer, json, get_registry())
         self.logger: logging.Logger = choose_logger(logger, "socketio.client")
 
         self._table = HandlerTable(frozenset(self.reserved_events))
@@ -651,43 +653,11 @@ class BaseClient(ABC):
             return True
 
 
-def packet_class_for(serializer: object, json: Any) -> type[Packet]:
-    """Return the packet class that the `serializer` and `json` arguments ask for.
-
-    Args:
-        serializer: The name of one that a plugin provides, or a packet class.
-        json: A JSON module for this client alone, or None.
-
-    Raises:
-        PluginError: No plugin provides the name.
-        TypeError: `serializer` is neither a name nor a packet class.
-    """
-    if serializer == "default":
-        serializer = Packet
-    elif isinstance(serializer, str):
-        serializer = get_registry().serializer(serializer).load()
-    if not (isinstance(serializer, type) and issubclass(serializer, Packet)):
-        raise TypeError(
-            "serializer= needs a name such as 'default' or 'msgpack', or a subclass of "
-            f"socketio.packet.Packet, got {serializer!r}"
-        )
-    return serializer.with_json(json)
-
-
 class AnswerLostError(exceptions.DisconnectedError, exceptions.TimeoutError):
     """A connection ended before the answer to a `call()` came.
 
     It is both: programs written for python-socketio, which waits in vain, expect a timeout.
     """
-
-
-class PendingCall:
-    """Stands among the callbacks for a `call()` that waits."""
-
-    __slots__ = ("waiter",)
-
-    def __init__(self, waiter: Waiter) -> None:
-        self.waiter = waiter
 
 
 def values(arguments: list[Any]) -> Any:

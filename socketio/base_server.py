@@ -23,6 +23,7 @@ from ._core.handlers import (
     refuse_coroutine_function,
 )
 from ._core.logs import choose_logger
+from ._core.serializers import packet_class_for
 from .base_manager import BaseManager
 from .engine.base import BaseEngine
 from .engine.config import EngineConfig, refuse_unknown
@@ -109,7 +110,7 @@ class BaseServer(Consumer):
         self.async_handlers = async_handlers
         self.always_connect = always_connect
         self.namespaces = _namespaces(namespaces)
-        self.packet_class = self._packet_class(serializer, json)
+        self.packet_class = packet_class_for(serializer, json, self.registry)
         self.observers = Observers(self.logger)
         """Who is told what happens on this server; see `ServerObserver`."""
         self._begin_anew()
@@ -170,16 +171,6 @@ class BaseServer(Consumer):
                 "AsyncServer needs one whose name begins with Async, Server one of the others"
             )
         return manager
-
-    def _packet_class(self, serializer: object, json: Any) -> type[Packet]:
-        if isinstance(serializer, str):
-            serializer = self.registry.load_class(self.registry.serializer(serializer), Packet)
-        if not (isinstance(serializer, type) and issubclass(serializer, Packet)):
-            raise TypeError(
-                f"serializer= needs a name such as 'default' or 'msgpack', or a subclass of "
-                f"socketio.packet.Packet, got {serializer!r}"
-            )
-        return serializer.with_json(json)
 
     @property
     def runtime(self) -> Any:

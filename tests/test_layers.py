@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +23,9 @@ def layers() -> dict[str, int]:
 
 
 def imported(tree: ast.Module, module: str, is_package: bool) -> Iterator[str]:
-    """Yield what is imported with a module: not what only type checkers or functions import."""
+    """Yield what a module imports, for its annotations alone too."""
     parents = module.split(".") if is_package else module.split(".")[:-1]
-    for node in ast.walk(tree_without_lazy_parts(tree)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -32,7 +34,9 @@ def imported(tree: ast.Module, module: str, is_package: bool) -> Iterator[str]:
             yield from (f"{source}.{alias.name}" for alias in node.names)
 
 
-def tree_without_lazy_parts(tree: ast.Module) -> ast.Module:
+def tree_without_functions(tree: ast.Module) -> ast.Module:
+    """Return a module without what its functions import: loaders load what has been chosen."""
+
     class Cut(ast.NodeTransformer):
         def visit_FunctionDef(self, node: ast.FunctionDef) -> None:  # ast's name
             return None
@@ -40,13 +44,18 @@ def tree_without_lazy_parts(tree: ast.Module) -> ast.Module:
         def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:  # too
             return None
 
-        def visit_If(self, node: ast.If) -> ast.AST | None:  # too
-            lazy = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-            return None if lazy else self.generic_visit(node)
-
     cut = Cut().visit(tree)
     assert isinstance(cut, ast.Module)
     return cut
+
+
+def modules() -> Iterator[tuple[str, bool, ast.Module]]:
+    """Yield each module of the package: its name, whether it is a package, and its tree."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        module = ".".join(parts[:-1] if is_package else parts)
+        yield module, is_package, ast.parse(path.read_text(encoding="utf-8"))
 
 
 def layer_of(name: str, table: dict[str, int]) -> int | None:
@@ -63,18 +72,79 @@ def test_the_page_has_the_packages() -> None:
 
 
 def test_no_module_imports_from_above() -> None:
+    """Functions may load what has been chosen, and annotations name what these load."""
     table = layers()
     upward = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-        is_package = parts[-1] == "__init__"
-        module = ".".join(parts[:-1] if is_package else parts)
+    for module, is_package, tree in modules():
         own = layer_of(module, table)
         if own is None:
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        for name in imported(tree, module, is_package):
+        everything = Counter(imported(tree, module, is_package))
+        outside = Counter(imported(tree_without_functions(tree), module, is_package))
+        loaded_too = everything - outside
+        for name in outside:
             other = layer_of(name, table)
-            if other is not None and other > own:
+            if other is not None and other > own and name not in loaded_too:
                 upward.append(f"{module} imports {name}")
     assert upward == []
+
+
+KNOWN_CIRCLES: list[set[str]] = [
+    {"socketio.engine.base", "socketio.engine.consumer", "socketio.engine.session"},
+]
+"""Circles that are still to be opened; none is added here."""
+
+
+def circles(graph: dict[str, set[str]]) -> Iterator[set[str]]:
+    """Yield the modules that reach each other, for each circle of a graph once."""
+
+    def reached_from(start: str) -> set[str]:
+        reached: set[str] = set()
+        waiting = [start]
+        while waiting:
+            for name in graph[waiting.pop()] - reached:
+                reached.add(name)
+                waiting.append(name)
+        return reached
+
+    reached = {name: reached_from(name) for name in graph}
+    seen: set[str] = set()
+    for name in sorted(graph):
+        if name in reached[name] and name not in seen:
+            circle = {other for other in reached[name] if name in reached[other]}
+            seen |= circle
+            yield circle
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Neither when they are loaded, nor in functions, nor for annotations."""
+    trees = {name: (tree, is_package) for name, is_package, tree in modules()}
+    graph: dict[str, set[str]] = {}
+    for module, (tree, is_package) in trees.items():
+        names = set(imported(tree, module, is_package))
+        # `from package import name` is a module of the package or a name of the package itself.
+        graph[module] = {
+            name if name in trees else name.rpartition(".")[0] for name in names
+        } & trees.keys() - {module}
+    assert list(circles(graph)) == KNOWN_CIRCLES
+
+
+TWICE = {
+    "Client",  # the server's, which is to go, and the one of the contract suites
+    "Packet",  # each of both protocols has its own, and its specification calls it so
+}
+"""Words that mean two classes."""
+
+
+def test_a_word_means_one_class() -> None:
+    """In all modules, but for those that exist once for each flavour."""
+    flavours = runpy.run_path(str(PACKAGE.parent / "tools" / "unasync.py"))["NAMES"]
+    places: dict[str, set[str]] = {}
+    for module, _, tree in modules():
+        if module.startswith("socketio._sync."):
+            continue
+        flavourless = ".".join(flavours.get(name, name) for name in module.split("."))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, set()).add(flavourless)
+    assert {name for name, where in places.items() if len(where) > 1} == TWICE

@@ -78,10 +78,10 @@ class Emitter:
         """
         # async: begin
         loop = asyncio.get_running_loop()
-        turn: _Turn | None = getattr(self._turns, "current", None)
+        turn: _Batch | None = getattr(self._turns, "current", None)
         if turn is None or turn.loop is not loop:
             # What is emitted in one turn of the caller's loop goes to the other thread together.
-            self._turns.current = turn = _Turn(loop)
+            self._turns.current = turn = _Batch(loop)
             loop.call_soon(self._hand_over, turn)
         turn.messages.append(message)
         await asyncio.shield(turn.done)  # the others still wait when one of them is cancelled
@@ -131,11 +131,11 @@ class Emitter:
             await self.link.flush()
 
     # async: begin
-    def _hand_over(self, turn: _Turn) -> None:
+    def _hand_over(self, turn: _Batch) -> None:
         self._turns.current = None
         self._loop.call_soon_threadsafe(self._runtime.start, self._publish_turn, turn)
 
-    async def _publish_turn(self, turn: _Turn) -> None:
+    async def _publish_turn(self, turn: _Batch) -> None:
         error: Exception | None = None
         try:
             await self._publish(turn.messages)
@@ -222,7 +222,7 @@ class Emitter:
 
 
 # async: begin
-class _Turn:
+class _Batch:
     """What was emitted in one turn of an application's loop.
 
     Args:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from .._core.failures import failed
-from ..engine.consumer import BaseHandlerTable
+from ..engine.consumer import BaseEngineHandlers
 from ..engine.in_loop import call_handler
 from ..engine.session import Session
 
 
-class EngineHandlers(BaseHandlerTable):
+class EngineHandlers(BaseEngineHandlers):
     """Calls the application's handlers of `connect`, `message` and `disconnect`."""
 
     async def session_opened(self, session: Session) -> Any:

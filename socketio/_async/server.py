@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.failures import failed
 from .._core.forms import Form
+from .._core.pending_call import PendingCall
 from ..base_manager import BaseManager
 from ..base_server import check_outgoing_event
 from ..engine import AsyncEngine
@@ -197,7 +198,7 @@ class AsyncServer(FlavouredServer):
             raise ValueError("Cannot use call() to broadcast.")
         if not self.async_handlers:
             raise RuntimeError("Cannot use call() when async_handlers is False.")
-        acknowledged = _Acknowledged(self.runtime.create_waiter())
+        acknowledged = PendingCall(self.runtime.create_waiter())
         try:
             await self.emit(
                 event,
@@ -471,7 +472,7 @@ class AsyncServer(FlavouredServer):
         if self.observers:
             self.observers.tell("ack_received", member.namespace, member.sid, ack_id, list(data))
         acks = member.acks
-        if self._emit_here is not None and acks and type(acks.get(ack_id)) is _Acknowledged:
+        if self._emit_here is not None and acks and type(acks.get(ack_id)) is PendingCall:
             # Nothing of the application runs: who waits in `call` is told at once.
             callback = acks.pop(ack_id)
             if callback is not None:
@@ -605,19 +606,3 @@ class AsyncServer(FlavouredServer):
         finally:
             await self.manager.disconnect(sid, namespace, ignore_queue=True)
             self._forget_if_closed(member.session)
-
-
-class _Acknowledged:
-    """The callback of `call`: hands the answer to who waits for it."""
-
-    __slots__ = ("waiter",)
-
-    def __init__(self, waiter: Any) -> None:
-        self.waiter = waiter
-
-    def __call__(self, *args: Any) -> None:
-        self.waiter.set(args)
-
-    def fail(self) -> None:
-        """End the wait: the client will never answer."""
-        self.waiter.fail(builtins.TimeoutError("the client is gone, it will not answer"))

@@ -43,8 +43,8 @@ from ..protocol.engine_client import (
     MAX_REDIRECTS,
     Address,
     Answer,
+    ClientOutbox,
     Handshake,
-    Outbox,
     choose_transports,
     open_polling,
     open_websocket,
@@ -62,7 +62,7 @@ class _Connection:
         self.link = link
         self.address = address
         self.transport = "polling"
-        self.outbox = Outbox(handshake.max_payload)
+        self.outbox = ClientOutbox(handshake.max_payload)
         self.websocket: Websocket | None = None
         self.ready = False
         """Whether the transport is settled, so that what waits may be written."""

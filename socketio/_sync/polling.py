@@ -46,6 +46,8 @@ class PollingTransport(Transport):
     name = "polling"
     __slots__ = ("_getting", "_last", "_poll", "_posting", "session")
 
+    session: Session
+
     def __init__(self, session: Session) -> None:
         self.session = session
         self._getting = False

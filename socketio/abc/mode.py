@@ -7,11 +7,10 @@ knows one web framework's or server interface's objects and the neutral ones.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-if TYPE_CHECKING:
-    from ..engine.base import BaseEngine
-    from .runtime import Runtime
+from .engine import ServedEngine
+from .runtime import Runtime
 
 
 class AsyncMode(ABC):
@@ -28,7 +27,7 @@ class AsyncMode(ABC):
         """Return what runs handlers, timers and background tasks in this mode."""
 
     @abstractmethod
-    def handle_request(self, engine: BaseEngine, *args: Any, **kwargs: Any) -> Any:
+    def handle_request(self, engine: ServedEngine, *args: Any, **kwargs: Any) -> Any:
         """Translate one request, let the engine serve it, and give the answer back.
 
         The arguments and the result are the framework's: `(scope, receive, send)` for ASGI,

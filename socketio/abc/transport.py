@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
-if TYPE_CHECKING:
-    from ..engine.base import BaseEngine
-    from ..engine.session import Session
-    from ..protocol.engine import Packet
-    from .http import Headers, Request, Response
-
+from ..protocol.engine import Packet
+from .engine import ServedEngine, ServedSession
+from .http import Headers, Request, Response
 
 MAX_CORKED = 65_536
 """Bytes that a websocket may hold back to send them together with what follows."""
@@ -95,7 +92,7 @@ class Transport(ABC):
     name: ClassVar[str]
     """The name in the query argument `transport`."""
 
-    session: Session
+    session: ServedSession
 
     @abstractmethod
     def send(self, packet: Packet) -> None:
@@ -110,7 +107,9 @@ class Transport(ABC):
         """
 
     @classmethod
-    def handle_http(cls, engine: BaseEngine, request: Request, session: Session | None) -> Any:
+    def handle_http(
+        cls, engine: ServedEngine, request: Request, session: ServedSession | None
+    ) -> Any:
         """Answer an HTTP request of this transport (a coroutine in the asyncio flavour).
 
         Args:
@@ -129,7 +128,11 @@ class Transport(ABC):
 
     @classmethod
     def handle_websocket(
-        cls, engine: BaseEngine, request: Request, websocket: WebSocket, session: Session | None
+        cls,
+        engine: ServedEngine,
+        request: Request,
+        websocket: WebSocket,
+        session: ServedSession | None,
     ) -> Any:
         """Serve a websocket of this transport to its end (a coroutine in the asyncio flavour).
 

@@ -41,7 +41,7 @@ FEW = 32
 one more round of the loop, which is much for a few and nothing for many."""
 
 
-class Turn:
+class LoopTurn:
     """The websockets that were written to in this turn of an event loop.
 
     One call of the loop lets all of them go, however many they are and however much they got; or
@@ -100,15 +100,15 @@ class Turn:
             websocket.flush()
 
 
-_turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Turn] = weakref.WeakKeyDictionary()
+_turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopTurn] = weakref.WeakKeyDictionary()
 
 
-def current_turn() -> Turn:
+def current_turn() -> LoopTurn:
     """Return the turn of the running loop."""
     loop = asyncio.get_running_loop()
     turn = _turns.get(loop)
     if turn is None:
-        turn = _turns[loop] = Turn(loop)
+        turn = _turns[loop] = LoopTurn(loop)
     return turn
 
 

@@ -44,16 +44,16 @@ CHUNK = 65536
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class Pending:
+class UnfinishedWrite:
     """A message that is not wholly written yet."""
 
     __slots__ = ("_callbacks", "_done")
 
     def __init__(self) -> None:
-        self._callbacks: list[Callable[[Pending], Any]] = []
+        self._callbacks: list[Callable[[UnfinishedWrite], Any]] = []
         self._done = False
 
-    def add_done_callback(self, callback: Callable[[Pending], Any]) -> None:
+    def add_done_callback(self, callback: Callable[[UnfinishedWrite], Any]) -> None:
         """Call a function when more may be written."""
         self._callbacks.append(callback)
         if self._done:
@@ -114,7 +114,7 @@ class RawWebSocket(WebSocket):
         self._lock: Any = self._runtime.create_lock()
         self._receiver: Receiver | None = None
         # There exactly while something waits in the cork for the socket.
-        self._pending: Pending | None = None
+        self._pending: UnfinishedWrite | None = None
         self._timer: Any = None
         self.closed = False
         self.refusal = None
@@ -135,7 +135,7 @@ class RawWebSocket(WebSocket):
 
     # -- writing --------------------------------------------------------------------------
 
-    def write(self, packet: Packet) -> Pending | None:
+    def write(self, packet: Packet) -> UnfinishedWrite | None:
         """Send one message; see `WebSocket.write`.
 
         Returns:
@@ -145,10 +145,10 @@ class RawWebSocket(WebSocket):
             self._connection.send(packet)
             return self._write_out()
 
-    def _write_out(self) -> Pending | None:
+    def _write_out(self) -> UnfinishedWrite | None:
         """Write what is corked, as far as the socket takes it; called with the lock held."""
         if self._pending is None and not self._write_some():
-            self._pending = Pending()
+            self._pending = UnfinishedWrite()
             self._write_later()
         return self._pending
 
@@ -174,7 +174,7 @@ class RawWebSocket(WebSocket):
     def _write_later(self) -> None:
         """See to it that the rest is written as the socket takes it."""
 
-    def _all_is_written(self) -> Pending | None:
+    def _all_is_written(self) -> UnfinishedWrite | None:
         """Return whom to tell that more may be written, if anybody; called with the lock held."""
         pending, self._pending = self._pending, None
         self._connection.unblocked()

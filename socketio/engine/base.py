@@ -21,7 +21,7 @@ from ..plugins import PluginError, PluginRegistry, get_registry
 from ..plugins.types import Flavour
 from ..protocol.engine import OPEN, PING_PACKET, PROTOCOL, Heartbeats, Packet
 from .config import EngineConfig
-from .consumer import BaseHandlerTable, Consumer
+from .consumer import BaseEngineHandlers, Consumer
 from .http import (
     BAD_HANDSHAKE_METHOD,
     BAD_REQUEST,
@@ -541,7 +541,7 @@ class BaseEngine(EngineOptions, ABC):
             ValueError: There is no such event, or a Socket.IO server owns this engine.
         """
         table = self.consumer
-        if not isinstance(table, BaseHandlerTable):
+        if not isinstance(table, BaseEngineHandlers):
             raise ValueError("this engine belongs to a Socket.IO server; use its handlers")
         if handler is None:
             return table.decorator(event)

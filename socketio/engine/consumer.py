@@ -45,7 +45,7 @@ class Consumer(ABC):
         """Note the end of a session, once; never waits."""
 
 
-class BaseHandlerTable(Consumer):
+class BaseEngineHandlers(Consumer):
     """The application's handlers of `connect`, `message` and `disconnect`.
 
     Args:

@@ -11,7 +11,7 @@ import inspect
 import json
 import logging
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -311,12 +311,3 @@ def accepted_encodings(header: str) -> set[str]:
         if name and quality not in ("0", "0.0", "0.00", "0.000"):
             accepted.add(name.strip())
     return accepted
-
-
-def first_values(headers: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    """Return headers by lower-case name, repeated ones joined as HTTP says."""
-    values: dict[str, str] = {}
-    for name, value in headers:
-        name = name.lower()
-        values[name] = f"{values[name]},{value}" if name in values else value
-    return values

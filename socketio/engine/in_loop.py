@@ -18,6 +18,7 @@ from ..protocol.engine import Packet
 from .base import BaseEngine
 from .ended import ENDED_WEBSOCKET
 from .http import BodyTooSlow, Request
+from .session import Session
 
 
 class LoopEngine(BaseEngine):
@@ -47,6 +48,7 @@ class WebSocketOutput(Transport):
 
     __slots__ = ("_blocked", "_closing", "_timer", "_websocket", "session")
 
+    session: Session
     _websocket: WebSocket
     _blocked: bool
     """Whether packets must wait: before the websocket is accepted, and while it is full."""

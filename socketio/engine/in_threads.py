@@ -19,11 +19,10 @@ from ..abc.transport import Transport, WebSocket
 from ..protocol.engine import Packet
 from .base import BaseEngine
 from .http import Request
-from .session import Reason
-from .session import Session as BaseSession
+from .session import Reason, Session
 
 
-class Session(BaseSession):
+class ThreadSession(Session):
     """A client's connection, used by any thread."""
 
     __slots__ = ("lock",)
@@ -56,7 +55,7 @@ class ThreadEngine(BaseEngine):
     """The part of an engine that knows it runs in threads."""
 
     flavour = "sync"
-    session_class = Session
+    session_class = ThreadSession
 
     def _begin_anew(self) -> None:
         super()._begin_anew()
@@ -135,6 +134,7 @@ class WebSocketOutput(Transport):
 
     __slots__ = ("_blocked", "_closing", "_timer", "_websocket", "session")
 
+    session: Session
     _websocket: WebSocket
     _blocked: bool
     """Whether packets must wait: before the websocket is accepted, and while it is full."""

@@ -353,7 +353,7 @@ def choose_transports(transports: str | list[str] | tuple[str, ...] | None) -> l
     return names
 
 
-class Outbox:
+class ClientOutbox:
     """Packets that wait to be sent, in order."""
 
     __slots__ = ("_max_payload", "_packets")

@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any, ClassVar, Final, cast
 
 from ..exceptions import ProtocolError
-from .json_codec import JSONModule, codec_for, default_codec
+from .json_codec import JSONModule, codec_for, default_codec, take_out_binary
 from .surrogates import replace_surrogates
 
 CONNECT: Final = 0
@@ -310,7 +310,7 @@ class Packet:
     def deconstruct_binary(cls, data: Any) -> tuple[Any, list[bytes]]:
         """Return a payload with placeholders for its binary values, and these values."""
         attachments: list[bytes] = []
-        return deconstruct_binary(data, attachments), attachments
+        return take_out_binary(data, attachments), attachments
 
     @classmethod
     def reconstruct_binary(cls, data: Any, attachments: list[bytes]) -> Any:
@@ -360,23 +360,6 @@ def check_event(data: Any) -> None:
             raise ProtocolError(f"the event name {name!r} is reserved")
     elif type(name) is not int:
         raise ProtocolError("the name of an event is neither a string nor an integer")
-
-
-def deconstruct_binary(data: Any, attachments: list[bytes]) -> Any:
-    """Take the binary values out of a payload and leave placeholders for them.
-
-    Args:
-        data: A payload.
-        attachments: Gets the binary values, in the order of their numbers.
-    """
-    if isinstance(data, bytes | bytearray | memoryview):
-        attachments.append(bytes(data))
-        return {"_placeholder": True, "num": len(attachments) - 1}
-    if isinstance(data, list | tuple):
-        return [deconstruct_binary(item, attachments) for item in data]
-    if isinstance(data, dict):
-        return {key: deconstruct_binary(item, attachments) for key, item in data.items()}
-    return data
 
 
 def reconstruct_binary(data: Any, attachments: list[bytes]) -> Any:

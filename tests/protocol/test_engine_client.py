@@ -13,8 +13,8 @@ from socketio.exceptions import ProtocolError
 from socketio.protocol.engine import CLOSE_PACKET, MESSAGE, Packet, decode_payload
 from socketio.protocol.engine_client import (
     Address,
+    ClientOutbox,
     Handshake,
-    Outbox,
     choose_transports,
     join_cookies,
     open_polling,
@@ -227,7 +227,7 @@ def test_transports() -> None:
         choose_transports(["polling", "pigeon"])
 
 
-def messages(outbox: Outbox) -> list[list[tuple[int, str | bytes]]]:
+def messages(outbox: ClientOutbox) -> list[list[tuple[int, str | bytes]]]:
     bodies = []
     while len(outbox):
         bodies.append(list(decode_payload(outbox.next_payload())))
@@ -241,7 +241,7 @@ def messages(outbox: Outbox) -> list[list[tuple[int, str | bytes]]]:
 def test_posts_keep_to_the_limit_and_the_order(data: list[str | bytes], limit: int) -> None:
     data = [item.replace("\x1e", "") if isinstance(item, str) else item for item in data]
     data = [item for item in data if isinstance(item, bytes) or item.isprintable()]
-    outbox = Outbox(limit)
+    outbox = ClientOutbox(limit)
     for item in data:
         outbox.add(Packet(MESSAGE, item))
     received = []
@@ -254,14 +254,14 @@ def test_posts_keep_to_the_limit_and_the_order(data: list[str | bytes], limit: i
 
 
 def test_without_a_limit_everything_goes_at_once() -> None:
-    outbox = Outbox(None)
+    outbox = ClientOutbox(None)
     for number in range(100):
         outbox.add(Packet(MESSAGE, str(number)))
     assert len(messages(outbox)) == 1
 
 
 def test_close_travels_alone() -> None:
-    outbox = Outbox(None)
+    outbox = ClientOutbox(None)
     outbox.add(Packet(MESSAGE, "1"))
     outbox.add(CLOSE_PACKET)
     assert messages(outbox) == [[(4, "1")], [(1, "")]]

@@ -173,7 +173,7 @@ def _report(
     loop.call_exception_handler({"message": f"unhandled error in {function!r}", "exception": error})
 
 
-class _Turn:
+class _Queued:
     """A coroutine function that waits for its turn in a series."""
 
     __slots__ = ("args", "callbacks", "function")
@@ -203,14 +203,14 @@ class AsyncioSeries:
     def __init__(self, runtime: AsyncioRuntime) -> None:
         self._runtime = runtime
         self._running = False
-        self._waiting: deque[_Turn] = deque()
+        self._waiting: deque[_Queued] = deque()
 
     def start(
         self, function: Callable[..., Coroutine[Any, Any, Any]], *args: Any
     ) -> Pending | None:
         """Run a coroutine function when those before it have ended; see `Runtime.start`."""
         if self._running:
-            turn = _Turn(function, args)
+            turn = _Queued(function, args)
             self._waiting.append(turn)
             return turn
         self._running = True

@@ -153,7 +153,11 @@ class Job:
     callbacks: list[Callable[[Job], object]] | None = None
 
     def __init__(
-        self, lane: Series, function: Callable[..., Any], args: tuple[Any, ...], reserved: bool
+        self,
+        lane: ThreadSeries,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        reserved: bool,
     ) -> None:
         self.lane = lane
         self.function = function
@@ -214,7 +218,7 @@ class Job:
                 self._call_back()
 
 
-class Series:
+class ThreadSeries:
     """Runs functions one after another.
 
     Args:
@@ -389,7 +393,7 @@ class Series:
         """Note that a job goes on; it has never lost its turn."""
 
 
-class Lane(Series):
+class Lane(ThreadSeries):
     """Runs functions in order, each when the one before has ended or waits."""
 
     __slots__ = ()

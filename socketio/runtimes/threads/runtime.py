@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from ..._core.handlers import is_coroutine_function
 from ...abc.runtime import Runtime
-from .lanes import AlwaysInPlace, InPlace, Job, Lane, Series, Threads
+from .lanes import AlwaysInPlace, InPlace, Job, Lane, Threads, ThreadSeries
 from .primitives import THREADS, Primitives
 from .scheduler import Scheduler
 from .socket_loop import SocketLoop
@@ -110,9 +110,9 @@ class ThreadingRuntime(Runtime):
         """Return something like `start` for the handlers of one client."""
         return Lane(self._threads)
 
-    def create_series(self) -> Series:
+    def create_series(self) -> ThreadSeries:
         """Return something like `start` that runs its functions one after another."""
-        return Series(self._threads)
+        return ThreadSeries(self._threads)
 
     def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a function in a thread of its own, and return the thread.

@@ -67,7 +67,7 @@ class RecordingHandler(logging.Handler):
         return [each.getMessage() for each in self.records if each.levelno >= level]
 
 
-class LoopThread:
+class NodeLoop:
     """An event loop that runs in a thread."""
 
     def __init__(self) -> None:
@@ -223,7 +223,7 @@ class Node:
         self.flavour = flavour
         self.disconnects: list[tuple[str, str]] = []
         self.log = RecordingHandler()
-        self._loop = LoopThread() if flavour == "async" else None
+        self._loop = NodeLoop() if flavour == "async" else None
         # A real client's answers come from elsewhere, not from within the server's call.
         self._later = ThreadPoolExecutor(1) if flavour == "sync" else None
         self._stopped = False
@@ -262,7 +262,7 @@ class Node:
     def renew_threads(self) -> None:
         """Have what runs the clients of a node anew, in a forked child."""
         if self.flavour == "async":
-            self._loop = LoopThread()
+            self._loop = NodeLoop()
         else:
             self._later = ThreadPoolExecutor(1)
 
@@ -330,7 +330,7 @@ class External:
     """A process without a server, with a manager that only writes."""
 
     def __init__(self, flavour: Flavour, create_manager: Callable[[], Any]) -> None:
-        self._loop = LoopThread() if flavour == "async" else None
+        self._loop = NodeLoop() if flavour == "async" else None
         self.manager = self.run(create_manager)
 
     def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -355,8 +355,8 @@ __all__ = [
     "Client",
     "External",
     "Flavour",
-    "LoopThread",
     "Node",
+    "NodeLoop",
     "RecordingHandler",
     "wait_for",
 ]
