@@ -225,9 +225,13 @@ class BaseEngine(EngineOptions, ABC):
     def runtime(self) -> Any:
         """What runs handlers and timers."""
         if self._runtime is None:
-            self._runtime = self.mode.create_runtime()
-            self._runtime.set_workers(self.config.handler_threads)
+            self._runtime = self._create_runtime()
         return self._runtime
+
+    def _create_runtime(self) -> Runtime:
+        runtime = self.mode.create_runtime()
+        runtime.set_workers(self.config.handler_threads)
+        return runtime
 
     def _find_transport(self, name: str) -> type[Transport]:
         entry = self.registry.transport(name, self.flavour)

@@ -89,7 +89,7 @@ class ThreadEngine(BaseEngine):
         if self._runtime is None:
             with self._choice_lock:
                 if self._runtime is None:
-                    runtime = self.mode.create_runtime()
+                    runtime: Any = self._create_runtime()
                     # Of the kind that the mode's threads can wait for.
                     self._clock = runtime.create_lock()
                     self._runtime = runtime

@@ -233,6 +233,37 @@ def test_order_is_kept_while_there_is_progress(serve: Serve, join: Join) -> None
     assert sorted(seen) == list(range(200))
 
 
+def test_no_more_handlers_run_at_once_than_there_are_workers() -> None:
+    runtime = socketio.Server(handler_threads=WORKERS).eio.runtime
+    begun = threading.Semaphore(0)
+    may_end = threading.Semaphore(0)
+    ended: list[int] = []
+    most = 0
+    lock = threading.Lock()
+    running = 0
+
+    def block(number: int) -> None:
+        nonlocal most, running
+        with lock:
+            running += 1
+            most = max(most, running)
+        begun.release()
+        assert may_end.acquire(timeout=DEADLINE)
+        with lock:
+            running -= 1
+        ended.append(number)
+
+    jobs = [runtime.create_lane().start(block, number) for number in range(3 * WORKERS)]
+    for _ in jobs:
+        assert begun.acquire(timeout=DEADLINE)
+        may_end.release()
+    for job in jobs:
+        job.join(DEADLINE)
+    runtime.close()
+    assert sorted(ended) == list(range(3 * WORKERS))
+    assert most <= WORKERS
+
+
 def test_the_number_of_workers_is_an_option() -> None:
     with pytest.raises(TypeError, match=r"handler_threads= needs a number"):
         socketio.Server(handler_threads="many")
