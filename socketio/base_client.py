@@ -122,7 +122,9 @@ class BaseClient(ABC):
         self.reconnection_delay_max = reconnection_delay_max
         self.randomization_factor = randomization_factor
         self.handle_sigint = handle_sigint
-        self.packet_class: type[Packet] = packet_class_for(serializer, json, get_registry())
+        # Clients are made in running loops, where no plugin is to be read from disk for nothing.
+        chosen = Packet if serializer == "default" else serializer
+        self.packet_class: type[Packet] = packet_class_for(chosen, json, get_registry)
         self.logger: logging.Logger = choose_logger(logger, "socketio.client")
 
         self._table = HandlerTable(frozenset(self.reserved_events))

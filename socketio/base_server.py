@@ -110,7 +110,7 @@ class BaseServer(Consumer):
         self.async_handlers = async_handlers
         self.always_connect = always_connect
         self.namespaces = _namespaces(namespaces)
-        self.packet_class = packet_class_for(serializer, json, self.registry)
+        self.packet_class = packet_class_for(serializer, json, lambda: self.registry)
         self.observers = Observers(self.logger)
         """Who is told what happens on this server; see `ServerObserver`."""
         self._begin_anew()
