@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from ..._core import forks
 from ..._core.handlers import is_coroutine_function
 from ...abc.runtime import Runtime
 from .lanes import AlwaysInPlace, InPlace, Job, Lane, Threads, ThreadSeries
@@ -78,18 +79,33 @@ class ThreadingRuntime(Runtime):
             in_place=InPlace() if primitives.socket_loop else AlwaysInPlace(),
             share=self._lane_share,
         )
-        self._lane = Lane(
-            Threads(
-                scheduler=self.scheduler,
-                primitives=primitives,
-                pool=self._core,
-                reserved_pool=self._core,
-                in_place=InPlace(),
-                share=lambda: self._core.max_running,
-            )
+        self._core_threads = Threads(
+            scheduler=self.scheduler,
+            primitives=primitives,
+            pool=self._core,
+            reserved_pool=self._core,
+            in_place=InPlace(),
+            share=lambda: self._core.max_running,
         )
+        self._lane = Lane(self._core_threads)
         self._socket_loop: SocketLoop | None = None
         self._closed = False
+        forks.watch(self)
+
+    def after_fork(self) -> None:
+        """Leave threads, sockets and what they do to the parent process; see `forks`.
+
+        A handler that has forked waits in the child as any other thread does: what comes after it
+        is for the parent.
+        """
+        forks.keep((self._socket_loop, self.own_readers, self._lane))
+        self._socket_loop = None
+        self.own_readers = set()
+        self._timers.begin_anew()
+        self.scheduler.begin_anew()
+        for pool in self._pools:
+            pool.begin_anew()
+        self._lane = Lane(self._core_threads)
 
     def _lane_share(self) -> float:
         """Return how many handlers of one client may hang before no more begin."""

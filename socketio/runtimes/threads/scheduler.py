@@ -193,6 +193,7 @@ class Scheduler:
 
     def __init__(self, primitives: Primitives, timers: TimerThread) -> None:
         self._timers = timers
+        self._primitives = primitives
         self._unfinished: set[Work] = set()
         self._running: dict[Work, bool] = {}  # in the order of their start
         self.reading: dict[Reader, float] = {}
@@ -201,26 +202,33 @@ class Scheduler:
         greenlets = not primitives.socket_loop
         self._looks = 1 if greenlets else LOOKS
         self._patience = 0.0 if greenlets else TICK
-        self._watching = False
-        self._quiet_ticks = 0
-        self._looked = 0.0
-        self._late = False
         self._closed = False
-        self.lock = primitives.create_lock()
-        """Held, never for long, by who deals with functions that wait or have waited."""
-
-        class Here(primitives.local):  # type: ignore[name-defined,misc]  # a class, though not known before
-            def __init__(self) -> None:
-                self.place = Place()
-
         self._create_clock = primitives.create_clock
-        self.here: Any = Here()
-        """Has the attribute `place`: what the calling thread does for the runtime."""
+        self.begin_anew()
         # These are called for each function: a method of our own would cost each of them a call.
         self.started: Callable[[Work], None] = self._unfinished.add
         """Note that a function will run, now or later."""
         self.ended: Callable[[Work], None] = self._unfinished.discard
         """Note that a function has run."""
+
+    def begin_anew(self) -> None:
+        """Know of no thread, as at first or in a forked child: the others do not exist there."""
+        self._unfinished.clear()
+        self._running.clear()
+        self.reading.clear()
+        self._watching = False
+        self._quiet_ticks = 0
+        self._looked = 0.0
+        self._late = False
+        self.lock = self._primitives.create_lock()
+        """Held, never for long, by who deals with functions that wait or have waited."""
+
+        class Here(self._primitives.local):  # type: ignore[name-defined,misc]  # a class, though not known before
+            def __init__(self) -> None:
+                self.place = Place()
+
+        self.here: Any = Here()
+        """Has the attribute `place`: what the calling thread does for the runtime."""
 
     def works(self, worker: Worker) -> None:
         """Note that the calling thread is a worker."""

@@ -47,12 +47,16 @@ class TimerThread:
 
     def __init__(self, primitives: Primitives) -> None:
         self._primitives = primitives
-        self._lock = primitives.create_lock()
-        self._wake = primitives.create_event()
-        self._heap: list[tuple[float, int, ThreadTimer]] = []
         self._order = itertools.count()
-        self._alive = False
         self._closed = False
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Have no timers and no thread, as at first or in a forked child."""
+        self._lock = self._primitives.create_lock()
+        self._wake = self._primitives.create_event()
+        self._heap: list[tuple[float, int, ThreadTimer]] = []
+        self._alive = False
 
     def call_later(
         self,

@@ -54,6 +54,10 @@ class WorkerPool:
         self._primitives = primitives
         self._name = name
         self._idle_seconds = self._primitives.idle_seconds
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Have no workers and nothing to do, as at first or in a forked child."""
         self._lock = self._primitives.create_lock()
         self._queue: deque[Callable[[], Any]] = deque()
         self._idle: list[PoolWorker] = []
