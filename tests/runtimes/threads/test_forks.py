@@ -14,7 +14,13 @@ from socketio.runtimes.threads.waits import waiting
 
 DEADLINE = 10.0
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork.*:DeprecationWarning"),
+    # Once eventlet is imported, by whatever test, it warns of every fork.
+    pytest.mark.filterwarnings(
+        "ignore:Using fork.. is a bad idea, and there is no guarantee eventlet"
+    ),
+]
 
 
 @pytest.fixture
