@@ -19,6 +19,8 @@ import pytest
 from socketio import AsyncServer, Server, exceptions
 from socketio.engine.http import HTTPError
 from socketio.engine.session import Session
+from socketio.server.observers import ServerObserver
+from socketio.testing import AsyncTestClient, TestClient
 from socketio.testing.contracts import BusContract
 from socketio.testing.contracts.cluster import Client, External, Flavour, Node, wait_for
 from socketio.testing.contracts.manager_suite import ManagerSuite
@@ -131,38 +133,41 @@ class TestBroker(OnMemory):
         manager = self.create_manager(flavour, channel)
         manager.timeout = 2.0
         self.broker.answers.clear()
-        stop_early = self.stop_early_async if flavour == "async" else self.stop_early
-        server, session = stop_early(manager)
+        opened: list[Session] = []
+
+        class Watching(ServerObserver):
+            def session_opened(self, session: Session) -> None:
+                opened.append(session)
+
+        kind: Any = AsyncServer if flavour == "async" else Server
+        mode = "asgi" if flavour == "async" else "threading"
+        server = kind(async_mode=mode, client_manager=manager)
+        server.observers.append(Watching())
+        if flavour == "async":
+            asyncio.run(self.stop_early_async(server))
+        else:
+            self.stop_early(server)
         assert not server.manager_initialized
-        assert session.client is None  # it has not joined the server after its end
-        assert not server.live_sessions()
+        assert not server.eio.sessions
+        assert not opened
 
-    def stop_early_async(self, manager: Any) -> tuple[Any, Session]:
-        async def run() -> tuple[Any, Session]:
-            server: Any = AsyncServer(async_mode="asgi", client_manager=manager)
-            session = server.eio.create_session("memory", {"QUERY_STRING": ""})
-            opening = asyncio.ensure_future(server.session_opened(session))
+    @staticmethod
+    async def stop_early_async(server: Any) -> None:
+        connecting = asyncio.ensure_future(AsyncTestClient(server).connect())
+        while server.manager.health().state != "connecting":
             await asyncio.sleep(0)
-            server.session_closed(session, "transport close")
-            await server.shutdown()
-            with pytest.raises(HTTPError, match="not ready"):
-                await opening
-            return server, session
+        await server.shutdown()
+        with pytest.raises(HTTPError, match="not ready"):
+            await connecting
 
-        return asyncio.run(run())
-
-    def stop_early(self, manager: Any) -> tuple[Any, Session]:
-        server: Any = Server(async_mode="threading", client_manager=manager)
-        session = server.eio.create_session("memory", {"QUERY_STRING": ""})
+    def stop_early(self, server: Any) -> None:
         with ThreadPoolExecutor(1) as pool:
-            opening = pool.submit(server.session_opened, session)
-            wait_for(lambda: manager.health().state == "connecting", "an attempt to connect")
-            server.session_closed(session, "transport close")
+            connecting = pool.submit(TestClient(server).connect)
+            wait_for(lambda: server.manager.health().state == "connecting", "an attempt to connect")
             server.shutdown()
             self.broker.answers.set()
             with pytest.raises(HTTPError, match="not ready"):
-                opening.result(20)
-        return server, session
+                connecting.result(20)
 
     def test_a_connection_that_managers_share_keeps_the_server_of_none_alive(
         self,
