@@ -8,7 +8,6 @@ to know.
 from __future__ import annotations
 
 import logging
-import random
 import socket
 import ssl
 import threading
@@ -18,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .._core.chance import uniform
 from ..abc.driver import BusDriver, MessageRefused
 from ..abc.runtime import Runtime, Waiter
 from ..bus.health import HealthState, ManagerHealth
@@ -50,7 +50,7 @@ class LinkTimes:
     """Between two attempts to connect, at most."""
 
 
-class Receiver(Protocol):
+class LinkReceiver(Protocol):
     """What a link tells: what came, and how it is doing."""
 
     def linked(self, *, at_once: bool, keeps_messages: bool) -> None:
@@ -105,7 +105,7 @@ class BrokerLink:
         self,
         *,
         create_driver: Callable[[], BusDriver],
-        receiver: Receiver,
+        receiver: LinkReceiver,
         outbox: Outbox,
         receive: bool,
         runtime: Runtime,
@@ -573,7 +573,7 @@ class BrokerLink:
     def _delay(self, failures: int) -> float:
         times = self._times
         delay = times.reconnect_delay * float(2 ** min(failures - 1, 16))
-        return min(delay, times.reconnect_delay_max) * random.uniform(0.5, 1.0)
+        return min(delay, times.reconnect_delay_max) * uniform(0.5, 1.0)
 
     async def _pause(self, seconds: float) -> None:
         self._pausing = waiter = self._runtime.create_waiter()

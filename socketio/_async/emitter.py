@@ -21,7 +21,7 @@ from ..bus.presence import Presence, PresenceTimes
 from ..runtimes.asyncio.loop_thread import LoopThread  # async: only
 from ..runtimes.asyncio.runtime import AsyncioRuntime  # async: only
 from ..runtimes.asyncio.tasks import run_in_loop, wait_in_loop  # async: only
-from .broker_link import BrokerLink, Receiver
+from .broker_link import BrokerLink, LinkReceiver
 
 # sync: from ..runtimes.threads.runtime import ThreadingRuntime
 
@@ -47,7 +47,7 @@ class Emitter:
     def __init__(
         self,
         key: Hashable | None,
-        create_link: Callable[[Any, Receiver], BrokerLink],
+        create_link: Callable[[Any, LinkReceiver], BrokerLink],
         times: PresenceTimes,
     ) -> None:
         self._key = key
@@ -167,7 +167,7 @@ class Emitter:
     # -- what the link tells --------------------------------------------------------------
 
     def linked(self, *, at_once: bool, keeps_messages: bool) -> None:
-        """Hold back what was kept, after an outage; see `Receiver`."""
+        """Hold back what was kept, after an outage; see `LinkReceiver`."""
         now = self._runtime.now()
         self._presence.connected(
             now, at_once=at_once, receives=False, keeps_messages=keeps_messages
@@ -175,14 +175,14 @@ class Emitter:
         self.link.hold(self._presence.held(now))
 
     async def received(self, messages: list[Any]) -> None:
-        """Ignore what comes: nothing does; see `Receiver`."""
+        """Ignore what comes: nothing does; see `LinkReceiver`."""
 
     def unlinked(self, *, silently: bool) -> None:
-        """Remember when; see `Receiver`."""
+        """Remember when; see `LinkReceiver`."""
         self._presence.lost(self._runtime.now(), silently=silently)
 
     def rest(self, waiting: int) -> float | None:
-        """Tell the link for how long it may go on; see `Receiver`."""
+        """Tell the link for how long it may go on; see `LinkReceiver`."""
         with self._lock:
             if self._users:
                 return None
@@ -197,7 +197,7 @@ class Emitter:
                 del _Emitters.shared[self._key]
 
     def ended(self) -> None:
-        """Note that the link has ended; see `Receiver`."""
+        """Note that the link has ended; see `LinkReceiver`."""
         with self._lock:
             if self._ended:
                 return
@@ -275,7 +275,7 @@ forks.watch(_all)
 
 def acquire(
     key: Hashable | None,
-    create_link: Callable[[Any, Receiver], BrokerLink],
+    create_link: Callable[[Any, LinkReceiver], BrokerLink],
     times: PresenceTimes,
 ) -> Emitter:
     """Return the emitter for a key, or a new one; to be given back by `leave` or `abandon`."""

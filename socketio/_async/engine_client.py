@@ -69,7 +69,7 @@ class _Connection:
         self.writer: tasks.Task | None = None
         self.turn = tasks.Turn()
         self.home = tasks.Home()
-        self.silence: tasks.Silence | None = None
+        self.silence: tasks.SilenceTimer | None = None
         self.end_reason: str | None = None
         self.closed = False
         self.ending = tasks.Turn()
@@ -307,7 +307,7 @@ class AsyncEngineClient(EngineioClient):
         self.current_transport = transport
         self.state = "connected"
         connected_clients.append(self)
-        connection.silence = tasks.Silence(handshake.silence, self._silent, connection)
+        connection.silence = tasks.SilenceTimer(handshake.silence, self._silent, connection)
         self.logger.info("%s connection accepted with %s", transport.capitalize(), handshake)
         if self._on_open is not None:
             await self._on_open()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .._core.chance import uniform
 from ..bus.broker_url import without_password
 from ..bus.health import HealthState, ManagerHealth
 from ..bus.messages import PresenceMessage
 from ..runtimes import asynchronous as flavour
 from .broker_link import describe
-
-if TYPE_CHECKING:
-    from .pubsub_manager import AsyncPubSubManager
+from .bus_owner import BusOwner
 
 
 class ListenerBus:
@@ -24,7 +22,7 @@ class ListenerBus:
         manager: The manager.
     """
 
-    def __init__(self, manager: AsyncPubSubManager) -> None:
+    def __init__(self, manager: BusOwner) -> None:
         self._manager = manager
         self._task: Any = None
         self._closed = False
@@ -94,7 +92,7 @@ class ListenerBus:
             manager.get_logger().error(
                 "_listen() of %s: %s; it is called again", type(manager).__name__, error
             )
-            await manager._runtime().sleep(delay * random.uniform(0.5, 1.0))
+            await manager._runtime().sleep(delay * uniform(0.5, 1.0))
 
     def _set_state(self, state: HealthState) -> None:
         self._state = state

@@ -5,13 +5,13 @@ Called by the clients of both flavours; nothing here waits or knows a socket.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
 from ..abc.runtime import Waiter
+from .chance import uniform
 
 
 class ClientState(Enum):
@@ -79,7 +79,7 @@ class Backoff:
             attempt += 1
             delay = min(delay, self.delay_max)
             jitter = delay * self.randomization_factor
-            yield min(max(0.0, delay + random.uniform(-jitter, jitter)), self.delay_max)
+            yield min(max(0.0, delay + uniform(-jitter, jitter)), self.delay_max)
             delay *= 2
 
 

@@ -3,26 +3,19 @@
 
 from __future__ import annotations
 
-import copy
-import logging
-import random
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .._core.chance import uniform
 from ..abc.runtime import Runtime
 from ..bus import messages as bus
 from ..bus.broker_url import without_password
 from ..bus.health import ManagerHealth
 from ..bus.outbox import Outbox
 from ..bus.presence import Presence, PresenceTimes
-from ..bus.remote_acks import RemoteAcks
 from ..runtimes import synchronous as flavour
-from ..server.observers import Observers
-from ..server.rooms import RoomTable
-from .broker_link import BrokerLink, LinkTimes, Receiver
-
-if TYPE_CHECKING:
-    from .pubsub_manager import PubSubManager
+from .broker_link import BrokerLink, LinkReceiver, LinkTimes
+from .bus_owner import BusOwner
 
 
 class DriverBus:
@@ -32,7 +25,7 @@ class DriverBus:
         manager: The manager, which supplies drivers and acts on messages.
     """
 
-    def __init__(self, manager: PubSubManager) -> None:
+    def __init__(self, manager: BusOwner) -> None:
         self._manager = manager
         self._presence = Presence(manager.host_id, presence_times(manager))
         self._own_prefix = bus.own_prefix(manager.host_id)
@@ -86,14 +79,14 @@ class DriverBus:
     # -- what the link tells --------------------------------------------------------------
 
     def linked(self, *, at_once: bool, keeps_messages: bool) -> None:
-        """Greet the others; see `Receiver`."""
+        """Greet the others; see `LinkReceiver`."""
         link, now = self._linked(), self._manager._runtime().now()
         greeting = self._presence.connected(now, at_once=at_once, keeps_messages=keeps_messages)
         link.hold(self._presence.held(now))
         link.add_urgent(self._manager._encode(greeting))
 
     def received(self, messages: list[Any]) -> None:
-        """Act on messages; see `Receiver`."""
+        """Act on messages; see `LinkReceiver`."""
         presence, manager = self._presence, self._manager
         now = manager._runtime().now
         if messages:
@@ -125,7 +118,7 @@ class DriverBus:
             link.release()
         if reply_is_due:
             # A little later, so that many who come at once get one answer.
-            runtime.call_later(random.uniform(0.01, 0.05), self._reply, link)
+            runtime.call_later(uniform(0.01, 0.05), self._reply, link)
 
     def _reply(self, link: BrokerLink) -> None:
         reply = self._presence.reply()
@@ -133,18 +126,18 @@ class DriverBus:
             link.add_urgent(self._manager._encode(reply))
 
     def unlinked(self, *, silently: bool) -> None:
-        """Remember who was there; see `Receiver`."""
+        """Remember who was there; see `LinkReceiver`."""
         self._presence.lost(self._manager._runtime().now(), silently=silently)
 
     def rest(self, waiting: int) -> float | None:
-        """Go on for ever; see `Receiver`."""
+        """Go on for ever; see `LinkReceiver`."""
         return None
 
     def ended(self) -> None:
-        """Note the end; see `Receiver`."""
+        """Note the end; see `LinkReceiver`."""
 
 
-def presence_times(manager: PubSubManager) -> PresenceTimes:
+def presence_times(manager: BusOwner) -> PresenceTimes:
     """Return how patient a manager is with others and the broker."""
     return PresenceTimes(
         probe_interval=manager.probe_interval,
@@ -154,7 +147,7 @@ def presence_times(manager: PubSubManager) -> PresenceTimes:
     )
 
 
-def link_times(manager: PubSubManager) -> LinkTimes:
+def link_times(manager: BusOwner) -> LinkTimes:
     """Return how patient the link of a manager is."""
     return LinkTimes(
         timeout=manager.timeout,
@@ -164,8 +157,8 @@ def link_times(manager: PubSubManager) -> LinkTimes:
 
 
 def create_link(
-    manager: PubSubManager,
-    receiver: Receiver,
+    manager: BusOwner,
+    receiver: LinkReceiver,
     outbox: Outbox,
     runtime: Runtime,
     *,
@@ -183,16 +176,3 @@ def create_link(
         url=without_password(manager.broker_url),
         logger=manager.get_logger(),
     )
-
-
-def maker_of(manager: PubSubManager) -> PubSubManager:
-    """Return a copy that makes a manager's drivers and keeps nothing of it alive."""
-    logger: logging.Logger = manager.get_logger()
-    maker = copy.copy(manager)
-    maker._forget_process()
-    maker.logger = logger
-    maker.server = None
-    maker.table = RoomTable()
-    maker.observers = Observers(logger)
-    maker.remote_acks = RemoteAcks()
-    return maker

@@ -19,7 +19,7 @@ from .._core import forks
 from ..bus.health import ManagerHealth
 from ..bus.presence import Presence, PresenceTimes
 from ..runtimes.threads.runtime import ThreadingRuntime
-from .broker_link import BrokerLink, Receiver
+from .broker_link import BrokerLink, LinkReceiver
 
 LINGER = 1.0
 """Seconds that a connection stays open for the next manager when the last one is gone."""
@@ -43,7 +43,7 @@ class Emitter:
     def __init__(
         self,
         key: Hashable | None,
-        create_link: Callable[[Any, Receiver], BrokerLink],
+        create_link: Callable[[Any, LinkReceiver], BrokerLink],
         times: PresenceTimes,
     ) -> None:
         self._key = key
@@ -122,7 +122,7 @@ class Emitter:
     # -- what the link tells --------------------------------------------------------------
 
     def linked(self, *, at_once: bool, keeps_messages: bool) -> None:
-        """Hold back what was kept, after an outage; see `Receiver`."""
+        """Hold back what was kept, after an outage; see `LinkReceiver`."""
         now = self._runtime.now()
         self._presence.connected(
             now, at_once=at_once, receives=False, keeps_messages=keeps_messages
@@ -130,14 +130,14 @@ class Emitter:
         self.link.hold(self._presence.held(now))
 
     def received(self, messages: list[Any]) -> None:
-        """Ignore what comes: nothing does; see `Receiver`."""
+        """Ignore what comes: nothing does; see `LinkReceiver`."""
 
     def unlinked(self, *, silently: bool) -> None:
-        """Remember when; see `Receiver`."""
+        """Remember when; see `LinkReceiver`."""
         self._presence.lost(self._runtime.now(), silently=silently)
 
     def rest(self, waiting: int) -> float | None:
-        """Tell the link for how long it may go on; see `Receiver`."""
+        """Tell the link for how long it may go on; see `LinkReceiver`."""
         with self._lock:
             if self._users:
                 return None
@@ -152,7 +152,7 @@ class Emitter:
                 del _Emitters.shared[self._key]
 
     def ended(self) -> None:
-        """Note that the link has ended; see `Receiver`."""
+        """Note that the link has ended; see `LinkReceiver`."""
         with self._lock:
             if self._ended:
                 return
@@ -189,7 +189,7 @@ forks.watch(_all)
 
 def acquire(
     key: Hashable | None,
-    create_link: Callable[[Any, Receiver], BrokerLink],
+    create_link: Callable[[Any, LinkReceiver], BrokerLink],
     times: PresenceTimes,
 ) -> Emitter:
     """Return the emitter for a key, or a new one; to be given back by `leave` or `abandon`."""

@@ -3,19 +3,17 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .._core.chance import uniform
 from ..bus.broker_url import without_password
 from ..bus.health import HealthState, ManagerHealth
 from ..bus.messages import PresenceMessage
 from ..runtimes import synchronous as flavour
 from .broker_link import describe
-
-if TYPE_CHECKING:
-    from .pubsub_manager import PubSubManager
+from .bus_owner import BusOwner
 
 
 class ListenerBus:
@@ -25,7 +23,7 @@ class ListenerBus:
         manager: The manager.
     """
 
-    def __init__(self, manager: PubSubManager) -> None:
+    def __init__(self, manager: BusOwner) -> None:
         self._manager = manager
         self._task: Any = None
         self._closed = False
@@ -95,7 +93,7 @@ class ListenerBus:
             manager.get_logger().error(
                 "_listen() of %s: %s; it is called again", type(manager).__name__, error
             )
-            manager._runtime().sleep(delay * random.uniform(0.5, 1.0))
+            manager._runtime().sleep(delay * uniform(0.5, 1.0))
 
     def _set_state(self, state: HealthState) -> None:
         self._state = state

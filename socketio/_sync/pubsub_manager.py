@@ -8,6 +8,7 @@ broker; a subclass only says how to reach that broker.
 
 from __future__ import annotations
 
+import copy
 import itertools
 import logging
 import threading
@@ -31,9 +32,10 @@ from ..bus.signature import Signer
 from ..exceptions import ConnectionError
 from ..protocol.json_codec import JSONCodec, codec_for, default_codec
 from ..runtimes import synchronous as flavour
-from ..server.rooms import Room, as_set, without
-from .broker_link import BrokerLink, Receiver
-from .driver_bus import DriverBus, create_link, link_times, maker_of, presence_times
+from ..server.observers import Observers
+from ..server.rooms import Room, RoomTable, as_set, without
+from .broker_link import BrokerLink, LinkReceiver
+from .driver_bus import DriverBus, create_link, link_times, presence_times
 from .emitter import Emitter, acquire
 from .listener_bus import ListenerBus
 from .manager import Manager
@@ -135,7 +137,7 @@ class PubSubManager(Manager):
         self._forget_process()
 
     def _forget_process(self) -> None:
-        """Let go of the server and the bus; see `maker_of`."""
+        """Let go of the server and the bus; see `_maker`."""
         self._bus: DriverBus | ListenerBus | None = None
         """The way to the other processes while a server of this one listens."""
         self._emitter: Emitter | None = None
@@ -526,6 +528,18 @@ class PubSubManager(Manager):
             return all(self.is_sid_room(namespace, each) for each in room)
         return self.is_sid_room(namespace, room)
 
+    def _maker(self) -> Self:
+        """Return a copy that makes our drivers and keeps nothing of us alive."""
+        logger: logging.Logger = self.get_logger()
+        maker = copy.copy(self)
+        maker._forget_process()
+        maker.logger = logger
+        maker.server = None
+        maker.table = RoomTable()
+        maker.observers = Observers(logger)
+        maker.remote_acks = RemoteAcks()
+        return maker
+
     def _runtime(self) -> Any:
         """Return what runs our tasks and timers: the server's, or one of our own without it."""
         if self.server is not None:
@@ -550,9 +564,9 @@ class PubSubManager(Manager):
             self.create_driver()  # says what the subclass has to supply
 
         # The link may outlive this manager, and must not keep it alive.
-        maker = maker_of(self)
+        maker = self._maker()
 
-        def create(runtime: Runtime, receiver: Receiver) -> BrokerLink:
+        def create(runtime: Runtime, receiver: LinkReceiver) -> BrokerLink:
             outbox = Outbox(maker.outbox_messages, maker.outbox_bytes)
             return create_link(maker, receiver, outbox, runtime, receive=False)
 

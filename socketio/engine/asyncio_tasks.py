@@ -133,7 +133,7 @@ class Turn:
         return True
 
 
-class Silence:
+class SilenceTimer:
     """Notices that nothing has been heard for too long.
 
     Args:

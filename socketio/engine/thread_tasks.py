@@ -96,7 +96,7 @@ class Turn:
         return self._lock.acquire(timeout=seconds)
 
 
-class Silence:
+class SilenceTimer:
     """Stands for the timer of the event loop: in threads the sockets' timeouts notice silence."""
 
     def __init__(self, seconds: float, function: Callable[..., None], *args: Any) -> None:

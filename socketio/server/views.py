@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..protocol.packets import AckCounter
 from .membership import PENDING, Membership
 from .rooms import NamespaceRooms, Room, RoomTable
 
 if TYPE_CHECKING:
-    from ..base_server import BaseServer
     from ..engine.session import Session
 
 K = TypeVar("K")
@@ -94,7 +93,17 @@ def view_callbacks(table: RoomTable) -> View[str, AckCounter]:
     return View(get, lambda: [member.sid for member in table.everybody() if member.acks])
 
 
-def view_sids(server: BaseServer) -> View[str, Mapping[str, str]]:
+class ServesSessions(Protocol):
+    """A server, of which only the sessions are looked at."""
+
+    def find_session(self, eio_sid: str) -> Session | None:
+        """Return an engine session by its id."""
+
+    def live_sessions(self) -> Collection[Session]:
+        """Return the engine sessions."""
+
+
+def view_sids(server: ServesSessions) -> View[str, Mapping[str, str]]:
     """Return the client ids of each engine session by namespace, by the engine session's id."""
 
     def get(eio_sid: str) -> Mapping[str, str]:
@@ -117,7 +126,7 @@ class EnvironsView(View[str, dict[str, Any]], MutableMapping[str, dict[str, Any]
 
     __slots__ = ("_find",)
 
-    def __init__(self, server: BaseServer) -> None:
+    def __init__(self, server: ServesSessions) -> None:
         super().__init__(self._environ_of, lambda: [one.sid for one in server.live_sessions()])
         self._find = server.find_session
 
