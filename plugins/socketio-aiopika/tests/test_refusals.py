@@ -49,9 +49,10 @@ async def test_refusals_fail_at_the_start(need, change: tuple[str, str], said: s
     manager = AsyncAioPikaManager(url, write_only=True)
     with pytest.raises(exceptions.ConnectionError, match=said) as raised:
         await manager.start()
-    await manager.shutdown()
     assert "guest:secret" not in str(raised.value)
     assert manager.health().state == "failed"
+    await manager.shutdown()
+    assert manager.health().state == "closed"
 
 
 async def test_another_kind_of_exchange_is_refused(need) -> None:

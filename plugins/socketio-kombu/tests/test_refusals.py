@@ -36,9 +36,10 @@ def test_refusals_fail_at_the_start(need, change: tuple[str, str], said: str) ->
     manager = KombuManager(url, write_only=True)
     with pytest.raises(exceptions.ConnectionError, match=said) as raised:
         manager.start()
-    manager.shutdown()
     assert "guest:secret" not in str(raised.value)
     assert manager.health().state == "failed"
+    manager.shutdown()
+    assert manager.health().state == "closed"
 
 
 def test_another_kind_of_exchange_is_refused(need) -> None:
