@@ -471,18 +471,19 @@ class AsyncServer(FlavouredServer):
     def _receive_ack(self, member: Membership, ack_id: int, data: list[Any]) -> None:
         if self.observers:
             self.observers.tell("ack_received", member.namespace, member.sid, ack_id, list(data))
-        acks = member.acks
-        if self._emit_here is not None and acks and type(acks.get(ack_id)) is PendingCall:
-            # Nothing of the application runs: who waits in `call` is told at once.
-            callback = acks.pop(ack_id)
-            if callback is not None:
-                callback(*data)
-            return
-        self.runtime.start(self._run_ack, member.sid, ack_id, data)
+        # Taken here, in the order of the client's packets: a thread that runs the callback later
+        # could otherwise answer a newer question with an older, or a second, ack.
+        callback = member.acks.pop(ack_id) if member.acks else None
+        if callback is None:
+            self.logger.debug("unknown or repeated ack %d of %s ignored", ack_id, member.sid)
+        elif type(callback) is PendingCall:
+            callback(*data)  # nothing of the application runs: who waits in `call` is told at once
+        else:
+            self.runtime.start(self._run_ack, callback, data)
 
-    async def _run_ack(self, sid: str, ack_id: int, data: list[Any]) -> None:
+    async def _run_ack(self, callback: Callable[..., Any], data: list[Any]) -> None:
         try:
-            await self.manager.trigger_callback(sid, ack_id, data)
+            await settled(callback(*data))
         except BaseException as error:
             failed(error, self.logger, "callback of an ack failed")
 
