@@ -127,8 +127,8 @@ class Emitter:
     async def _publish(self, messages: list[bytes]) -> None:
         self.link.start()
         added = [await self.link.put(message) for message in messages]
-        if any(added):
-            await self.link.flush()
+        if any(added) and await self.link.flush():
+            self._presence.sent(self._runtime.now())
 
     # async: begin
     def _hand_over(self, turn: _Batch) -> None:

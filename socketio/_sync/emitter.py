@@ -99,8 +99,8 @@ class Emitter:
     def _publish(self, messages: list[bytes]) -> None:
         self.link.start()
         added = [self.link.put(message) for message in messages]
-        if any(added):
-            self.link.flush()
+        if any(added) and self.link.flush():
+            self._presence.sent(self._runtime.now())
 
     def _rest(self) -> None:
         if self.link.state == "idle":

@@ -26,6 +26,12 @@ SHORT_GAP = 1.0
 SHORT_HOLD = 0.5
 """Seconds that what was kept waits after a short gap, at most."""
 
+QUIET = 2.0
+"""Seconds without a message until the loss of a connection that only writes may be its own affair.
+
+A broker, or what stands before it, closes connections that are idle. One that was lost in use was
+lost with those of the others, who may need longer than we do to be there again."""
+
 
 class Silence(Exception):
     """Nothing was received for too long, not even our own messages."""
@@ -74,6 +80,8 @@ class Presence:
         self._heard_at = 0.0
         self._probed_at = 0.0
         self._probing = False
+        self._sent_at = float("-inf")
+        """When we published last, if nobody else would tell us that the way is open."""
         self._lost_at: float | None = None
         self._lost_silently = False
 
@@ -117,6 +125,7 @@ class Presence:
         soon = min(SHORT_HOLD, times.others_timeout)
         if not receives:
             # We cannot hear who is back: the others get the time that they need.
+            short = short and lost_at - self._sent_at >= QUIET
             return now + (soon if short else times.others_timeout)
         # Nobody was heard for as long as it took to notice the loss.
         recent = lost_at - 3 * times.probe_interval - times.probe_timeout - times.notice
@@ -138,6 +147,10 @@ class Presence:
             self._lost_at = now
             self._lost_silently = silently
             self._hold_until = 0.0
+
+    def sent(self, now: float) -> None:
+        """Note that the broker has taken a message, where nothing is received."""
+        self._sent_at = now
 
     def held(self, now: float) -> float:
         """Return for how many seconds what was kept has to wait for others; 0 for not at all."""

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from socketio import AsyncServer, Server, exceptions
+from socketio.bus import presence
 from socketio.engine.http import HTTPError
 from socketio.engine.session import Session
 from socketio.server.observers import ServerObserver
@@ -72,9 +73,13 @@ class TestBroker(OnMemory):
             each.stop()
 
     def test_an_emit_after_a_quiet_time_is_not_late(
-        self, create_node: Callable[..., Node], create_outside: Callable[[], External]
+        self,
+        create_node: Callable[..., Node],
+        create_outside: Callable[[], External],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """Brokers close connections that were idle, and another process left without a word."""
+        monkeypatch.setattr(presence, "QUIET", 0.0)  # the test does not wait until it is quiet
         here, there, gone = create_node(), create_node(), create_node()
         client = there.client()
         for node in (here, there):

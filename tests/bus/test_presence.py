@@ -10,7 +10,7 @@ import pytest
 
 from socketio.bus import presence as presence_module
 from socketio.bus.messages import PresenceMessage, interpret
-from socketio.bus.presence import SHORT_GAP, SHORT_HOLD, Presence, PresenceTimes, Silence
+from socketio.bus.presence import QUIET, SHORT_GAP, SHORT_HOLD, Presence, PresenceTimes, Silence
 
 TIMES = PresenceTimes(probe_interval=10, probe_timeout=5, others_timeout=10, notice=5)
 
@@ -137,6 +137,17 @@ def test_who_only_writes_waits_long_after_an_outage_only(silently: bool) -> None
         writer.connected(now, at_once=at_once, receives=False)
         assert writer.held(now) == TIMES.others_timeout
         assert writer.held(now + TIMES.others_timeout) == 0
+
+
+def test_who_only_writes_waits_long_when_it_was_cut_off_in_use() -> None:
+    """Then the others were cut off as well, and may take longer to be there again."""
+    writer = Presence("w", TIMES)
+    writer.connected(0, receives=False)
+    for idle, hold in ((QUIET - 0.1, TIMES.others_timeout), (QUIET, SHORT_HOLD)):
+        writer.sent(50)
+        writer.lost(50 + idle, silently=False)
+        writer.connected(50 + idle, receives=False)
+        assert writer.held(50 + idle) == pytest.approx(hold)
 
 
 def test_old_messages_do_not_count_as_being_back() -> None:
