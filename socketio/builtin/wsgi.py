@@ -12,7 +12,7 @@ import select
 import socket
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..abc.http import environ_key
 from ..abc.mode import AsyncMode
@@ -220,6 +220,11 @@ class DisconnectWatch:
 class WSGIMode(AsyncMode):
     """Requests come as `(environ, start_response)`."""
 
+    drains_refused_bodies: ClassVar[bool] = True
+    """Whether what a client still sends of a refused body is taken off its socket.
+
+    Not where the server counts on reading that itself."""
+
     def find_socket(self, environ: Environ) -> Any:
         """Return the client's socket, or None where the server keeps it to itself."""
         return find_socket(environ)
@@ -272,9 +277,9 @@ class WSGIMode(AsyncMode):
         )
         connection = self.find_socket(request.environ)
         body = send_response(start_response, response, request.method)
-        if not complete and connection is not None:
+        if not complete and connection is not None and self.drains_refused_bodies:
             return answer_and_drain(body, engine.runtime, connection)
-        if engine.stopping:
+        if engine.stopping or not complete:
             stop_reading(connection)
         return body
 

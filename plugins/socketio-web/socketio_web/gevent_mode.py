@@ -90,6 +90,9 @@ class GeventMode(GreenMode):
     """Each request runs in a greenlet of gevent."""
 
     name = "gevent"
+    drains_refused_bodies = (
+        False  # pywsgi discards the rest, and ends without an answer if it cannot
+    )
 
     def create_runtime(self) -> ThreadingRuntime:
         """Return a runtime of greenlets."""
