@@ -24,6 +24,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 @pytest.mark.parametrize("mode", ["aiohttp", "uvicorn"])
 @pytest.mark.parametrize("factory", ["none", "sentry", "wrapping", "refusing", *EAGER])

@@ -260,6 +260,7 @@ class BusContract(ProcessContract, ManagerContract):
         assert nodes[0].fence(clients) == [[["x", 1]], [["x", 1]]]
         assert [node.manager.health().reconnects for node in nodes] == [0, 0]
 
+    @pytest.mark.heavy  # some thousands of messages, as fast as the broker takes them
     def test_a_burst_waits_for_the_broker_and_loses_nothing(
         self, flavour: Any, channel: str, create_node: Callable[..., Node]
     ) -> None:
