@@ -435,12 +435,14 @@ class BaseClient(ABC):
         if attempt is not None:
             with self._lock:
                 attempt.running_handlers += 1
-                attempt.accepted.add(namespace)
                 early = attempt.early.take(namespace)
         self._lane.start_reserved(self._run_connect, attempt, namespace)
         for event in early:  # after the connect handler, and before what comes from now on
             self._receive_event(event.namespace, event.ack_id, event.data)
         if attempt is not None:
+            with self._lock:
+                # Only now: with the last answer `connect()` may give the connection up at once.
+                attempt.accepted.add(namespace)
             attempt.changed()
 
     def _receive_disconnect(self, namespace: str) -> None:
