@@ -11,7 +11,7 @@ PYTEST ?= $(PY) -m pytest
 # worker, so that each server starts once.
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST_PARALLEL ?= -n $(WORKERS) --dist loadgroup
-FACTORY_TESTS = tests/_async tests/borders tests/builtin tests/client tests/engine tests/runtimes tests/testing \
+FACTORY_TESTS = tests/_async tests/borders tests/builtin tests/client tests/engine tests/runtimes tests/testing tests/web \
 	plugins/socketio-web/tests
 HOST ?= 127.0.0.1
 PORT ?= 5000
@@ -72,6 +72,7 @@ lint: $(VENV)/.installed-lint ## ruff, formatting, generated code up to date
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) tools/unasync.py --check
+	$(PY) tools/root_names.py --check
 
 types: $(VENV)/.installed ## mypy --strict over the core and every plugin
 	$(PY) -m mypy --strict

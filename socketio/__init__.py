@@ -6,7 +6,10 @@ nothing and a server does not pay for the client. Names that a plugin provides, 
 install.
 """
 
-from . import _environment  # noqa: F401  # importing it refuses python-socketio beside us
+from . import (
+    _environment,  # noqa: F401  # importing it refuses python-socketio beside us
+    _names,
+)
 from ._version import __version__
 
 # A constant of this name is taken for true by type checkers; importing it from typing would double
@@ -68,69 +71,18 @@ __all__ = [
     "exceptions",
 ]
 
-_MODULE_OF = {
-    "ASGIApp": "asgi",
-    "AsyncClient": "async_client",
-    "AsyncClientNamespace": "async_namespace",
-    "AsyncManager": "async_manager",
-    "AsyncNamespace": "async_namespace",
-    "AsyncPubSubManager": "async_pubsub_manager",
-    "AsyncServer": "async_server",
-    "AsyncSimpleClient": "async_simple_client",
-    "Client": "client",
-    "ClientNamespace": "namespace",
-    "Manager": "manager",
-    "Middleware": "middleware",
-    "Namespace": "namespace",
-    "PluginError": "exceptions",
-    "PubSubManager": "pubsub_manager",
-    "Server": "server",
-    "ServerObserver": "server",
-    "SimpleClient": "simple_client",
-    "WSGIApp": "middleware",
-}
-
-# In python-socketio `import socketio` alone makes these reachable, as in `socketio.exceptions`.
-_SUBMODULES = {
-    *_MODULE_OF.values(),
-    "admin",
-    "async_admin",
-    "async_aiopika_manager",
-    "async_redis_manager",
-    "base_client",
-    "base_manager",
-    "base_namespace",
-    "base_server",
-    "kafka_manager",
-    "kombu_manager",
-    "packet",
-    "redis_manager",
-    "tornado",
-    "zmq_manager",
-}
-
-_PLUGIN_NAMES = {
-    "AsyncAioPikaManager",
-    "AsyncKafkaManager",
-    "AsyncRedisManager",
-    "KafkaManager",
-    "KombuManager",
-    "RedisManager",
-    "ZmqManager",
-    "get_tornado_handler",
-}
-
 if not TYPE_CHECKING:  # a type checker that saw this would believe in every misspelt name
 
     def __getattr__(name):
         """Import a public name when it is first used (PEP 562)."""
         from importlib import import_module
 
-        if name in _MODULE_OF:
-            value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-        elif name in _SUBMODULES:
+        if name in _names.PACKAGE:
+            home = _names.MODULES[_names.PACKAGE[name]][name]
+            value = getattr(import_module(f"{__name__}.{home}"), name)
+        elif name in _names.SUBMODULES:
             return import_module(f"{__name__}.{name}")  # which also sets the attribute
-        elif name in _PLUGIN_NAMES:
+        elif name in _names.PLUGIN_NAMES:
             # Not remembered below: a plugin may be installed while an interactive session runs.
             return import_module(f"{__name__}.plugins.public_names").load(name)
         else:

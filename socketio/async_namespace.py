@@ -1,4 +1,5 @@
-"""The class-based namespaces of the asyncio flavour, as applications import them."""
+# Written from socketio/_names.py by tools/root_names.py, do not edit.
+"""Names that applications import from here; their code is elsewhere."""
 
 from ._async.client_namespace import AsyncClientNamespace
 from ._async.namespace import AsyncNamespace

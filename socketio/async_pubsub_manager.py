@@ -1,4 +1,5 @@
-"""`AsyncPubSubManager` under the name that applications import."""
+# Written from socketio/_names.py by tools/root_names.py, do not edit.
+"""Names that applications import from here; their code is elsewhere."""
 
 from ._async.pubsub_manager import AsyncPubSubManager
 

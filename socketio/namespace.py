@@ -1,4 +1,5 @@
-"""The class-based namespaces of the synchronous flavour, as applications import them."""
+# Written from socketio/_names.py by tools/root_names.py, do not edit.
+"""Names that applications import from here; their code is elsewhere."""
 
 from ._sync.client_namespace import ClientNamespace
 from ._sync.namespace import Namespace

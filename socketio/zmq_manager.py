@@ -1,6 +1,5 @@
-"""`ZmqManager` where applications import it from; a plugin provides it."""
-
-from __future__ import annotations
+# Written from socketio/_names.py by tools/root_names.py, do not edit.
+"""Names that applications import from here; a plugin provides them."""
 
 from .plugins.public_names import of_module
 

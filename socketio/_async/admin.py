@@ -16,10 +16,10 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from .._core import forks
-from .._core.admin_view import TrafficCounts, client_description, now, room_name, shown
 from ..engine.session import Session
 from ..exceptions import ConnectionRefusedError
 from ..protocol.packets import arguments_of
+from ..server.admin_view import TrafficCounts, client_description, now, room_name, shown
 from ..server.asynchronous import AdminArguments, settled
 from ..server.membership import Membership
 from ..server.observers import ServerObserver

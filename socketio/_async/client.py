@@ -12,14 +12,14 @@ import logging
 from typing import Any, ClassVar
 
 from .. import exceptions
-from .._core.client_state import Attempt, ClientState, Reconnection
 from .._core.failures import failed
 from .._core.pending_call import PendingCall
-from .._core.termination import Terminated, async_until_terminated
+from ..client import asyncio_tasks as tasks
 
-# sync: from .._core.termination import disconnect_at_exit, forget_at_exit
-from ..base_client import BaseClient, error_data, values
-from ..engine import asyncio_tasks as tasks
+# sync: from ..client.termination import disconnect_at_exit, forget_at_exit
+from ..client.base_client import BaseClient, error_data, values
+from ..client.client_state import Attempt, ClientState, Reconnection
+from ..client.termination import Terminated, async_until_terminated
 from ..protocol import packets
 from ..protocol.engine_client import FLUSH_TIMEOUT
 from ..runtimes.asyncio.runtime import AsyncioRuntime  # async: only

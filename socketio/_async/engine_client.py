@@ -14,8 +14,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from ..engine import asyncio_tasks as tasks
-from ..engine.aiohttp_link import (
+from ..client import asyncio_tasks as tasks
+from ..client.aiohttp_link import (
     EngineConnectionError,
     EngineioClient,
     Link,

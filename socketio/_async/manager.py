@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..base_manager import BaseManager
 from ..server.asynchronous import settled
+from ..server.base_manager import BaseManager
 from ..server.rooms import Room
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from ..base_namespace import BaseServerNamespace
+from .._core.base_namespace import BaseServerNamespace
 from .life_cycle import call_in_form
 
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 from .._core.failures import failed
 from .._core.forms import Form
 from .._core.pending_call import PendingCall
-from ..base_manager import BaseManager
-from ..base_server import check_outgoing_event
-from ..engine import AsyncEngine
 from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
 from ..exceptions import ConnectionError, ConnectionRefusedError, TimeoutError
 from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS, arguments_of
 from ..runtimes.asyncio.tasks import wait_in_loop  # async: only
 from ..server.asynchronous import FlavouredServer, ended, in_own_loop, settled
+from ..server.base_manager import BaseManager
+from ..server.base_server import check_outgoing_event
 from ..server.connecting import InsideConnectHandler, carried
 from ..server.membership import CONNECTED, LEAVING, PENDING, Membership
+from .engine import AsyncEngine
 from .life_cycle import call_in_form
 from .manager import AsyncManager
 from .namespace import AsyncNamespace
@@ -58,6 +58,7 @@ class AsyncServer(FlavouredServer):
     """
 
     manager: AsyncManager
+    eio: AsyncEngine
 
     def _create_engine(self, config: EngineConfig, logger: logging.Logger) -> AsyncEngine:
         return AsyncEngine(config, self.registry, logger)

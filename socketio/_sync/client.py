@@ -11,12 +11,12 @@ import logging
 from typing import Any, ClassVar
 
 from .. import exceptions
-from .._core.client_state import Attempt, ClientState, Reconnection
 from .._core.failures import failed
 from .._core.pending_call import PendingCall
-from .._core.termination import Terminated, disconnect_at_exit, forget_at_exit, until_terminated
-from ..base_client import BaseClient, error_data, values
-from ..engine import thread_tasks as tasks
+from ..client import thread_tasks as tasks
+from ..client.base_client import BaseClient, error_data, values
+from ..client.client_state import Attempt, ClientState, Reconnection
+from ..client.termination import Terminated, disconnect_at_exit, forget_at_exit, until_terminated
 from ..protocol import packets
 from ..protocol.engine_client import FLUSH_TIMEOUT
 from ..runtimes.threads.runtime import ThreadingRuntime

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..base_namespace import BaseClientNamespace
+from .._core.base_namespace import BaseClientNamespace
 from .life_cycle import call_in_form
 
 

@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..engine import thread_tasks as tasks
-from ..engine.requests_link import (
+from ..client import thread_tasks as tasks
+from ..client.requests_link import (
     EngineConnectionError,
     EngineioClient,
     Link,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..base_manager import BaseManager
+from ..server.base_manager import BaseManager
 from ..server.rooms import Room
 from ..server.synchronous import settled
 

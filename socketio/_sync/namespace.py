@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ..base_namespace import BaseServerNamespace
+from .._core.base_namespace import BaseServerNamespace
 from .life_cycle import call_in_form
 
 

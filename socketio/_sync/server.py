@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 from .._core.failures import failed
 from .._core.forms import Form
 from .._core.pending_call import PendingCall
-from ..base_manager import BaseManager
-from ..base_server import check_outgoing_event
-from ..engine import Engine
 from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
 from ..exceptions import ConnectionError, ConnectionRefusedError, TimeoutError
 from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS, arguments_of
+from ..server.base_manager import BaseManager
+from ..server.base_server import check_outgoing_event
 from ..server.connecting import InsideConnectHandler, carried
 from ..server.membership import CONNECTED, LEAVING, PENDING, Membership
 from ..server.synchronous import FlavouredServer, ended, in_own_loop, settled
+from .engine import Engine
 from .life_cycle import call_in_form
 from .manager import Manager
 from .namespace import Namespace
@@ -57,6 +57,7 @@ class Server(FlavouredServer):
     """
 
     manager: Manager
+    eio: Engine
 
     def _create_engine(self, config: EngineConfig, logger: logging.Logger) -> Engine:
         return Engine(config, self.registry, logger)

@@ -12,11 +12,11 @@ from ..abc.mode import AsyncMode
 from ..engine.cors import check_layer
 from ..engine.http import NO_WEBSOCKET
 from ..runtimes.asyncio.runtime import AsyncioRuntime
-from .asgi import ASGIRequest, ASGIWebSocket, Receive, Scope, Send, send_response
-from .uvicorn_websocket import direct_websocket
+from ..web.asgi import ASGIRequest, ASGIWebSocket, Receive, Scope, Send, send_response
+from ..web.uvicorn_websocket import direct_websocket
 
 if TYPE_CHECKING:
-    from ..engine import AsyncEngine
+    from .._async.engine import AsyncEngine
 
 
 class ASGIMode(AsyncMode):

@@ -83,7 +83,7 @@ def _load_packet() -> type:
 
 
 def _load_msgpack_packet() -> type:
-    from socketio.msgpack_packet import MsgPackPacket
+    from socketio.protocol.msgpack_packet import MsgPackPacket
 
     return MsgPackPacket
 

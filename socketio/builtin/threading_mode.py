@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..runtimes.threads.runtime import ThreadingRuntime
-from .raw_websocket import LoopWebSocket
-from .server_stop import ServerStop
-from .wsgi import Environ, StartResponse, WSGIMode, WSGIRequest
+from ..web.raw_websocket import LoopWebSocket
+from ..web.server_stop import ServerStop
+from ..web.wsgi import Environ, StartResponse, WSGIMode, WSGIRequest
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from .._sync.engine import Engine
 
 
 class ThreadingMode(WSGIMode):

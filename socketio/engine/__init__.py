@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .._names import MODULES, lazy
 
 if TYPE_CHECKING:
-    from .._async.engine import AsyncEngine
-    from .._sync.engine import Engine
+    from .._async.engine import AsyncEngine as AsyncEngine
+    from .._sync.engine import Engine as Engine
 
 __all__ = ["AsyncEngine", "Engine"]
 
-
-def __getattr__(name: str) -> Any:
+if not TYPE_CHECKING:  # a type checker that saw this would believe in every misspelt name
     # Each flavour pulls in its own runtime, so neither is imported before it is used.
-    if name == "AsyncEngine":
-        from .._async.engine import AsyncEngine
-
-        return AsyncEngine
-    if name == "Engine":
-        from .._sync.engine import Engine
-
-        return Engine
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    __getattr__ = lazy(__name__, MODULES["engine"])

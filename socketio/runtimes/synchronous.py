@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .._core.monkey_patching import require_monkey_patching
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
+from .threads.monkey_patching import require_monkey_patching
 from .threads.runtime import ThreadingRuntime
 
 __all__ = [

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .observers import ServerObserver
+from .._names import MODULES, lazy
 
 if TYPE_CHECKING:
     from .._sync.server import Server as Server
+    from .observers import ServerObserver as ServerObserver
 
 __all__ = ["Server", "ServerObserver"]
 
-
-def __getattr__(name: str) -> Any:
+if not TYPE_CHECKING:  # a type checker that saw this would believe in every misspelt name
     # The server is made of the modules in here, so it is imported when it is asked for.
-    if name == "Server":
-        from .._sync.server import Server
-
-        return Server
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    __getattr__ = lazy(__name__, MODULES["server"])

@@ -7,14 +7,11 @@ import contextlib
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from ..base_server import BaseServer
 from ..plugins.types import Flavour
 from ..runtimes.asyncio.tasks import wait_in_loop
-
-if TYPE_CHECKING:
-    from ..engine import AsyncEngine
+from .base_server import BaseServer
 
 Method = TypeVar("Method", bound=Callable[..., Coroutine[Any, Any, Any]])
 
@@ -25,7 +22,6 @@ class FlavouredServer(BaseServer):
     """The part of `AsyncServer` that `Server` has differently."""
 
     flavour = FLAVOUR
-    eio: AsyncEngine
 
     def __init__(
         self,

@@ -5,13 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from ..direct_sessions import DirectSessions
 from ..plugins.types import Flavour
-
-if TYPE_CHECKING:
-    from ..engine import Engine
+from .direct_sessions import DirectSessions
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -22,7 +19,6 @@ class FlavouredServer(DirectSessions):
     """The part of `Server` that `AsyncServer` has differently."""
 
     flavour = FLAVOUR
-    eio: Engine
 
     def __init__(
         self,
@@ -52,7 +48,7 @@ class FlavouredServer(DirectSessions):
 
     def handle_request(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Serve one request of the web server: a WSGI application."""
-        return self.eio.handle_request(environ, start_response)
+        return self.eio.mode.handle_request(self.eio, environ, start_response)
 
 
 class AdminArguments:

@@ -18,11 +18,11 @@ import trustme
 from websockets.asyncio.client import connect as asyncio_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from socketio.builtin.raw_websocket import LoopWebSocket
-from socketio.builtin.wsgi import WSGIRequest
 from socketio.engine import Engine
 from socketio.middleware import WSGIApp
 from socketio.protocol.engine import MESSAGE, Packet
+from socketio.web.raw_websocket import LoopWebSocket
+from socketio.web.wsgi import WSGIRequest
 
 from .conftest import DEADLINE, Log, Poller, Serve, Server, until
 

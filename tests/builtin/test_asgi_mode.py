@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 
 import socketio
-from socketio.builtin.asgi import ASGIRequest
+from socketio.web.asgi import ASGIRequest
 
 HANDSHAKE = (
     "GET /socket.io/?EIO=4&transport={transport} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"

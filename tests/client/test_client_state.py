@@ -6,8 +6,8 @@ import itertools
 
 import pytest
 
-from socketio._core import client_state
-from socketio._core.client_state import (
+from socketio.client import client_state
+from socketio.client.client_state import (
     TRANSITIONS,
     Attempt,
     Backoff,

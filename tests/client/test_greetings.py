@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 import socketio
-from socketio._core import client_state
+from socketio.client import client_state
 from socketio.exceptions import ConnectionError
 
 from .conftest import DEADLINE, EngineServer, LoopThread
@@ -104,7 +104,9 @@ def test_a_handler_may_emit_and_answer(
 def test_an_offset_for_recovery_is_no_argument(
     engine_server: EngineServer, client: Blocking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("socketio.base_client.is_offset", lambda value, now: value == "offset")
+    monkeypatch.setattr(
+        "socketio.client.base_client.is_offset", lambda value, now: value == "offset"
+    )
     engine_server.accept_namespaces = False
     engine_server.send('42["early",1,"offset"]', '40{"sid":"socket","pid":"private"}')
     client.connect(engine_server)

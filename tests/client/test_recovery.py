@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from socketio._core.recovery import is_offset
+from socketio.client.recovery import is_offset
 
 NOW = 1_760_000_000.0
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 from socketio._sync.engine_client import EngineClient, _Connection
-from socketio.engine.requests_link import Link
+from socketio.client.requests_link import Link
 from socketio.protocol.engine_client import Address, Handshake
 
 

@@ -18,6 +18,9 @@ from .options import check_once, check_options, merge_options, own_options
 from .publishing import PublishCommands
 from .refusal import is_refusal
 from .target import Target, parse_url
+from .target import (
+    parse_redis_sentinel_url as parse_redis_sentinel_url,  # of `socketio.redis_manager` too
+)
 
 _MOST = 1000
 """Messages that `receive` returns at once, at most."""

@@ -15,11 +15,11 @@ from aiohttp import WSMsgType, web
 from aiohttp.web_protocol import RequestHandler
 
 from socketio.abc.transport import Receiver, WebSocket
-from socketio.builtin.framed_websocket import TransportWebSocket
 from socketio.engine.http import Headers, Response
 from socketio.exceptions import ProtocolError
 from socketio.protocol.engine import Packet
 from socketio.protocol.websocket import NORMAL, POLICY_VIOLATION
+from socketio.web.framed_websocket import TransportWebSocket
 
 if TYPE_CHECKING:
     from socketio.engine import AsyncEngine

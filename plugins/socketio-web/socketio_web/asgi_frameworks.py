@@ -11,7 +11,7 @@ from typing import Any
 
 from socketio.abc.mode import Attachment
 from socketio.asgi import ASGIApp
-from socketio.builtin.asgi import Receive, Scope, Send
+from socketio.web.asgi import Receive, Scope, Send
 
 from .cors import warn_of_two_answers
 from .unknown_application import looks_like_asgi, unknown_application

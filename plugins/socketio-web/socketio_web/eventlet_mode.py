@@ -18,9 +18,9 @@ import eventlet.queue
 import eventlet.semaphore
 import eventlet.wsgi
 
-from socketio.builtin.wsgi import Environ, StartResponse, find_socket
 from socketio.runtimes.threads.primitives import Primitives
 from socketio.runtimes.threads.runtime import ThreadingRuntime
+from socketio.web.wsgi import Environ, StartResponse, find_socket
 
 from .green_mode import GreenMode, ReentrantLock
 

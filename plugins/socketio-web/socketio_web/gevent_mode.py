@@ -18,11 +18,11 @@ import gevent.lock
 import gevent.queue
 import gevent.thread
 
-from socketio.builtin.raw_websocket import SocketWebSocket
-from socketio.builtin.wsgi import Environ, WSGIRequest, find_socket
 from socketio.engine.http import Headers, Response
 from socketio.runtimes.threads.primitives import Primitives
 from socketio.runtimes.threads.runtime import ThreadingRuntime
+from socketio.web.raw_websocket import SocketWebSocket
+from socketio.web.wsgi import Environ, WSGIRequest, find_socket
 
 from .green_mode import GreenMode, ReentrantLock
 

@@ -16,10 +16,10 @@ import gevent
 import gevent.socket
 
 from socketio.abc.transport import Receiver
-from socketio.builtin.raw_websocket import SocketWebSocket
-from socketio.builtin.server_stop import ServerStop
-from socketio.builtin.wsgi import Environ, StartResponse, WSGIRequest
 from socketio.engine.http import Headers, Response
+from socketio.web.raw_websocket import SocketWebSocket
+from socketio.web.server_stop import ServerStop
+from socketio.web.wsgi import Environ, StartResponse, WSGIRequest
 
 from . import gevent_mode
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent
 
-from socketio.builtin.raw_websocket import SocketWebSocket
-from socketio.builtin.server_stop import SECONDS, TICK, ServerStop, find_gunicorn
-from socketio.builtin.wsgi import Environ, StartResponse, WSGIMode, WSGIRequest, is_tls
+from socketio.web.raw_websocket import SocketWebSocket
+from socketio.web.server_stop import SECONDS, TICK, ServerStop, find_gunicorn
+from socketio.web.wsgi import Environ, StartResponse, WSGIMode, WSGIRequest, is_tls
 
 if TYPE_CHECKING:
     from socketio.engine import Engine

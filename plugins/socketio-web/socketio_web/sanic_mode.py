@@ -16,9 +16,6 @@ from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse
 
 from socketio.abc.mode import AsyncMode, Attachment
-from socketio.builtin.asgi import ASGIRequest, ASGIWebSocket
-from socketio.builtin.framed_websocket import TransportWebSocket
-from socketio.builtin.loop_stop import close_when_stopped
 from socketio.engine.http import (
     BAD_REQUEST,
     BodyTooLarge,
@@ -31,6 +28,9 @@ from socketio.exceptions import ProtocolError
 from socketio.protocol.websocket import State, WebSocketError
 from socketio.runtimes.asyncio.runtime import AsyncioRuntime
 from socketio.runtimes.asyncio.tasks import HANDLER_TASK
+from socketio.web.asgi import ASGIRequest, ASGIWebSocket
+from socketio.web.framed_websocket import TransportWebSocket
+from socketio.web.loop_stop import close_when_stopped
 
 from .cors import ALLOW_ORIGIN, split_cors, warn_of_two_answers
 from .environ import address, build_environ

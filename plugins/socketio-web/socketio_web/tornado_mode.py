@@ -16,8 +16,6 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from socketio.abc.mode import AsyncMode, Attachment
 from socketio.abc.transport import Receiver
-from socketio.builtin.framed_websocket import FramedWebSocket
-from socketio.builtin.loop_stop import close_when_stopped
 from socketio.engine.http import (
     BAD_REQUEST,
     BodyTooLarge,
@@ -35,6 +33,8 @@ from socketio.protocol.websocket import (
 )
 from socketio.runtimes.asyncio.runtime import AsyncioRuntime
 from socketio.runtimes.asyncio.tasks import create_task
+from socketio.web.framed_websocket import FramedWebSocket
+from socketio.web.loop_stop import close_when_stopped
 
 from .environ import address, build_environ
 

@@ -28,7 +28,7 @@ from .asgi import ASGIWebSocket, Event, Receive, Scope, Send
 from .framed_websocket import FramedWebSocket
 
 if TYPE_CHECKING:
-    from ..engine import AsyncEngine
+    from .._async.engine import AsyncEngine
 
 NEEDED = (
     "close_sent",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from socketio.engine.http import Response
-from socketio.static_files import StaticFile, StaticFiles
+from socketio.web.static_files import StaticFile, StaticFiles
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from .abc.http import Response
+from ..abc.http import Response
 from .file_response import respond_with_file
 
 StaticFile = str | os.PathLike[str] | Mapping[str, str]

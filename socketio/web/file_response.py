@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate, parsedate_to_datetime
 from typing import BinaryIO, Final
 
-from .abc.http import Headers, Response
+from ..abc.http import Headers, Response
 
 Header = Callable[[str], str | None]
 """Returns the value of a request header (name in lower case), or None."""

@@ -32,7 +32,7 @@ from .raw_websocket import RawWebSocket
 from .server_stop import stop_in_thread
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from .._sync.engine import Engine
     from ..runtimes.threads.runtime import ThreadingRuntime
 
 Environ = dict[str, Any]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 import trustme
 
-from socketio.engine.tls_socket import SharedTLSSocket, share
+from socketio.client.tls_socket import SharedTLSSocket, share
 
 DEADLINE = 30
 

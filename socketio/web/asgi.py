@@ -18,7 +18,7 @@ from ..runtimes.asyncio.tasks import create_task
 from .asgi_connection import TwistedFlow, find_abort, find_flow
 
 if TYPE_CHECKING:
-    from ..engine import AsyncEngine
+    from .._async.engine import AsyncEngine
 
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]

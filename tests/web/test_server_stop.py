@@ -21,8 +21,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from socketio.builtin.server_stop import ServerStop, find_server, handle_sigterm
 from socketio.engine import Engine
+from socketio.web.server_stop import ServerStop, find_server, handle_sigterm
 
 PROGRAM = Path(__file__).with_name("wsgi_program.py")
 DEADLINE = 10.0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from socketio._core.admin_view import TrafficCounts, client_description, room_name, shown, written
+from socketio.server.admin_view import TrafficCounts, client_description, room_name, shown, written
 
 
 @pytest.mark.parametrize(

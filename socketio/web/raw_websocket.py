@@ -35,7 +35,7 @@ from ..runtimes.threads.scheduler import Reader
 from ..runtimes.threads.socket_loop import READ, WRITE
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from .._sync.engine import Engine
     from ..runtimes.threads.runtime import ThreadingRuntime
 
 CHUNK = 65536

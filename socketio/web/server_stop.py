@@ -26,7 +26,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from .._sync.engine import Engine
 
 logger = logging.getLogger("engineio.server")
 

@@ -10,7 +10,7 @@ import pytest
 
 import socketio
 from socketio.abc import Response
-from socketio.file_response import CHUNK, FileResponse, respond_with_file
+from socketio.web.file_response import CHUNK, FileResponse, respond_with_file
 
 LONG = bytes(range(256)) * (3 * CHUNK // 256) + b"the end"
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from socketio.abc.transport import MAX_CORKED
-from socketio.builtin.framed_websocket import FEW, TransportWebSocket
 from socketio.engine import AsyncEngine
 from socketio.engine.http import Request
 from socketio.protocol.engine import Packet
 from socketio.protocol.websocket import WebSocketError
+from socketio.web.framed_websocket import FEW, TransportWebSocket
 
 HEADERS = {
     "connection": "Upgrade",

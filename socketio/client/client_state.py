@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
+from .._core.chance import uniform
 from ..abc.runtime import Waiter
-from .chance import uniform
 
 
 class ClientState(Enum):

@@ -28,7 +28,7 @@ from ..protocol.websocket import (
 )
 
 if TYPE_CHECKING:
-    from ..engine import AsyncEngine
+    from .._async.engine import AsyncEngine
 
 _CLOSED = State.CLOSED
 

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
-from .abc.transport import Transport
+from ..abc.transport import Transport
+from ..engine.session import Session
+from ..exceptions import ProtocolError
+from ..protocol.engine import MESSAGE
+from ..protocol.engine import Packet as EnginePacket
+from ..protocol.packets import Packet, encode_messages
 from .base_server import BaseServer
-from .engine.session import Session
-from .exceptions import ProtocolError
-from .protocol.engine import MESSAGE
-from .protocol.engine import Packet as EnginePacket
-from .protocol.packets import Packet, encode_messages
 
 _failures: Final[ContextVar[list[BaseException] | None]] = ContextVar(
     "socketio_direct_failures", default=None

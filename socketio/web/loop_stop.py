@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ..runtimes.asyncio.tasks import create_task
 
 if TYPE_CHECKING:
-    from ..engine import AsyncEngine
+    from .._async.engine import AsyncEngine
 
 SECONDS = 0.5
 """How long the last packets may take to leave."""

@@ -14,8 +14,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 
 import socketio
-from socketio.builtin.uvicorn_websocket import UvicornWebSocket
 from socketio.protocol.engine import MESSAGE, Packet
+from socketio.web.uvicorn_websocket import UvicornWebSocket
 
 DEADLINE = 10
 LIMIT = 5000

@@ -1,0 +1,124 @@
+"""The msgpack serializer: one binary message per packet, no attachments.
+
+Chosen by `serializer='msgpack'`; it speaks with `socket.io-msgpack-parser`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+try:
+    import msgpack
+except ImportError as error:
+    raise ImportError(
+        "serializer='msgpack' needs the package msgpack; install it with: "
+        "pip install 'socketio[msgpack]'"
+    ) from error
+
+from ..exceptions import ProtocolError
+from .packets import CONNECT, CONNECT_ERROR, DISCONNECT, MAX_ID_DIGITS, Packet
+from .surrogates import REPLACING
+
+
+class MsgPackPacket(Packet):
+    """A packet in msgpack: a map of `type`, `data`, `nsp` and, for acks, `id`."""
+
+    __slots__ = ()
+
+    uses_binary_events = False
+
+    dumps_default: ClassVar[Callable[[Any], Any] | None] = None
+    """Turns a value that msgpack does not know into one that it does."""
+
+    ext_hook: ClassVar[Callable[[int, bytes], Any]] = msgpack.ExtType
+    """Makes the value of an extension type from its code and bytes."""
+
+    @classmethod
+    def configure(
+        cls,
+        dumps_default: Callable[[Any], Any] | None = None,
+        ext_hook: Callable[[int, bytes], Any] = msgpack.ExtType,
+        **kwargs: Any,
+    ) -> type[MsgPackPacket]:
+        """Return a subclass with hooks of the caller's, to be passed as `serializer`.
+
+        Args:
+            dumps_default: Turns a value that msgpack does not know into one that it does.
+            ext_hook: Makes the value of an extension type from its code and bytes.
+            **kwargs: Further class attributes.
+        """
+        attributes: dict[str, Any] = {
+            "__slots__": (),
+            "dumps_default": staticmethod(dumps_default) if dumps_default else None,
+            "ext_hook": staticmethod(ext_hook),
+            **kwargs,
+        }
+        return type("MsgPackPacket", (cls,), attributes)
+
+    def encode(self) -> bytes:
+        """Return the packet as one binary message.
+
+        Text in msgpack is UTF-8: a lone surrogate leaves as U+FFFD.
+
+        Raises:
+            ValueError: A number beyond 64 bits.
+            TypeError: A value that msgpack cannot express.
+        """
+        packet: dict[str, Any] = {"type": self.packet_type}
+        # A DISCONNECT with `data: nil` is a parse error for the JavaScript client.
+        if self.packet_type not in (DISCONNECT, CONNECT) or self.data is not None:
+            packet["data"] = self.data
+        packet["nsp"] = self.namespace or "/"
+        if self.id is not None:
+            packet["id"] = self.id
+        try:
+            return self._write(packet)
+        except UnicodeEncodeError:
+            # Only now, because the encoder is slower with an error handler.
+            return self._write(packet, unicode_errors=REPLACING)
+
+    def _write(self, packet: dict[str, Any], **options: Any) -> bytes:
+        try:
+            encoded: bytes = msgpack.dumps(packet, default=type(self).dumps_default, **options)
+        except OverflowError as error:
+            raise ValueError(f"cannot send this value as msgpack: {error}") from error
+        return encoded
+
+    def decode(self, encoded_packet: str | bytes) -> int:
+        """Take the fields from a binary message.
+
+        Returns:
+            0: no attachments follow.
+
+        Raises:
+            ProtocolError: The message is no valid packet.
+        """
+        if isinstance(encoded_packet, str):
+            raise ProtocolError("a text message where the msgpack parser expects a binary one")
+        try:
+            packet = msgpack.loads(
+                encoded_packet, ext_hook=type(self).ext_hook, strict_map_key=False
+            )
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # the hook is the user's; msgpack raises many types
+            raise ProtocolError(f"invalid msgpack: {error}") from error
+        if not isinstance(packet, dict):
+            raise ProtocolError("a msgpack packet is a map")
+        packet_type, ack_id = packet.get("type"), packet.get("id")
+        namespace = packet.get("nsp", "/")
+        if type(packet_type) is not int or not CONNECT <= packet_type <= CONNECT_ERROR:
+            raise ProtocolError(f"unknown packet type {packet_type!r}")
+        if not isinstance(namespace, str) or not namespace.startswith("/"):
+            raise ProtocolError(f"invalid namespace {namespace!r}")
+        if ack_id is not None and not (type(ack_id) is int and 0 <= ack_id < 10**MAX_ID_DIGITS):
+            raise ProtocolError(f"invalid ack id {ack_id!r}")
+        data = packet.get("data")
+        if packet_type == CONNECT and isinstance(data, msgpack.ExtType):
+            # JavaScript's undefined arrives as an extension: the client sent no auth.
+            data = None
+        self.packet_type, self.id, self.namespace = packet_type, ack_id, namespace
+        self._check(packet_type, data)
+        self.data = data
+        return 0

@@ -1,0 +1,1 @@
+"""Making servers out of what web frameworks and web servers give."""
