@@ -11,7 +11,7 @@ import pytest
 
 import socketio
 from socketio.server.connecting import connecting
-from socketio.testing.contracts.cluster import Client, Flavour, Node, wait_for
+from socketio.testing.contracts.cluster import ClusterClient, Flavour, Node, wait_for
 from socketio.testing.memory import AsyncTestClient, TestClient
 
 Create = Callable[..., Node]
@@ -136,7 +136,7 @@ def test_skipped_clients(node: Node, skip: str) -> None:
 
 def test_a_callback_hears_the_newcomer_too(node: Node) -> None:
     answers: list[Any] = []
-    clients = [Client(node, "/"), Client(node, "/")]
+    clients = [ClusterClient(node, "/"), ClusterClient(node, "/")]
     for number, client in enumerate(clients):
         client.answers["ask"] = lambda question, number=number: (question, number)
     clients[0].connect()
@@ -216,7 +216,7 @@ def test_broadcasts_of_others_pass_by(node: Node) -> None:
             await asyncio.to_thread(gate.wait, 15)
 
     node.server.on("connect", connect_async if node.flavour == "async" else connect)
-    slow = Client(node, "/")
+    slow = ClusterClient(node, "/")
     node.run(slow._open)
     assert waiting.wait(15)
     node.emit("secret", 1)

@@ -77,7 +77,7 @@ def test_names_of_plugin_modules_can_be_asked_for() -> None:
     assert set(_names.BESIDE_MANAGERS.values()) <= set(_names.MANAGERS)
 
 
-@pytest.mark.filterwarnings("ignore:(read|open)_text is deprecated")  # what kafka-python imports does
+@pytest.mark.filterwarnings("ignore:(read|open)_text is deprecated")  # by kafka-python
 @pytest.mark.parametrize("name", sorted(_names.MANAGERS))
 def test_a_manager_is_what_a_plugin_declares(name: str) -> None:
     manager, flavour = _names.MANAGERS[name]

@@ -19,7 +19,7 @@ from ..engine.http import (
 from ..engine.in_loop import LoopEngine
 from ..engine.session import Reason, Session
 from ..exceptions import ProtocolError
-from ..protocol.engine import MESSAGE, Packet
+from ..protocol.engine import MESSAGE, EnginePacket
 from .engine_handlers import EngineHandlers
 
 
@@ -119,9 +119,9 @@ class AsyncEngine(LoopEngine):
             sid: The session id.
             data: str, or bytes for a binary message.
         """
-        await self.send_packet(sid, Packet(MESSAGE, data))
+        await self.send_packet(sid, EnginePacket(MESSAGE, data))
 
-    async def send_packet(self, sid: str, pkt: Packet) -> None:
+    async def send_packet(self, sid: str, pkt: EnginePacket) -> None:
         """Send an Engine.IO packet to one client; one that is gone is no error."""
         session = self.sessions.get(sid)
         if session is None:

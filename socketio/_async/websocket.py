@@ -21,7 +21,7 @@ from ..protocol.engine import (
     PROBE,
     PROBE_ANSWER,
     UPGRADE,
-    Packet,
+    EnginePacket,
     decode_packet,
 )
 from .polling import PollingTransport
@@ -77,7 +77,7 @@ class WebSocketTransport(WebSocketOutput):
             transport._begin_upgrade(engine)
             await transport._serve([])
 
-    async def _serve(self, headers: Headers, first: Packet | None = None) -> None:
+    async def _serve(self, headers: Headers, first: EnginePacket | None = None) -> None:
         """Accept the websocket, and take messages until it ends, for whatever reason.
 
         Args:
@@ -103,7 +103,7 @@ class WebSocketTransport(WebSocketOutput):
                 session.release()
             self._ended()
 
-    def _accepted(self, first: Packet | None) -> None:
+    def _accepted(self, first: EnginePacket | None) -> None:
         """Send the handshake before what the consumer has already sent."""
         session = self.session
         with session.lock:

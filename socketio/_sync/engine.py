@@ -20,7 +20,7 @@ from ..engine.http import (
 from ..engine.in_threads import ThreadEngine
 from ..engine.session import Reason, Session
 from ..exceptions import ProtocolError
-from ..protocol.engine import MESSAGE, Packet
+from ..protocol.engine import MESSAGE, EnginePacket
 from .engine_handlers import EngineHandlers
 
 
@@ -120,9 +120,9 @@ class Engine(ThreadEngine):
             sid: The session id.
             data: str, or bytes for a binary message.
         """
-        self.send_packet(sid, Packet(MESSAGE, data))
+        self.send_packet(sid, EnginePacket(MESSAGE, data))
 
-    def send_packet(self, sid: str, pkt: Packet) -> None:
+    def send_packet(self, sid: str, pkt: EnginePacket) -> None:
         """Send an Engine.IO packet to one client; one that is gone is no error."""
         session = self.sessions.get(sid)
         if session is None:

@@ -33,7 +33,7 @@ from ..protocol.engine import (
     PONG,
     PROBE,
     UPGRADE,
-    Packet,
+    EnginePacket,
     decode_packet,
     decode_payload,
     packet_names,
@@ -428,7 +428,7 @@ class EngineClient(EngineioClient):
             assert isinstance(data, str)
             if connection.silence is not None:
                 connection.silence.restart()
-            connection.outbox.add(Packet(PONG, data))
+            connection.outbox.add(EnginePacket(PONG, data))
             if connection.ready:
                 # Whoever reads must not wait until the server does.
                 tasks.start(self._flush, connection)
@@ -458,7 +458,7 @@ class EngineClient(EngineioClient):
             for message in messages:
                 shown = message if isinstance(message, str) else "<binary>"
                 self.logger.info("Sending packet MESSAGE data %s", shown)
-        connection.outbox.add_all([Packet(MESSAGE, message) for message in messages])
+        connection.outbox.add_all([EnginePacket(MESSAGE, message) for message in messages])
         self._flush(connection)
 
     def _flush(self, connection: _Connection) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._core.failures import failed
-from ..engine.consumer import BaseEngineHandlers
+from ..engine.base_handlers import BaseEngineHandlers
 from ..engine.in_threads import call_handler
 from ..engine.session import Session
 

@@ -24,7 +24,7 @@ from ..engine.session import Reason, Session
 from ..protocol.engine import (
     CLOSE_PACKET,
     NOOP_PACKET,
-    Packet,
+    EnginePacket,
     SessionState,
     decode_payload,
     encode_payload,
@@ -53,7 +53,7 @@ class PollingTransport(Transport):
         self._getting = False
         self._poll: Waiter | None = None
         self._posting = False
-        self._last: Packet | None = None
+        self._last: EnginePacket | None = None
 
     @classmethod
     def handle_http(  # type: ignore[override]  # the flavour's engine
@@ -145,10 +145,10 @@ class PollingTransport(Transport):
             if gone is not None:
                 gone()
 
-    def _take(self) -> list[Packet]:
+    def _take(self) -> list[EnginePacket]:
         """Take what one answer may carry."""
         session = self.session
-        packets: list[Packet] = []
+        packets: list[EnginePacket] = []
         with session.lock:
             self._getting = False  # from here on `close` must not count on this answer
             if session.transport is not self:
@@ -194,7 +194,7 @@ class PollingTransport(Transport):
             if self._poll is not None:
                 self._poll.set(None)
 
-    def send(self, packet: Packet) -> None:
+    def send(self, packet: EnginePacket) -> None:
         """Keep a packet for the GET that waits, or for the next one."""
         session = self.session
         with session.lock:

@@ -22,7 +22,7 @@ from ..protocol.engine import (
     PROBE,
     PROBE_ANSWER,
     UPGRADE,
-    Packet,
+    EnginePacket,
     decode_packet,
 )
 from .polling import PollingTransport
@@ -78,7 +78,7 @@ class WebSocketTransport(WebSocketOutput):
             transport._begin_upgrade(engine)
             transport._serve([])
 
-    def _serve(self, headers: Headers, first: Packet | None = None) -> None:
+    def _serve(self, headers: Headers, first: EnginePacket | None = None) -> None:
         """Accept the websocket, and take messages until it ends, for whatever reason.
 
         Args:
@@ -104,7 +104,7 @@ class WebSocketTransport(WebSocketOutput):
                 session.release()
             self._ended()
 
-    def _accepted(self, first: Packet | None) -> None:
+    def _accepted(self, first: EnginePacket | None) -> None:
         """Send the handshake before what the consumer has already sent."""
         session = self.session
         with session.lock:

@@ -7,8 +7,8 @@
 * `BusDriver`: a client manager's connection to its broker
 """
 
-from .driver import BusDriver, MessageRefused
-from .http import BodyTooLarge, BodyTooSlow, Headers, Request, Response
+from .driver import BusDriver, MessageRefused, refused_for_size, sharing_key
+from .http import BodyTooLarge, BodyTooSlow, Headers, Request, Response, add_headers
 from .mode import AsyncMode, Attachment
 from .runtime import Runtime, Series, Timer, Waiter
 from .transport import Receiver, Transport, WebSocket
@@ -30,4 +30,7 @@ __all__ = [
     "Transport",
     "Waiter",
     "WebSocket",
+    "add_headers",
+    "refused_for_size",
+    "sharing_key",
 ]

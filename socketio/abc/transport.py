@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
-from ..protocol.engine import Packet
+from ..protocol.engine import EnginePacket
 from .engine import ServedEngine, ServedSession
 from .http import Headers, Request, Response
 
@@ -45,7 +45,7 @@ class WebSocket(ABC):
         """Refuse the opening handshake with an HTTP answer, or as near as possible (waits)."""
 
     @abstractmethod
-    def write(self, packet: Packet) -> Any:
+    def write(self, packet: EnginePacket) -> Any:
         """Send a packet's `websocket` form as one message.
 
         Returns:
@@ -95,7 +95,7 @@ class Transport(ABC):
     session: ServedSession
 
     @abstractmethod
-    def send(self, packet: Packet) -> None:
+    def send(self, packet: EnginePacket) -> None:
         """Send a packet, or keep it in the session's outbox until it can be sent; never waits."""
 
     @abstractmethod

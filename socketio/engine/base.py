@@ -19,9 +19,9 @@ from ..abc.mode import AsyncMode, Attachment
 from ..abc.transport import Transport
 from ..plugins import PluginError, PluginRegistry, get_registry
 from ..plugins.types import Flavour
-from ..protocol.engine import OPEN, PING_PACKET, PROTOCOL, Heartbeats, Packet
+from ..protocol.engine import OPEN, PING_PACKET, PROTOCOL, EnginePacket, Heartbeats
+from .base_handlers import BaseEngineHandlers
 from .config import EngineConfig
-from .consumer import BaseEngineHandlers, Consumer
 from .http import (
     BAD_HANDSHAKE_METHOD,
     BAD_REQUEST,
@@ -36,7 +36,7 @@ from .http import (
     jsonp_index,
 )
 from .options import DEFAULT_TRANSPORTS, EngineOptions
-from .session import Reason, Session
+from .session import Consumer, Reason, Session
 
 if TYPE_CHECKING:
     from ..abc.runtime import Runtime, Timer
@@ -363,7 +363,7 @@ class BaseEngine(EngineOptions, ABC):
                 self._wake_by(now + self.heartbeats.interval, now)
         self.logger.info("%s: opened on %s", session.sid, session.transport_name)
 
-    def open_packet(self, session: Session) -> Packet:
+    def open_packet(self, session: Session) -> EnginePacket:
         """Return the packet that tells the client its session (Engine.IO 4, "Handshake")."""
         config = session.config
         interval: float = config.ping_interval  # type: ignore[assignment]  # a number after __post_init__
@@ -374,7 +374,7 @@ class BaseEngine(EngineOptions, ABC):
             "pingInterval": round((interval + config.interval_grace) * 1000),
             "maxPayload": config.max_http_buffer_size,
         }
-        return Packet(OPEN, json.dumps(handshake, separators=(",", ":")))
+        return EnginePacket(OPEN, json.dumps(handshake, separators=(",", ":")))
 
     def forget(self, session: Session) -> None:
         """Drop a session that has ended from every table."""

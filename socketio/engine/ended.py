@@ -6,7 +6,7 @@ from typing import Any
 
 from ..abc.http import Headers, Response
 from ..abc.transport import Receiver, Transport, WebSocket
-from ..protocol.engine import Packet
+from ..protocol.engine import EnginePacket
 
 
 class EndedTransport(Transport):
@@ -14,7 +14,7 @@ class EndedTransport(Transport):
 
     name = "none"
 
-    def send(self, packet: Packet) -> None:
+    def send(self, packet: EnginePacket) -> None:
         """Drop a packet that was on its way when the session ended."""
 
     def close(self) -> None:
@@ -33,7 +33,7 @@ class EndedWebSocket(WebSocket):
     def refuse(self, response: Response) -> Any:
         """Do nothing: it is closed."""
 
-    def write(self, packet: Packet) -> Any:
+    def write(self, packet: EnginePacket) -> Any:
         """Raise, because there is no client."""
         raise ConnectionResetError("the websocket is closed")
 

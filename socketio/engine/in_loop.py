@@ -14,7 +14,7 @@ from typing import Any
 from ..abc.mode import AsyncMode
 from ..abc.runtime import Pending, Timer
 from ..abc.transport import Transport, WebSocket
-from ..protocol.engine import Packet
+from ..protocol.engine import EnginePacket
 from .base import BaseEngine
 from .ended import ENDED_WEBSOCKET
 from .http import BodyTooSlow, Request
@@ -56,7 +56,7 @@ class WebSocketOutput(Transport):
     _timer: Timer | None
     _flush: Callable[[], None]
 
-    def send(self, packet: Packet) -> None:
+    def send(self, packet: EnginePacket) -> None:
         """Write a packet at once, or behind those that wait already."""
         if self._blocked:  # and only then is the outbox not empty
             self.session.enqueue(packet)

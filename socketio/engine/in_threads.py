@@ -16,7 +16,7 @@ from typing import Any
 from ..abc.mode import AsyncMode
 from ..abc.runtime import Pending, Timer
 from ..abc.transport import Transport, WebSocket
-from ..protocol.engine import Packet
+from ..protocol.engine import EnginePacket
 from .base import BaseEngine
 from .http import Request
 from .session import Reason, Session
@@ -36,7 +36,7 @@ class ThreadSession(Session):
         super().__init__(engine, sid, transport_name, environ)
         self.lock = engine.runtime.create_lock()
 
-    def _hand_over(self, packets: Iterable[Packet]) -> None:
+    def _hand_over(self, packets: Iterable[EnginePacket]) -> None:
         """Send packets that belong together, with nothing of another thread in between."""
         with self.lock:
             super()._hand_over(packets)
@@ -142,7 +142,7 @@ class WebSocketOutput(Transport):
     _timer: Timer | None
     _flush: Callable[[], None]
 
-    def send(self, packet: Packet) -> None:
+    def send(self, packet: EnginePacket) -> None:
         """Write a packet at once, or behind those that wait already."""
         session = self.session
         with session.lock:
@@ -151,7 +151,7 @@ class WebSocketOutput(Transport):
             else:
                 self._write(packet)
 
-    def _write(self, packet: Packet) -> None:
+    def _write(self, packet: EnginePacket) -> None:
         """Write a packet that nothing waits before; called with the session's lock held."""
         try:
             pending = self._websocket.write(packet)

@@ -1,21 +1,22 @@
-"""One client's session: the state machine with its transport and its owner above."""
+"""One client's session: the state machine, its transport, and what is told of it above."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .._core.failures import failed
+from ..abc.engine import ServedEngine
 from ..exceptions import ProtocolError
-from ..protocol.engine import MESSAGE, Packet, SessionProtocol, Signal, decode_packet
+from ..protocol.engine import MESSAGE, EnginePacket, SessionProtocol, Signal, decode_packet
 from ..protocol.packets import SerializerError
 from .ended import ENDED_TRANSPORT
 
 if TYPE_CHECKING:
     from ..abc.runtime import Pending
     from ..abc.transport import Transport
-    from .base import BaseEngine
     from .config import EngineConfig
 
 
@@ -81,7 +82,7 @@ class Session(SessionProtocol):
     """Whether too much waits for handlers; what waits is not to be handled any more."""
 
     def __init__(
-        self, engine: BaseEngine, sid: str, transport_name: str, environ: dict[str, Any]
+        self, engine: SessionOwner, sid: str, transport_name: str, environ: dict[str, Any]
     ) -> None:
         super().__init__(sid, transport_name)
         self.engine = engine
@@ -95,7 +96,7 @@ class Session(SessionProtocol):
         self.overrun = False
         self.upgrading: Transport | None = None
 
-    def send(self, packet: Packet) -> None:
+    def send(self, packet: EnginePacket) -> None:
         """Send a packet to the client; dropped when the session has ended.
 
         A client that lets more than `max_outbox_size` bytes pile up is closed.
@@ -117,13 +118,13 @@ class Session(SessionProtocol):
             if self._end(Reason.TRANSPORT_ERROR):
                 self.engine.tell_later(self)
 
-    def send_all(self, packets: Iterable[Packet]) -> None:
+    def send_all(self, packets: Iterable[EnginePacket]) -> None:
         """Send packets that belong together, with nothing in between."""
         self._hand_over(packets)
         if self.outbox:
             self._check_outbox()
 
-    def _hand_over(self, packets: Iterable[Packet]) -> None:
+    def _hand_over(self, packets: Iterable[EnginePacket]) -> None:
         if self.ended is None:
             for packet in packets:
                 self.transport.send(packet)
@@ -263,3 +264,64 @@ class Session(SessionProtocol):
         at once instead of by the garbage collector, of which a server of many clients sees little.
         """
         self.transport = ENDED_TRANSPORT
+
+
+class Consumer(ABC):
+    """The layer above an engine: told of sessions and their messages."""
+
+    @abstractmethod
+    def session_opened(self, session: Session) -> Any:
+        """Note a new session, before its first message (a coroutine in the asyncio flavour).
+
+        Returns:
+            None to accept it, or the JSON value with which it is refused (401).
+        """
+
+    @abstractmethod
+    def message(self, session: Session, data: str | bytes) -> None:
+        """Take one message of the client; never waits.
+
+        Raises:
+            ProtocolError: The message breaks the protocol of this layer.
+        """
+
+    def session_upgraded(self, session: Session) -> None:  # noqa: B027  # not everyone needs it
+        """Note that another transport carries a session; never waits."""
+
+    @abstractmethod
+    def session_closed(self, session: Session, reason: str) -> None:
+        """Note the end of a session, once; never waits."""
+
+
+class SessionOwner(ServedEngine, Protocol):
+    """An engine, as its sessions see it."""
+
+    config: EngineConfig
+    """The options of sessions that are opened from now on, and its limits."""
+    consumer: Consumer
+    """The layer above, which is told of sessions."""
+    async_handlers: bool
+    """Whether handlers of one client may overlap."""
+
+    def upgrades(self, transport_name: str) -> list[str]:
+        """Return the transports that a session may leave one for."""
+
+    def pong(self, session: Session) -> None:
+        """Note that the client has answered a ping."""
+
+    def forget(self, session: Session) -> None:
+        """Note that a session has ended, before its transport is closed."""
+
+    def tell_later(self, session: Session) -> None:
+        """Tell the layer above of the end of a session when the send in which it ended is over."""
+
+    def linger(self, session: Session, seconds: float | None = None) -> None:
+        """Keep an ended session until its client has fetched what is left for it.
+
+        Args:
+            session: The session.
+            seconds: For how long at most; None: `close_timeout`.
+        """
+
+    def fetched(self, session: Session) -> None:
+        """Note that the client of an ended session has fetched everything, or never will."""

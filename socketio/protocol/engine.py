@@ -44,7 +44,7 @@ MAX_SLACK: Final = 0.05
 """Seconds that a ping may be late at most, so that many leave in one turn."""
 
 
-class Packet:
+class EnginePacket:
     """An outgoing Engine.IO packet, encoded once per wire form however many receive it.
 
     Args:
@@ -70,7 +70,7 @@ class Packet:
         self.wire = None
 
     def __repr__(self) -> str:
-        return f"<engine Packet {packet_names[self.packet_type]} {self.data!r:.60}>"
+        return f"<EnginePacket {packet_names[self.packet_type]} {self.data!r:.60}>"
 
     @property
     def packet_type(self) -> int:
@@ -98,10 +98,10 @@ class Packet:
         return self._polling
 
 
-PING_PACKET: Final = Packet(PING)
-NOOP_PACKET: Final = Packet(NOOP)
-CLOSE_PACKET: Final = Packet(CLOSE)
-PROBE_ANSWER: Final = Packet(PONG, PROBE)
+PING_PACKET: Final = EnginePacket(PING)
+NOOP_PACKET: Final = EnginePacket(NOOP)
+CLOSE_PACKET: Final = EnginePacket(CLOSE)
+PROBE_ANSWER: Final = EnginePacket(PONG, PROBE)
 
 
 def decode_packet(encoded: str) -> tuple[int, str | bytes]:
@@ -139,7 +139,7 @@ def _decode_base64(text: str) -> bytes:
     return _decode_base64(joined)
 
 
-def encode_payload(packets: Iterable[Packet]) -> str:
+def encode_payload(packets: Iterable[EnginePacket]) -> str:
     """Return the body that carries several packets over HTTP."""
     return RECORD_SEPARATOR.join([packet.polling for packet in packets])
 
@@ -194,7 +194,7 @@ class SessionProtocol:
 
     __slots__ = ("_outbox_size", "outbox", "sid", "state", "transport_name")
 
-    outbox: deque[Packet] | tuple[()]
+    outbox: deque[EnginePacket] | tuple[()]
     """What waits to be sent; an empty deque takes 760 bytes, which few sessions need for long."""
 
     def __init__(self, sid: str, transport_name: str) -> None:
@@ -214,22 +214,22 @@ class SessionProtocol:
         """Bytes that wait to be sent."""
         return self._outbox_size
 
-    def enqueue(self, packet: Packet) -> None:
+    def enqueue(self, packet: EnginePacket) -> None:
         """Keep a packet until the transport can take it."""
         self._queue().append(packet)
         self._outbox_size += packet.size
 
-    def enqueue_first(self, packet: Packet) -> None:
+    def enqueue_first(self, packet: EnginePacket) -> None:
         """Keep a packet that goes before all that wait."""
         self._queue().appendleft(packet)
         self._outbox_size += packet.size
 
-    def _queue(self) -> deque[Packet]:
+    def _queue(self) -> deque[EnginePacket]:
         if isinstance(self.outbox, tuple):
             self.outbox = deque()
         return self.outbox
 
-    def next_packet(self) -> Packet:
+    def next_packet(self) -> EnginePacket:
         """Take the packet that has waited longest."""
         outbox = self._queue()
         packet = outbox.popleft()
@@ -243,7 +243,7 @@ class SessionProtocol:
         self.outbox = ()
         self._outbox_size = 0
 
-    def take_payload(self, max_bytes: int) -> list[Packet]:
+    def take_payload(self, max_bytes: int) -> list[EnginePacket]:
         """Take what one poll may carry: at least one packet, and at most about `max_bytes`.
 
         Args:

@@ -12,7 +12,7 @@ from urllib.parse import quote as percent_encode
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from ..exceptions import ProtocolError
-from .engine import CLOSE_PACKET, OPEN, PROTOCOL, Packet, decode_packet, decode_payload
+from .engine import CLOSE_PACKET, OPEN, PROTOCOL, EnginePacket, decode_packet, decode_payload
 
 SHOWN_BYTES: Final = 100
 """How much of an unexpected answer an error message quotes."""
@@ -360,21 +360,21 @@ class ClientOutbox:
 
     def __init__(self, max_payload: int | None) -> None:
         self._max_payload = max_payload
-        self._packets: deque[Packet] = deque()
+        self._packets: deque[EnginePacket] = deque()
 
     def __len__(self) -> int:
         return len(self._packets)
 
-    def add(self, packet: Packet) -> None:
+    def add(self, packet: EnginePacket) -> None:
         """Keep a packet until it can be sent."""
         self._packets.append(packet)
 
-    def add_all(self, packets: Iterable[Packet]) -> None:
+    def add_all(self, packets: Iterable[EnginePacket]) -> None:
         """Keep packets until they can be sent, with nothing between them."""
         # One call of C, into which no other thread gets; packets made before it, not in it.
         self._packets.extend(list(packets))
 
-    def next(self) -> Packet | None:
+    def next(self) -> EnginePacket | None:
         """Take the packet that has waited longest, or None."""
         try:
             return self._packets.popleft()

@@ -17,7 +17,7 @@ from hashlib import sha1
 from typing import Final
 
 from ..exceptions import ProtocolError
-from .engine import Packet
+from .engine import EnginePacket
 
 _apply_mask: Callable[[bytes, bytes], bytes] | None
 try:
@@ -407,7 +407,7 @@ def _is_sendable(code: int) -> bool:
 # -- one connection ---------------------------------------------------------------------------
 
 
-class State(enum.Enum):
+class WebSocketState(enum.Enum):
     """How far a websocket has come (RFC 6455, sections 4 and 7)."""
 
     OPENING = "opening"
@@ -435,29 +435,29 @@ class Step(enum.Enum):
     """The connection has ended, or was never accepted."""
 
 
-TRANSITIONS: Final[dict[State, dict[Step, State]]] = {
-    State.OPENING: {
-        Step.ACCEPT: State.OPEN,
-        Step.LOSE: State.CLOSED,
+TRANSITIONS: Final[dict[WebSocketState, dict[Step, WebSocketState]]] = {
+    WebSocketState.OPENING: {
+        Step.ACCEPT: WebSocketState.OPEN,
+        Step.LOSE: WebSocketState.CLOSED,
     },
-    State.OPEN: {
-        Step.CLOSE: State.CLOSING,
-        Step.CLOSED_BY_CLIENT: State.CLOSED,
-        Step.FAIL: State.CLOSED,
-        Step.LOSE: State.CLOSED,
+    WebSocketState.OPEN: {
+        Step.CLOSE: WebSocketState.CLOSING,
+        Step.CLOSED_BY_CLIENT: WebSocketState.CLOSED,
+        Step.FAIL: WebSocketState.CLOSED,
+        Step.LOSE: WebSocketState.CLOSED,
     },
-    State.CLOSING: {
-        Step.CLOSED_BY_CLIENT: State.CLOSED,
-        Step.FAIL: State.CLOSED,
-        Step.LOSE: State.CLOSED,
+    WebSocketState.CLOSING: {
+        Step.CLOSED_BY_CLIENT: WebSocketState.CLOSED,
+        Step.FAIL: WebSocketState.CLOSED,
+        Step.LOSE: WebSocketState.CLOSED,
     },
-    State.CLOSED: {
-        Step.LOSE: State.CLOSED,
+    WebSocketState.CLOSED: {
+        Step.LOSE: WebSocketState.CLOSED,
     },
 }
 """Every step that may be taken; any other one is a bug of the caller."""
 
-_OPEN = State.OPEN
+_OPEN = WebSocketState.OPEN
 
 MAX_JOINED = 262_144
 """Bytes that are joined to be written at once where a socket takes a part of what it is given."""
@@ -481,7 +481,7 @@ class ServerConnection:
 
     __slots__ = ("_head", "_key", "_more", "_parser", "_pong", "error", "size", "state")
 
-    state: State
+    state: WebSocketState
     """How far it has come."""
     size: int
     """Bytes in the cork."""
@@ -497,7 +497,7 @@ class ServerConnection:
         self._more: deque[bytes | memoryview] | None = None
         self._pong: bytes | None = None
         self.size = 0
-        self.state = State.OPENING
+        self.state = WebSocketState.OPENING
         self.error = None
 
     def _step(self, step: Step) -> None:
@@ -524,7 +524,7 @@ class ServerConnection:
         if answer:
             self._put(answer)
 
-    def send(self, packet: Packet) -> int:
+    def send(self, packet: EnginePacket) -> int:
         """Put a packet's one frame into the cork, the same bytes for all its recipients.
 
         Returns:
@@ -600,7 +600,7 @@ class ServerConnection:
             self.error = event
             if self.state is _OPEN:
                 self._put(encode_close(event.code, event.reason))
-            if self.state is not State.CLOSED:
+            if self.state is not WebSocketState.CLOSED:
                 self._step(Step.FAIL)
         elif event.opcode == PING:
             if self.state is not _OPEN:
@@ -610,7 +610,7 @@ class ServerConnection:
                 self._pong = pong
             else:
                 self._put(pong)
-        elif event.opcode == CLOSE and self.state is not State.CLOSED:
+        elif event.opcode == CLOSE and self.state is not WebSocketState.CLOSED:
             if self.state is _OPEN:
                 self._put(encode_close(NORMAL if event.code == NO_STATUS else event.code))
             self._step(Step.CLOSED_BY_CLIENT)

@@ -26,14 +26,12 @@ from .._core.logs import choose_logger
 from .._core.serializers import packet_class_for
 from ..engine.base import BaseEngine
 from ..engine.config import EngineConfig, refuse_unknown
-from ..engine.consumer import Consumer
 from ..engine.http import BAD_REQUEST, HTTPError
-from ..engine.session import Reason, Session
+from ..engine.session import Consumer, Reason, Session
 from ..exceptions import ProtocolError
 from ..plugins import PluginRegistry, get_registry
 from ..plugins.types import Flavour
-from ..protocol.engine import MESSAGE
-from ..protocol.engine import Packet as EnginePacket
+from ..protocol.engine import MESSAGE, EnginePacket
 from ..protocol.packets import (
     ACKS,
     CONNECT,
@@ -48,7 +46,7 @@ from ..protocol.packets import (
 )
 from ..protocol.surrogates import replace_surrogates
 from .base_manager import BaseManager
-from .membership import CONNECTED, LEAVING, PENDING, Client, Membership
+from .membership import CONNECTED, LEAVING, PENDING, Membership, Memberships
 from .observers import Observers, size_of
 from .views import EnvironsView
 
@@ -447,7 +445,7 @@ class BaseServer(Consumer):
     def _begin(self, session: Session) -> None:
         """Note a new engine session."""
         runtime = self.runtime
-        session.client = Client(
+        session.client = Memberships(
             Decoder(self.packet_class, session.config.max_http_buffer_size),
             runtime.create_lock(),
             runtime.create_lane() if self.async_handlers else runtime.create_series(),
@@ -468,7 +466,7 @@ class BaseServer(Consumer):
         """
         if self.observers:
             self.observers.tell("message_received", size_of(data))
-        client: Client = session.client
+        client: Memberships = session.client
         arguments = client.decoder.add_plain_event(data)
         if arguments is not None:
             pending = self._receive_event(client, "/", arguments, None)
@@ -487,7 +485,9 @@ class BaseServer(Consumer):
         if waiting is not None and client.joined(waiting.namespace or "/") is None:
             self._refuse_stranger(client, waiting.namespace or "/")
 
-    def _receive_packet(self, session: Session, client: Client, packet: Packet) -> Pending | None:
+    def _receive_packet(
+        self, session: Session, client: Memberships, packet: Packet
+    ) -> Pending | None:
         """Take a packet; return the handler that it has started, if that has not ended."""
         packet_type = packet.packet_type
         namespace = packet.namespace or "/"
@@ -508,7 +508,7 @@ class BaseServer(Consumer):
         raise ProtocolError("a client may not send CONNECT_ERROR")
 
     def _receive_event(
-        self, client: Client, namespace: str, arguments: list[Any], ack_id: int | None
+        self, client: Memberships, namespace: str, arguments: list[Any], ack_id: int | None
     ) -> Pending | None:
         member = client.memberships.get(namespace)
         if member is None or member.state is not CONNECTED:
@@ -516,7 +516,7 @@ class BaseServer(Consumer):
             return None
         return client.start(self._run_event, member, arguments, ack_id)
 
-    def _refuse_stranger(self, client: Client, namespace: str) -> None:
+    def _refuse_stranger(self, client: Memberships, namespace: str) -> None:
         """Deal with a packet for a namespace that the client is not in.
 
         Raises:
@@ -530,7 +530,7 @@ class BaseServer(Consumer):
         """Take a client's answer to an event."""
 
     def _receive_connect(
-        self, session: Session, client: Client, namespace: str, auth: Any
+        self, session: Session, client: Memberships, namespace: str, auth: Any
     ) -> Pending | None:
         if not self._serves(namespace):
             self._refuse(session, namespace, {"message": "Invalid namespace"})
@@ -612,7 +612,7 @@ class BaseServer(Consumer):
 
     def session_closed(self, session: Session, reason: str) -> None:
         """Leave every namespace of an engine session that has ended."""
-        client: Client = session.client
+        client: Memberships = session.client
         client.decoder.clear()
         with client.lock:
             if client.alive:
@@ -625,7 +625,7 @@ class BaseServer(Consumer):
 
     def _forget_if_closed(self, session: Session) -> None:
         """Drop a session that has ended when nobody can ask for it any more."""
-        client: Client = session.client
+        client: Memberships = session.client
         with client.lock:
             if session.closed and not client.alive:
                 self._ended.pop(session.sid, None)

@@ -14,8 +14,7 @@ from typing import Any, Final
 from ..abc.transport import Transport
 from ..engine.session import Session
 from ..exceptions import ProtocolError
-from ..protocol.engine import MESSAGE
-from ..protocol.engine import Packet as EnginePacket
+from ..protocol.engine import MESSAGE, EnginePacket
 from ..protocol.packets import Packet, encode_messages
 from .base_server import BaseServer
 

@@ -1,7 +1,8 @@
 """A client in a namespace: where it is in its life, and all that the server keeps of it.
 
 One engine session may be in several namespaces, and in each of them it is another client, with an
-id of its own. `Client` is what belongs to the session, `Membership` what belongs to one namespace.
+id of its own. `Memberships` is what belongs to the session, `Membership` what belongs to one
+namespace.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from ..protocol.engine import Packet as EnginePacket
+from ..protocol.engine import EnginePacket
 from ..protocol.packets import AckCounter, Decoder
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ TRANSITIONS: Final[dict[MemberState, frozenset[MemberState]]] = {
 """Which state may follow which."""
 
 
-class Client:
+class Memberships:
     """What a server keeps of one engine session.
 
     Args:
@@ -171,9 +172,9 @@ class Membership:
         """The application's data of it, or None."""
 
     @property
-    def client(self) -> Client:
+    def client(self) -> Memberships:
         """What the server keeps of its engine session."""
-        client: Client = self.session.client
+        client: Memberships = self.session.client
         return client
 
     @property

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..abc.transport import Transport
 from ..engine.session import Session
-from ..protocol.engine import Packet as EnginePacket
+from ..protocol.engine import EnginePacket
 from ..protocol.packets import (
     ACK,
     BINARY_ACK,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..abc.http import add_headers
 from ..abc.transport import Receiver, WebSocket
 from ..engine.http import BodyTooLarge, Headers, Request, Response
-from ..protocol.engine import Packet
+from ..protocol.engine import EnginePacket
 from ..runtimes.asyncio.tasks import create_task
 from .asgi_connection import TwistedFlow, find_abort, find_flow
 
@@ -187,7 +187,7 @@ class ASGIWebSocket(WebSocket):
             reason = response.body.decode()[:100]
             await self._send({"type": "websocket.close", "code": 1008, "reason": reason})
 
-    def write(self, packet: Packet) -> Any:
+    def write(self, packet: EnginePacket) -> Any:
         """Send one message; see `WebSocket.write`."""
         if self._closed:
             raise ConnectionResetError("the websocket is closed")

@@ -16,21 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 from ..abc.transport import MAX_CORKED, Receiver, WebSocket
 from ..engine.http import Headers, Request
-from ..protocol.engine import Packet
+from ..protocol.engine import EnginePacket
 from ..protocol.websocket import (
     NORMAL,
     POLICY_VIOLATION,
     ControlFrame,
     ServerConnection,
-    State,
     WebSocketError,
+    WebSocketState,
     handshake_key,
 )
 
 if TYPE_CHECKING:
     from .._async.engine import AsyncEngine
 
-_CLOSED = State.CLOSED
+_CLOSED = WebSocketState.CLOSED
 
 STOPPING_SECONDS = 0.5
 """How long a client has to answer a close frame when the whole server stops."""
@@ -158,7 +158,7 @@ class FramedWebSocket(WebSocket):
         self.connection.accept(headers)
         self.flush()
 
-    def write(self, packet: Packet) -> Any:
+    def write(self, packet: EnginePacket) -> Any:
         """Send one message when this turn of the loop ends; see `WebSocket.write`."""
         size = self.connection.send(packet)
         if size > MAX_CORKED or self._pending is not None:

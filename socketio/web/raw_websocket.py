@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..abc.transport import Receiver, WebSocket
 from ..engine.http import Headers, Request, Response
-from ..protocol.engine import Packet
+from ..protocol.engine import EnginePacket
 from ..protocol.websocket import (
     INTERNAL_ERROR,
     NORMAL,
     POLICY_VIOLATION,
     Event,
     ServerConnection,
-    State,
+    WebSocketState,
     handshake_key,
 )
 from ..runtimes.threads.scheduler import Reader
@@ -128,14 +128,14 @@ class RawWebSocket(WebSocket):
 
     def refuse(self, response: Response) -> None:
         """Refuse the opening handshake; the mode sends the answer."""
-        if self._connection.state is State.OPENING:
+        if self._connection.state is WebSocketState.OPENING:
             self.refusal = response
         else:
             self.close(POLICY_VIOLATION)
 
     # -- writing --------------------------------------------------------------------------
 
-    def write(self, packet: Packet) -> UnfinishedWrite | None:
+    def write(self, packet: EnginePacket) -> UnfinishedWrite | None:
         """Send one message; see `WebSocket.write`.
 
         Returns:
@@ -218,7 +218,7 @@ class RawWebSocket(WebSocket):
         with self._lock:
             self._connection.answer(event, blocked=self._pending is not None)
             self._write_quietly()
-            closed = self._connection.state is State.CLOSED
+            closed = self._connection.state is WebSocketState.CLOSED
         if closed:
             self.finish()
 
@@ -240,7 +240,7 @@ class RawWebSocket(WebSocket):
 
     def runtime_closes(self) -> None:
         """End at once what has not begun its closing handshake: its time was up to now."""
-        if self._connection.state is State.OPEN:
+        if self._connection.state is WebSocketState.OPEN:
             self.finish()
 
     def finish(self) -> None:

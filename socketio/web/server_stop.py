@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("engineio.server")
 
-SECONDS = 0.8
+STOP_SECONDS = 0.8
 """How long the process may take to close its clients."""
 
-TICK = 0.1
+STOP_TICK = 0.1
 """Seconds between two looks at the server's state."""
 
 
@@ -69,36 +69,36 @@ class ServerStop:
         if stops():
             self.stop()
         else:
-            engine.runtime.call_later(TICK, self._look, stops)
+            engine.runtime.call_later(STOP_TICK, self._look, stops)
 
     def watch(self, stops: Callable[[], bool]) -> None:
         """Stop the engine when a function says that the web server stops.
 
         Args:
-            stops: Asked every `TICK` seconds; does not wait.
+            stops: Asked every `STOP_TICK` seconds; does not wait.
         """
         self._look(stops)
 
     def stop(self) -> None:
-        """Close all clients and let their disconnect handlers run, within `SECONDS`."""
+        """Close all clients and let their disconnect handlers run, within `STOP_SECONDS`."""
         engine = self._engine()
         # A child process has copies of the sessions, but the clients are not its own.
         if engine is None or os.getpid() != self._process:
             return
         if not self._first.acquire(False):
             # Another thread is at it; the process must not end before it has done that.
-            self._done.wait(SECONDS)
+            self._done.wait(STOP_SECONDS)
             return
-        engine.stop(SECONDS)
+        engine.stop(STOP_SECONDS)
         self._done.set()
 
 
 def stop_in_thread(engine: Engine, then: Callable[[], None]) -> None:
     """Stop an engine of real threads from a signal handler, and call a function afterwards."""
     # In a thread: the signal may have interrupted anything in this one, locks held.
-    thread = threading.Thread(target=engine.stop, args=(SECONDS - TICK,), daemon=True)
+    thread = threading.Thread(target=engine.stop, args=(STOP_SECONDS - STOP_TICK,), daemon=True)
     thread.start()
-    thread.join(SECONDS)
+    thread.join(STOP_SECONDS)
     then()
 
 

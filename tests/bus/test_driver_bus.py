@@ -23,7 +23,7 @@ from socketio.engine.session import Session
 from socketio.server.observers import ServerObserver
 from socketio.testing import AsyncTestClient, TestClient
 from socketio.testing.contracts import BusContract
-from socketio.testing.contracts.cluster import Client, External, Flavour, Node, wait_for
+from socketio.testing.contracts.cluster import ClusterClient, External, Flavour, Node, wait_for
 from socketio.testing.contracts.manager_suite import ManagerSuite
 
 _spec = importlib.util.spec_from_file_location(
@@ -217,7 +217,7 @@ class TestBroker(OnMemory):
             manager.outbox_messages = 20
 
         node, other = create_node(prepare=prepare), create_node()
-        client: Client = other.client()
+        client: ClusterClient = other.client()
         deliver = node.manager._deliver
         if node.flavour == "async":
 

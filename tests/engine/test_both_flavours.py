@@ -27,7 +27,7 @@ import socketio._sync.polling
 import socketio._sync.websocket
 from socketio.engine import AsyncEngine, Engine
 from socketio.engine.session import Reason, Session
-from socketio.protocol.engine import MESSAGE, Packet
+from socketio.protocol.engine import MESSAGE, EnginePacket
 from socketio.testing.memory import AsyncTestClient, TestClient
 
 DEADLINE = 10.0
@@ -179,7 +179,7 @@ def test_a_session_that_its_connect_handler_ends_has_been_opened(
 
     def connected(sid: str, environ: Any) -> None:
         session = engine.session_of(sid)
-        session.send(Packet(MESSAGE, "last words"))
+        session.send(EnginePacket(MESSAGE, "last words"))
         session.end(Reason.SERVER_DISCONNECT)
         served.log.append("connected")
 
@@ -279,7 +279,7 @@ def test_a_client_without_an_answer_is_gone_in_time(serve: Serve) -> None:
 def test_a_second_websocket_is_accepted_and_closed(serve: Serve) -> None:
     served = serve()
     served.engine.on(
-        "message", lambda sid, data: served.engine.session_of(sid).send(Packet(MESSAGE, data))
+        "message", lambda sid, data: served.engine.session_of(sid).send(EnginePacket(MESSAGE, data))
     )
     path, _ = served.handshake()
     with served.websocket(path) as websocket:
@@ -321,7 +321,7 @@ def test_a_poll_during_an_upgrade_is_answered_soon(serve: Serve) -> None:
         websocket.send("2probe")
         assert websocket.recv(DEADLINE) == "3probe"
         assert served.request("GET", path) == (200, "6")
-        served.do(session.send, Packet(MESSAGE, "news"))
+        served.do(session.send, EnginePacket(MESSAGE, "news"))
         assert served.request("GET", path) == (200, "4news")
         websocket.send("5")
         until(lambda: session.transport_name == "websocket")
@@ -359,7 +359,7 @@ class Narrow:
         self.closed: list[int] = []
         self._full_after = full_after
 
-    def write(self, packet: Packet) -> Written | None:
+    def write(self, packet: EnginePacket) -> Written | None:
         self.sent.append(packet.websocket)
         if len(self.sent) < self._full_after:
             return None
@@ -411,7 +411,7 @@ class Upgrade:
 
     def send(self, *messages: str) -> None:
         for message in messages:
-            self.session.send(Packet(MESSAGE, message))
+            self.session.send(EnginePacket(MESSAGE, message))
 
 
 @pytest.fixture
@@ -465,7 +465,7 @@ async def test_what_is_handed_to_polling_after_the_upgrade_goes_on(upgrades: Any
     upgrade = await upgrades()
     upgrade.transport.receive("2probe")
     upgrade.transport.receive("5")
-    upgrade.polling.send(Packet(MESSAGE, "late"))  # as a thread does that looked before it
+    upgrade.polling.send(EnginePacket(MESSAGE, "late"))  # as a thread does that looked before it
     assert upgrade.websocket.sent == ["3probe", "4late"]
 
 

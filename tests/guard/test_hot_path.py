@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import socketio
-from socketio.protocol.engine import Packet as EnginePacket
+from socketio.protocol.engine import EnginePacket
 from socketio.protocol.packets import Packet
 from socketio.runtimes.asyncio.tasks import EAGER
 from socketio.server.observers import ServerObserver

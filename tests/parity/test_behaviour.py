@@ -7,7 +7,7 @@ from typing import Any
 
 import socketio
 from socketio.engine.session import Session
-from socketio.protocol.engine import Packet
+from socketio.protocol.engine import EnginePacket
 from socketio.testing.memory import AsyncTestClient, MemoryTransport
 
 
@@ -46,7 +46,7 @@ async def test_the_application_behind_gets_its_lifespan() -> None:
 class StuckTransport(MemoryTransport):
     """A client that reads nothing."""
 
-    def send(self, packet: Packet) -> None:
+    def send(self, packet: EnginePacket) -> None:
         self.session.enqueue(packet)
 
 

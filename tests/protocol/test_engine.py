@@ -17,8 +17,8 @@ from socketio.protocol.engine import (
     PING,
     PONG,
     UPGRADE,
+    EnginePacket,
     Heartbeats,
-    Packet,
     SessionProtocol,
     SessionState,
     Signal,
@@ -32,7 +32,7 @@ text = st.text(st.characters(exclude_characters="\x1e", exclude_categories=["Cs"
 
 @given(messages=st.lists(text | st.binary(), min_size=1))
 def test_any_payload_round_trips(messages: list[str | bytes]) -> None:
-    body = encode_payload([Packet(MESSAGE, message) for message in messages])
+    body = encode_payload([EnginePacket(MESSAGE, message) for message in messages])
     assert list(decode_payload(body)) == [(MESSAGE, message) for message in messages]
 
 
@@ -47,12 +47,12 @@ def test_no_payload_raises_anything_but_a_protocol_error(body: str) -> None:
 
 def test_a_packet_is_encoded_per_wire_form() -> None:
     """Trap 14: polling wants base64, websocket wants raw, of the same packet."""
-    packet = Packet(MESSAGE, b"\x00\x01")
+    packet = EnginePacket(MESSAGE, b"\x00\x01")
     assert packet.polling == "bAAE="
     assert packet.websocket == b"\x00\x01"
     assert packet.polling == "bAAE="
     assert packet.packet_type == MESSAGE
-    assert Packet(MESSAGE, "x").websocket == Packet(MESSAGE, "x").polling == "4x"
+    assert EnginePacket(MESSAGE, "x").websocket == EnginePacket(MESSAGE, "x").polling == "4x"
 
 
 @given(data=st.binary(max_size=400), line_end=st.sampled_from(["\n", "\r\n"]), ended=st.booleans())
@@ -79,12 +79,12 @@ def test_bad_packets_are_refused(encoded: str) -> None:
 def test_an_empty_binary_message_is_one() -> None:
     """Trap 47."""
     assert decode_packet("b") == (MESSAGE, b"")
-    assert Packet(MESSAGE, b"").polling == "b"
+    assert EnginePacket(MESSAGE, b"").polling == "b"
 
 
 def test_only_messages_carry_binary_data() -> None:
     with pytest.raises(ValueError, match="PING"):
-        Packet(PING, b"x")
+        EnginePacket(PING, b"x")
 
 
 class TestSessionProtocol:
@@ -139,7 +139,7 @@ class TestSessionProtocol:
     def test_the_outbox_counts_its_bytes(self) -> None:
         session = SessionProtocol("sid", "polling")
         for size in (10, 20, 30):
-            session.enqueue(Packet(MESSAGE, "x" * size))
+            session.enqueue(EnginePacket(MESSAGE, "x" * size))
         assert session.outbox_size == 63
         assert [packet.size for packet in session.take_payload(35)] == [11, 21]
         assert session.outbox_size == 31

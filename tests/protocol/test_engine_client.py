@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from socketio.exceptions import ProtocolError
-from socketio.protocol.engine import CLOSE_PACKET, MESSAGE, Packet, decode_payload
+from socketio.protocol.engine import CLOSE_PACKET, MESSAGE, EnginePacket, decode_payload
 from socketio.protocol.engine_client import (
     Address,
     ClientOutbox,
@@ -243,7 +243,7 @@ def test_posts_keep_to_the_limit_and_the_order(data: list[str | bytes], limit: i
     data = [item for item in data if isinstance(item, bytes) or item.isprintable()]
     outbox = ClientOutbox(limit)
     for item in data:
-        outbox.add(Packet(MESSAGE, item))
+        outbox.add(EnginePacket(MESSAGE, item))
     received = []
     while len(outbox):
         body = outbox.next_payload()
@@ -256,13 +256,13 @@ def test_posts_keep_to_the_limit_and_the_order(data: list[str | bytes], limit: i
 def test_without_a_limit_everything_goes_at_once() -> None:
     outbox = ClientOutbox(None)
     for number in range(100):
-        outbox.add(Packet(MESSAGE, str(number)))
+        outbox.add(EnginePacket(MESSAGE, str(number)))
     assert len(messages(outbox)) == 1
 
 
 def test_close_travels_alone() -> None:
     outbox = ClientOutbox(None)
-    outbox.add(Packet(MESSAGE, "1"))
+    outbox.add(EnginePacket(MESSAGE, "1"))
     outbox.add(CLOSE_PACKET)
     assert messages(outbox) == [[(4, "1")], [(1, "")]]
     assert outbox.next() is None

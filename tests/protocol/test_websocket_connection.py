@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from socketio.protocol.engine import Packet
+from socketio.protocol.engine import EnginePacket
 from socketio.protocol.websocket import (
     BINARY,
     CLOSE,
@@ -24,9 +24,9 @@ from socketio.protocol.websocket import (
     ControlFrame,
     FrameParser,
     ServerConnection,
-    State,
     Step,
     WebSocketError,
+    WebSocketState,
     encode_close,
 )
 
@@ -65,11 +65,11 @@ def read(connection: ServerConnection, data: bytes, **options: bool) -> list[str
 
 # -- states -----------------------------------------------------------------------------------
 
-WAYS: dict[State, Callable[[ServerConnection], object]] = {
-    State.OPENING: lambda connection: None,
-    State.OPEN: lambda connection: connection.accept(),
-    State.CLOSING: lambda connection: (connection.accept(), connection.close()),
-    State.CLOSED: lambda connection: connection.lose(),
+WAYS: dict[WebSocketState, Callable[[ServerConnection], object]] = {
+    WebSocketState.OPENING: lambda connection: None,
+    WebSocketState.OPEN: lambda connection: connection.accept(),
+    WebSocketState.CLOSING: lambda connection: (connection.accept(), connection.close()),
+    WebSocketState.CLOSED: lambda connection: connection.lose(),
 }
 STEPS: dict[Step, Callable[[ServerConnection], object]] = {
     Step.ACCEPT: lambda connection: connection.accept(),
@@ -80,9 +80,9 @@ STEPS: dict[Step, Callable[[ServerConnection], object]] = {
 }
 
 
-@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("state", WebSocketState)
 @pytest.mark.parametrize("step", Step)
-def test_every_step_in_every_state(state: State, step: Step) -> None:
+def test_every_step_in_every_state(state: WebSocketState, step: Step) -> None:
     """What the table allows happens; the rest changes nothing, or is an error of the caller."""
     connection = ServerConnection(1000)
     WAYS[state](connection)
@@ -91,7 +91,7 @@ def test_every_step_in_every_state(state: State, step: Step) -> None:
     # Only whoever drives the connection can get these wrong, and is told; what a peer may do at
     # any time (a close that crosses ours, a frame behind the last one) is harmless.
     if step not in TRANSITIONS[state] and (
-        step is Step.ACCEPT or (state is State.OPENING and step is not Step.CLOSE)
+        step is Step.ACCEPT or (state is WebSocketState.OPENING and step is not Step.CLOSE)
     ):
         with pytest.raises(RuntimeError, match=f"no step of a websocket that is {state.value}"):
             STEPS[step](connection)
@@ -101,18 +101,20 @@ def test_every_step_in_every_state(state: State, step: Step) -> None:
 
 
 def test_every_state_has_its_row_and_can_end() -> None:
-    assert set(TRANSITIONS) == set(State)
+    assert set(TRANSITIONS) == set(WebSocketState)
     for state, row in TRANSITIONS.items():
-        assert row[Step.LOSE] is State.CLOSED, state
+        assert row[Step.LOSE] is WebSocketState.CLOSED, state
 
 
-@pytest.mark.parametrize("state", [State.OPENING, State.CLOSING, State.CLOSED])
-def test_nothing_is_sent_but_while_it_is_open(state: State) -> None:
+@pytest.mark.parametrize(
+    "state", [WebSocketState.OPENING, WebSocketState.CLOSING, WebSocketState.CLOSED]
+)
+def test_nothing_is_sent_but_while_it_is_open(state: WebSocketState) -> None:
     connection = ServerConnection(1000)
     WAYS[state](connection)
     corked = connection.size
     with pytest.raises(ConnectionResetError, match=state.value):
-        connection.send(Packet(4, "too soon or too late"))
+        connection.send(EnginePacket(4, "too soon or too late"))
     assert connection.size == corked
 
 
@@ -122,7 +124,7 @@ def test_nothing_is_sent_but_while_it_is_open(state: State) -> None:
 def test_the_answer_comes_before_the_first_message() -> None:
     connection = ServerConnection(1000, KEY)
     connection.accept([("X-Own", "yes")])
-    connection.send(Packet(4, "hi"))
+    connection.send(EnginePacket(4, "hi"))
     head, _, rest = connection.take().partition(b"\r\n\r\n")
     assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
     assert b"X-Own: yes" in head
@@ -132,7 +134,7 @@ def test_the_answer_comes_before_the_first_message() -> None:
 def test_the_answer_may_be_the_web_servers() -> None:
     connection = ServerConnection(1000)
     connection.accept([("X-Own", "yes")])
-    assert connection.state is State.OPEN
+    assert connection.state is WebSocketState.OPEN
     assert connection.take() == b""
 
 
@@ -140,7 +142,7 @@ def test_a_header_that_cannot_be_sent_opens_nothing() -> None:
     connection = ServerConnection(1000, KEY)
     with pytest.raises(ValueError, match="line break"):
         connection.accept([("Set-Cookie", "io=\r\n")])
-    assert connection.state is State.OPENING
+    assert connection.state is WebSocketState.OPENING
     assert connection.size == 0
 
 
@@ -153,12 +155,12 @@ def test_the_client_closes() -> None:
     for event in connection.receive(frame(b"last words") + frame(b"\x03\xe9bye", CLOSE)):
         if isinstance(event, str | bytes):
             messages.append(event)
-            connection.send(Packet(4, "answer"))
+            connection.send(EnginePacket(4, "answer"))
         else:
             connection.answer(event)  # type: ignore[arg-type]  # no message
     assert messages == ["last words"]
     assert connection.take() == b"\x81\x074answer" + b"\x88\x02\x03\xe9"
-    assert connection.state is State.CLOSED
+    assert connection.state is WebSocketState.CLOSED
     assert connection.error is None
 
 
@@ -170,15 +172,15 @@ def test_a_close_frame_without_a_code_is_answered_by_1000() -> None:
 
 def test_we_close_after_what_is_corked() -> None:
     connection = opened()
-    connection.send(Packet(4, "before"))
+    connection.send(EnginePacket(4, "before"))
     assert connection.close(1001, "going")
     assert not connection.close()
     assert connection.take() == b"\x81\x074before" + encode_close(1001, "going")
     # Until its answer the client's messages are read, and its pings are none of our business.
     assert read(connection, frame(b"still on its way") + frame(b"", PING)) == ["still on its way"]
-    assert connection.state is State.CLOSING
+    assert connection.state is WebSocketState.CLOSING
     read(connection, frame(b"\x03\xe9", CLOSE))
-    assert connection.state is State.CLOSED
+    assert connection.state is WebSocketState.CLOSED
     assert connection.take() == b""
 
 
@@ -191,7 +193,7 @@ def test_the_client_breaks_the_protocol(data: bytes, code: int) -> None:
     assert read(connection, frame(b"good") + data) == ["good"]
     assert connection.take()[2:4] == code.to_bytes(2)
     assert connection.error is not None and connection.error.code == code
-    assert connection.state is State.CLOSED
+    assert connection.state is WebSocketState.CLOSED
     assert read(connection, frame(b"more")) == []
 
 
@@ -202,16 +204,16 @@ def test_the_client_breaks_the_protocol_instead_of_closing() -> None:
     read(connection, frame(b"\xff"))
     assert connection.take() == b""  # one close frame is enough
     assert connection.error is not None
-    assert connection.state is State.CLOSED
+    assert connection.state is WebSocketState.CLOSED
 
 
 def test_the_connection_is_lost() -> None:
     connection = opened()
-    connection.send(Packet(4, "to nobody"))
+    connection.send(EnginePacket(4, "to nobody"))
     connection.lose()
     assert connection.take() == b""
     assert connection.size == 0
-    assert connection.state is State.CLOSED
+    assert connection.state is WebSocketState.CLOSED
 
 
 # -- pings ------------------------------------------------------------------------------------
@@ -219,7 +221,7 @@ def test_the_connection_is_lost() -> None:
 
 def test_pings_are_answered_in_their_turn() -> None:
     connection = opened()
-    connection.send(Packet(4, "a"))
+    connection.send(EnginePacket(4, "a"))
     read(connection, frame(b"one", PING) + frame(b"two", PING) + frame(b"unasked", PONG))
     assert connection.take() == b"\x81\x024a" + b"\x8a\x03one" + b"\x8a\x03two"
 
@@ -248,7 +250,7 @@ def test_no_pong_follows_the_close_frame() -> None:
 
 
 def test_a_packet_is_one_frame_for_everybody() -> None:
-    packet = Packet(4, "x" * 1000)
+    packet = EnginePacket(4, "x" * 1000)
     connections = [opened() for _ in range(3)]
     for connection in connections:
         connection.send(packet)
@@ -258,7 +260,7 @@ def test_a_packet_is_one_frame_for_everybody() -> None:
 
 def test_what_is_sent_leaves_together_and_in_order() -> None:
     connection = opened()
-    packets = [Packet(4, f"{number}") for number in range(10)]
+    packets = [EnginePacket(4, f"{number}") for number in range(10)]
     sizes = [connection.send(packet) for packet in packets]
     assert sizes == [len(packets[0].wire) * (number + 1) for number in range(10)]
     assert connection.take() == b"".join(packet.wire for packet in packets)
@@ -301,7 +303,7 @@ def test_a_socket_that_takes_parts_gets_everything_in_order(
     sizes: list[int], takes: list[int]
 ) -> None:
     connection = opened()
-    packets = [Packet(4, bytes([number % 251]) * size) for number, size in enumerate(sizes)]
+    packets = [EnginePacket(4, bytes([number % 251]) * size) for number, size in enumerate(sizes)]
     for packet in packets:
         connection.send(packet)
     takes = [max(take, sum(sizes) // 200) for take in takes]
@@ -316,7 +318,7 @@ def test_a_socket_that_takes_parts_gets_everything_in_order(
 def test_writing_what_waits_copies_each_byte_at_most_once(size: int) -> None:
     """However little a socket takes at a time, and however much waits."""
     total = 10_000_000
-    packets = [Packet(4, b"x" * size) for _ in range(total // size)]
+    packets = [EnginePacket(4, b"x" * size) for _ in range(total // size)]
     connection = opened()
     for packet in packets:
         connection.send(packet)
@@ -334,10 +336,10 @@ def test_what_was_refused_is_offered_again_and_no_shorter() -> None:
     """OpenSSL demands that of a write that could not be done."""
     connection = opened()
     for _ in range(3):
-        connection.send(Packet(4, b"x" * 100))
+        connection.send(EnginePacket(4, b"x" * 100))
     data = connection.take_some()
     connection.put_back(data, 0)
-    connection.send(Packet(4, b"y" * MAX_JOINED))
+    connection.send(EnginePacket(4, b"y" * MAX_JOINED))
     again = connection.take_some()
     assert len(again) >= len(data)
     assert bytes(again[: len(data)]) == data

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import socketio
-from socketio.protocol.engine import Packet
+from socketio.protocol.engine import EnginePacket
 from socketio.testing.memory import (
     AsyncTestClient,
     MemoryTransport,
@@ -25,7 +25,7 @@ def stuff(client: Any, kind: type[MemoryTransport]) -> None:
     transport.send = client.session.enqueue  # type: ignore[method-assign]  # of a client that reads nothing
     client.session.transport = transport
     for _ in range(2):
-        client.session.enqueue(Packet(4, "x" * 60_000))
+        client.session.enqueue(EnginePacket(4, "x" * 60_000))
 
 
 async def test_many_overflow_in_one_broadcast_and_their_handlers_emit() -> None:

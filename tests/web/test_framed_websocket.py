@@ -11,7 +11,7 @@ import pytest
 from socketio.abc.transport import MAX_CORKED
 from socketio.engine import AsyncEngine
 from socketio.engine.http import Request
-from socketio.protocol.engine import Packet
+from socketio.protocol.engine import EnginePacket
 from socketio.protocol.websocket import WebSocketError
 from socketio.web.framed_websocket import FEW, TransportWebSocket
 
@@ -172,7 +172,7 @@ async def test_a_packet_is_one_frame_for_everybody(connect: Any) -> None:
     first, second = await connect(), await connect()
     await first.open()
     await second.open()
-    packet = Packet(4, "hello")
+    packet = EnginePacket(4, "hello")
     assert first.websocket.write(packet) is None
     frame_of_first = packet.wire
     assert second.websocket.write(packet) is None
@@ -199,7 +199,7 @@ async def test_answers_to_one_read_are_one_write(connect: Any, writes: Any) -> N
     connection = await connect()
     await connection.open()
     writes.clear()
-    connection.receiver.answer = lambda message: connection.websocket.write(Packet(4, "a"))
+    connection.receiver.answer = lambda message: connection.websocket.write(EnginePacket(4, "a"))
     connection.writer.write(frame(1, b"1") + frame(9, b"ping") + frame(1, b"2"))
     expected = b"\x81\x024a" + b"\x8a\x04ping" + b"\x81\x024a"
     assert await connection.reader.readexactly(len(expected)) == expected
@@ -222,7 +222,7 @@ async def test_what_a_turn_sends_leaves_in_one_write_each(
         calls.append(function)
         return call_soon(function, *args, **options)
 
-    packets = [Packet(4, f"{number}") for number in range(10)]
+    packets = [EnginePacket(4, f"{number}") for number in range(10)]
     with monkeypatch.context() as patch:
         patch.setattr(loop, "call_soon", counted)
         for packet in packets:
@@ -243,7 +243,7 @@ async def test_a_turn_of_its_own_for_each_wait(connect: Any, writes: Any) -> Non
     await connection.open()
     writes.clear()
     for number in range(3):
-        connection.websocket.write(Packet(4, f"{number}"))
+        connection.websocket.write(EnginePacket(4, f"{number}"))
         await asyncio.sleep(0)
         assert len(writes) == number + 1
 
@@ -256,16 +256,16 @@ async def test_a_handler_that_sends_to_others_does_not_hold_up_its_own_answer(
     await first.open()
     await second.open()
     writes.clear()
-    first.websocket.write(Packet(4, "before"))
+    first.websocket.write(EnginePacket(4, "before"))
 
     def answer(message: object) -> None:
         for websocket in (first.websocket, second.websocket):
-            websocket.write(Packet(4, "news"))
+            websocket.write(EnginePacket(4, "news"))
 
     first.receiver.answer = answer
     first.websocket.data_received(frame(1, b"go"))
     assert writes == [(first.websocket, b"\x81\x074before\x81\x054news")]
-    first.websocket.write(Packet(4, "after"))
+    first.websocket.write(EnginePacket(4, "after"))
     await asyncio.sleep(0)
     assert writes[1:] == [
         (first.websocket, b"\x81\x064after"),
@@ -281,7 +281,7 @@ async def test_a_read_lets_the_corks_of_a_few_go_and_the_turn_those_of_many(
     for connection in (first, *rest):
         await connection.open()
     writes.clear()
-    packet = Packet(4, "news")
+    packet = EnginePacket(4, "news")
 
     def answer(message: object) -> None:
         for connection in rest:
@@ -299,7 +299,7 @@ async def test_much_is_not_kept_until_the_turn_ends(connect: Any, writes: Any) -
     connection = await connect()
     await connection.open()
     writes.clear()
-    packet = Packet(4, "x" * 1000)
+    packet = EnginePacket(4, "x" * 1000)
     while not writes:
         assert connection.websocket.write(packet) is None
     assert MAX_CORKED < len(writes[0][1]) < MAX_CORKED + 2000
@@ -312,7 +312,7 @@ async def test_the_close_frame_comes_after_what_is_corked(connect: Any, writes: 
     connection = await connect()
     await connection.open()
     writes.clear()
-    connection.websocket.write(Packet(4, "last"))
+    connection.websocket.write(EnginePacket(4, "last"))
     await connection.websocket.close()
     expected = b"\x81\x054last\x88\x02\x03\xe8"
     assert [data for _, data in writes] == [expected]
@@ -323,7 +323,7 @@ async def test_an_abort_drops_what_is_corked(connect: Any, writes: Any) -> None:
     connection = await connect()
     await connection.open()
     writes.clear()
-    connection.websocket.write(Packet(4, "lost"))
+    connection.websocket.write(EnginePacket(4, "lost"))
     assert connection.websocket.abort()
     await connection.end()
     assert writes == []
@@ -332,7 +332,7 @@ async def test_an_abort_drops_what_is_corked(connect: Any, writes: Any) -> None:
 async def test_what_is_sent_from_another_thread_leaves_too(connect: Any) -> None:
     connection = await connect()
     await connection.open()
-    await asyncio.to_thread(connection.websocket.write, Packet(4, "hi"))
+    await asyncio.to_thread(connection.websocket.write, EnginePacket(4, "hi"))
     async with asyncio.timeout(DEADLINE):
         assert await connection.reader.readexactly(5) == b"\x81\x034hi"
 
@@ -344,7 +344,7 @@ async def test_the_client_closes(connect: Any) -> None:
     assert await connection.reader.read() == b"\x88\x02\x03\xe8"
     await connection.end()
     with pytest.raises(ConnectionResetError):
-        connection.websocket.write(Packet(4, "too late"))
+        connection.websocket.write(EnginePacket(4, "too late"))
 
 
 async def test_the_server_closes(connect: Any) -> None:
@@ -390,13 +390,13 @@ async def test_a_client_that_goes_without_a_word(connect: Any) -> None:
     await connection.end()
     await asyncio.wait_for(connection.protocol.lost.wait(), DEADLINE)
     with pytest.raises(ConnectionResetError):
-        connection.websocket.write(Packet(4, "to nobody"))
+        connection.websocket.write(EnginePacket(4, "to nobody"))
 
 
 async def test_a_client_that_reads_slowly(connect: Any) -> None:
     connection = await connect()
     await connection.open()
-    packet = Packet(4, b"x" * 1_000_000)
+    packet = EnginePacket(4, b"x" * 1_000_000)
     async with asyncio.timeout(DEADLINE):
         while (pending := connection.websocket.write(packet)) is None:
             await asyncio.sleep(0)
@@ -416,7 +416,7 @@ async def test_pongs_for_a_client_that_reads_nothing_do_not_pile_up(
     connection = await connect()
     await connection.open()
     websocket = connection.websocket
-    packet = Packet(4, b"x" * 1_000_000)
+    packet = EnginePacket(4, b"x" * 1_000_000)
     async with asyncio.timeout(DEADLINE):
         while (pending := websocket.write(packet)) is None:
             await asyncio.sleep(0)
@@ -435,7 +435,7 @@ async def test_a_full_cork_tells_that_the_client_does_not_read(connect: Any) -> 
     """Also where it is the end of the turn that found it out."""
     connection = await connect()
     await connection.open()
-    packet = Packet(4, b"x" * (MAX_CORKED - 100))
+    packet = EnginePacket(4, b"x" * (MAX_CORKED - 100))
     async with asyncio.timeout(DEADLINE):
         while connection.websocket.write(packet) is None:
             await asyncio.sleep(0)

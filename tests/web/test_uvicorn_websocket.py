@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 
 import socketio
-from socketio.protocol.engine import MESSAGE, Packet
+from socketio.protocol.engine import MESSAGE, EnginePacket
 from socketio.web.uvicorn_websocket import UvicornWebSocket
 
 DEADLINE = 10
@@ -158,7 +158,7 @@ async def test_damage_ends_the_session_with_its_close_code(
 async def test_what_is_corked_leaves_before_uvicorn_says_that_it_stops(rig: Rig) -> None:
     client = await rig.join()
     websocket = rig.websocket()
-    websocket.write(Packet(MESSAGE, '2["last"]'))
+    websocket.write(EnginePacket(MESSAGE, '2["last"]'))
     websocket._protocol.shutdown()
     assert await client.recv() == '42["last"]'
     with pytest.raises(websockets.ConnectionClosed) as closed:
@@ -171,7 +171,7 @@ async def test_a_client_that_does_not_read_gets_its_pong_when_it_does(rig: Rig) 
     client = await rig.join()
     websocket = rig.websocket()
     websocket._protocol.writable.clear()  # as when the connection's buffer is full
-    assert websocket.write(Packet(MESSAGE, '2["first"]')) is None
+    assert websocket.write(EnginePacket(MESSAGE, '2["first"]')) is None
     pending = websocket.flush()
     assert pending is not None
     pong = await client.ping(b"last")

@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error, MaxPayloadError
 
-from socketio.abc.driver import BusDriver, MessageRefused, sharing_key
+from socketio.abc import BusDriver, MessageRefused, sharing_key
 from socketio.async_inbox import AsyncInbox
 from socketio.async_pubsub_manager import AsyncPubSubManager
 

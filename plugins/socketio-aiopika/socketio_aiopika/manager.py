@@ -28,7 +28,7 @@ from aiormq.exceptions import (
     ProbableAuthenticationError,
 )
 
-from socketio.abc.driver import BusDriver, refused_for_size, sharing_key
+from socketio.abc import BusDriver, refused_for_size, sharing_key
 from socketio.async_inbox import AsyncInbox
 from socketio.async_pubsub_manager import AsyncPubSubManager
 

@@ -27,9 +27,9 @@ from aiokafka.errors import (
     for_code,
 )
 
-from socketio.abc.driver import BusDriver, MessageRefused, sharing_key
+from socketio.abc import BusDriver, MessageRefused, sharing_key
 from socketio.async_pubsub_manager import AsyncPubSubManager
-from socketio.runtimes.asyncio.tasks import create_task
+from socketio.runtimes import create_task
 
 from .servers import PARTITION, Positions, check_options, options_for, parse_urls
 

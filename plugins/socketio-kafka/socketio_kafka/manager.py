@@ -27,7 +27,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
-from socketio.abc.driver import BusDriver, MessageRefused, sharing_key
+from socketio.abc import BusDriver, MessageRefused, sharing_key
 from socketio.pubsub_manager import PubSubManager
 
 from .servers import PARTITION, Positions, check_options, options_for, parse_urls

@@ -12,7 +12,7 @@ import kombu
 from kombu.transport import get_transport_cls
 from kombu.utils.url import parse_url
 
-from socketio.abc.driver import BusDriver, refused_for_size, sharing_key
+from socketio.abc import BusDriver, refused_for_size, sharing_key
 from socketio.pubsub_manager import PubSubManager
 
 _REFUSALS = frozenset((402, 403, 404, 405, 406, 530))

@@ -12,10 +12,10 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
 
-from socketio.abc.driver import BusDriver, sharing_key
+from socketio.abc import BusDriver, sharing_key
 from socketio.async_inbox import AsyncInbox
 from socketio.async_pubsub_manager import AsyncPubSubManager
-from socketio.runtimes.asyncio.tasks import create_task
+from socketio.runtimes import create_task
 
 from .options import check_once, check_options, merge_options, own_options
 from .publishing import PublishCommands

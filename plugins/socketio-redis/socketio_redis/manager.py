@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
-from socketio.abc.driver import BusDriver, sharing_key
+from socketio.abc import BusDriver, sharing_key
 from socketio.pubsub_manager import PubSubManager
 
 from .options import check_once, check_options, merge_options, own_options

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
-from socketio.engine.http import Headers
+from socketio.abc import Headers
 
 from .cors import ALLOW_ORIGIN, warn_of_two_answers
 
 if TYPE_CHECKING:
     from aiohttp.web_request import BaseRequest
 
-    from socketio.engine import AsyncEngine
+    from socketio.web import AsyncEngine
 
 Signal = Callable[[web.Request, web.StreamResponse], Awaitable[object]]
 

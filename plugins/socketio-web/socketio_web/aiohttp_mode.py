@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from socketio.abc.mode import AsyncMode, Attachment
-from socketio.engine.http import BodyTooLarge, Request, Response
+from socketio.abc import AsyncMode, Attachment, BodyTooLarge, Request, Response
 from socketio.exceptions import ProtocolError
-from socketio.runtimes.asyncio.runtime import AsyncioRuntime
+from socketio.runtimes import AsyncioRuntime
 
 from .aiohttp_cors_headers import CrossOriginResponse
 from .aiohttp_websocket import (
@@ -29,7 +28,7 @@ from .cors import split_cors
 from .environ import address, build_environ
 
 if TYPE_CHECKING:
-    from socketio.engine import AsyncEngine
+    from socketio.web import AsyncEngine
 
 WATCH_INTERVAL = 0.5
 """Seconds between two looks for clients that went away during a poll."""

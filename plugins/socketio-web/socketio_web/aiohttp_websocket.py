@@ -14,15 +14,12 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import WSMsgType, web
 from aiohttp.web_protocol import RequestHandler
 
-from socketio.abc.transport import Receiver, WebSocket
-from socketio.engine.http import Headers, Response
+from socketio.abc import Headers, Receiver, Response, WebSocket
 from socketio.exceptions import ProtocolError
-from socketio.protocol.engine import Packet
-from socketio.protocol.websocket import NORMAL, POLICY_VIOLATION
-from socketio.web.framed_websocket import TransportWebSocket
+from socketio.web import NORMAL, POLICY_VIOLATION, EnginePacket, TransportWebSocket
 
 if TYPE_CHECKING:
-    from socketio.engine import AsyncEngine
+    from socketio.web import AsyncEngine
 
 _TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
 EARLY = "_message_tail"
@@ -141,7 +138,7 @@ class AiohttpWebSocket(WebSocket):
             raise Refused(response)
         await self.close(POLICY_VIOLATION)
 
-    def write(self, packet: Packet) -> Any:
+    def write(self, packet: EnginePacket) -> Any:
         """Send one message; see `WebSocket.write`."""
         if self._closed:
             raise ConnectionResetError("the websocket is closed")

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from socketio.abc.mode import Attachment
-from socketio.asgi import ASGIApp
-from socketio.web.asgi import Receive, Scope, Send
+from socketio.abc import Attachment
+from socketio.web import ASGIApp, Receive, Scope, Send
 
 from .cors import warn_of_two_answers
 from .unknown_application import looks_like_asgi, unknown_application

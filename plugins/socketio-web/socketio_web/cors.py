@@ -5,7 +5,7 @@ Called by attachments that see both. What they share with the modes of the core 
 
 from __future__ import annotations
 
-from socketio.engine.cors import (
+from socketio.web import (
     ALLOW_ORIGIN,
     TwoCORSAnswersWarning,
     answers_cors,

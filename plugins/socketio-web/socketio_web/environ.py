@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from socketio.abc.http import add_headers
+from socketio.abc import add_headers
 
 
 def build_environ(

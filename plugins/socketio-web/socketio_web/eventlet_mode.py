@@ -18,14 +18,13 @@ import eventlet.queue
 import eventlet.semaphore
 import eventlet.wsgi
 
-from socketio.runtimes.threads.primitives import Primitives
-from socketio.runtimes.threads.runtime import ThreadingRuntime
-from socketio.web.wsgi import Environ, StartResponse, find_socket
+from socketio.runtimes import Primitives, ThreadingRuntime
+from socketio.web import Environ, StartResponse, find_socket
 
 from .green_mode import GreenMode, ReentrantLock
 
 if TYPE_CHECKING:
-    from socketio.engine import Engine
+    from socketio.web import Engine
 
 
 class EventletThread:

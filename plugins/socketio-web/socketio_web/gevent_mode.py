@@ -18,16 +18,14 @@ import gevent.lock
 import gevent.queue
 import gevent.thread
 
-from socketio.engine.http import Headers, Response
-from socketio.runtimes.threads.primitives import Primitives
-from socketio.runtimes.threads.runtime import ThreadingRuntime
-from socketio.web.raw_websocket import SocketWebSocket
-from socketio.web.wsgi import Environ, WSGIRequest, find_socket
+from socketio.abc import Headers, Response
+from socketio.runtimes import Primitives, ThreadingRuntime
+from socketio.web import Environ, SocketWebSocket, WSGIRequest, find_socket
 
 from .green_mode import GreenMode, ReentrantLock
 
 if TYPE_CHECKING:
-    from socketio.engine import Engine
+    from socketio.web import Engine
 
 
 class GeventThread(gevent.Greenlet):  # type: ignore[misc]  # gevent has no types in itself

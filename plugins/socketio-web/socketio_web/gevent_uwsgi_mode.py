@@ -15,11 +15,8 @@ from typing import TYPE_CHECKING, Any
 import gevent
 import gevent.socket
 
-from socketio.abc.transport import Receiver
-from socketio.engine.http import Headers, Response
-from socketio.web.raw_websocket import SocketWebSocket
-from socketio.web.server_stop import ServerStop
-from socketio.web.wsgi import Environ, StartResponse, WSGIRequest
+from socketio.abc import Headers, Receiver, Response
+from socketio.web import Environ, ServerStop, SocketWebSocket, StartResponse, WSGIRequest
 
 from . import gevent_mode
 
@@ -32,7 +29,7 @@ except ImportError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from socketio.engine import Engine
+    from socketio.web import Engine
 
 
 class GeventUWSGIMode(gevent_mode.GeventMode):

@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent
 
-from socketio.web.raw_websocket import SocketWebSocket
-from socketio.web.server_stop import SECONDS, TICK, ServerStop, find_gunicorn
-from socketio.web.wsgi import Environ, StartResponse, WSGIMode, WSGIRequest, is_tls
+from socketio.web import (
+    STOP_SECONDS,
+    STOP_TICK,
+    Environ,
+    ServerStop,
+    SocketWebSocket,
+    StartResponse,
+    WSGIMode,
+    WSGIRequest,
+    find_gunicorn,
+    is_tls,
+)
 
 if TYPE_CHECKING:
-    from socketio.engine import Engine
+    from socketio.web import Engine
 
 
 class ReentrantLock:
@@ -86,7 +95,7 @@ class GreenMode(WSGIMode):
         """Stop an engine from a signal handler, and call a function afterwards."""
 
         def stop() -> None:
-            engine.stop(SECONDS - TICK)
+            engine.stop(STOP_SECONDS - STOP_TICK)
             then()
 
         # Not here: a signal handler may run in the loop itself, which cannot wait.

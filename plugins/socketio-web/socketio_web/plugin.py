@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.util import find_spec
 
-from socketio.plugins import AsyncModeEntry, AttachmentEntry, hookimpl
-from socketio.plugins.types import Flavour
+from socketio.plugins import AsyncModeEntry, AttachmentEntry, Flavour, hookimpl
 
 HOOK_API = 1
 

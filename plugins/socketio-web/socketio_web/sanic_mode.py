@@ -15,28 +15,25 @@ from sanic import Sanic
 from sanic.exceptions import SanicException
 from sanic.response import HTTPResponse
 
-from socketio.abc.mode import AsyncMode, Attachment
-from socketio.engine.http import (
-    BAD_REQUEST,
-    BodyTooLarge,
-    Headers,
-    HTTPError,
-    Request,
-    Response,
-)
+from socketio.abc import AsyncMode, Attachment, BodyTooLarge, Headers, Request, Response
 from socketio.exceptions import ProtocolError
-from socketio.protocol.websocket import State, WebSocketError
-from socketio.runtimes.asyncio.runtime import AsyncioRuntime
-from socketio.runtimes.asyncio.tasks import HANDLER_TASK
-from socketio.web.asgi import ASGIRequest, ASGIWebSocket
-from socketio.web.framed_websocket import TransportWebSocket
-from socketio.web.loop_stop import close_when_stopped
+from socketio.runtimes import HANDLER_TASK, AsyncioRuntime
+from socketio.web import (
+    BAD_REQUEST,
+    ASGIRequest,
+    ASGIWebSocket,
+    HTTPError,
+    TransportWebSocket,
+    WebSocketError,
+    WebSocketState,
+    close_when_stopped,
+)
 
 from .cors import ALLOW_ORIGIN, split_cors, warn_of_two_answers
 from .environ import address, build_environ
 
 if TYPE_CHECKING:
-    from socketio.engine import AsyncEngine
+    from socketio.web import AsyncEngine
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -168,7 +165,7 @@ class _SanicWebSocket(TransportWebSocket):
 
     async def refuse(self, response: Response) -> None:  # type: ignore[override]  # narrower
         """Refuse the opening handshake; the mode gives the answer to Sanic."""
-        if self.connection.state is State.OPENING:
+        if self.connection.state is WebSocketState.OPENING:
             self.refusal = response
         else:
             await super().refuse(response)

@@ -14,32 +14,24 @@ from typing import TYPE_CHECKING, Any
 from tornado import web
 from tornado.iostream import IOStream, StreamClosedError
 
-from socketio.abc.mode import AsyncMode, Attachment
-from socketio.abc.transport import Receiver
-from socketio.engine.http import (
+from socketio.abc import AsyncMode, Attachment, BodyTooLarge, Headers, Receiver, Request, Response
+from socketio.runtimes import AsyncioRuntime, create_task
+from socketio.web import (
     BAD_REQUEST,
-    BodyTooLarge,
-    Headers,
-    HTTPError,
-    Request,
-    Response,
-)
-from socketio.protocol.websocket import (
     POLICY_VIOLATION,
+    FramedWebSocket,
+    HTTPError,
     ServerConnection,
-    State,
     WebSocketError,
+    WebSocketState,
+    close_when_stopped,
     handshake_key,
 )
-from socketio.runtimes.asyncio.runtime import AsyncioRuntime
-from socketio.runtimes.asyncio.tasks import create_task
-from socketio.web.framed_websocket import FramedWebSocket
-from socketio.web.loop_stop import close_when_stopped
 
 from .environ import address, build_environ
 
 if TYPE_CHECKING:
-    from socketio.engine import AsyncEngine
+    from socketio.web import AsyncEngine
 
 CHUNK = 65536
 """Bytes that are read at a time."""
@@ -117,7 +109,7 @@ class TornadoWebSocket(FramedWebSocket):
 
     async def refuse(self, response: Response) -> None:
         """Refuse the opening handshake."""
-        if self.connection.state is State.OPENING:
+        if self.connection.state is WebSocketState.OPENING:
             self._handler.answer(response)
         else:
             await self.close(POLICY_VIOLATION)
@@ -144,7 +136,7 @@ class TornadoWebSocket(FramedWebSocket):
         self.receiver = transport
         connection = self.connection
         try:
-            while connection.state is not State.CLOSED:
+            while connection.state is not WebSocketState.CLOSED:
                 self.deliver(await stream.read_bytes(CHUNK, partial=True))
         except StreamClosedError as error:
             self.engine.logger.debug("the websocket's connection has ended: %s", error)

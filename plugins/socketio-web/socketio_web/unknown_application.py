@@ -9,7 +9,7 @@ import inspect
 from typing import Any
 
 from socketio.exceptions import PluginError
-from socketio.plugins.types import Flavour
+from socketio.plugins import Flavour
 
 
 def takes_arguments(app: Any, count: int) -> bool:

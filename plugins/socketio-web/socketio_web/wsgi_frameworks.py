@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from socketio.abc.mode import Attachment
-from socketio.middleware import WSGIApp
+from socketio.abc import Attachment
+from socketio.web import WSGIApp
 
 from .unknown_application import looks_like_wsgi, unknown_application
 

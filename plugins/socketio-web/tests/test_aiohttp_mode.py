@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from socketio.engine import AsyncEngine
+from socketio.web import AsyncEngine
 from socketio_web import aiohttp_mode
 from socketio_web.aiohttp_mode import PollWatch
 from socketio_web.aiohttp_websocket import connection_can_be_taken

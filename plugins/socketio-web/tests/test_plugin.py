@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import socketio
-from socketio.abc.mode import AsyncMode, Attachment
+from socketio.abc import AsyncMode, Attachment
 from socketio.exceptions import PluginError
 from socketio.plugins import get_registry
 from socketio.plugins.first_party import install_target

@@ -98,7 +98,7 @@ class NodeLoop:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class Client:
+class ClusterClient:
     """A client of one node; what it gets is fetched from any thread.
 
     Attributes:
@@ -287,9 +287,9 @@ class Node:
 
         self.server.deliver = slowly
 
-    def client(self, namespace: str = "/") -> Client:
+    def client(self, namespace: str = "/") -> ClusterClient:
         """Return a new client, connected."""
-        client = Client(self, namespace)
+        client = ClusterClient(self, namespace)
         client.connect()
         return client
 
@@ -301,7 +301,7 @@ class Node:
         """Call a client from this node's server."""
         return self.run(self.server.call, event, data, **kwargs)
 
-    def fence(self, clients: list[Client]) -> list[list[list[Any]]]:
+    def fence(self, clients: list[ClusterClient]) -> list[list[list[Any]]]:
         """Emit an event to everyone, and return what each client got before it.
 
         Messages of one node arrive in their order: what it has emitted before has arrived then,
@@ -352,7 +352,7 @@ class External:
 
 __all__ = [
     "DEADLINE",
-    "Client",
+    "ClusterClient",
     "External",
     "Flavour",
     "Node",

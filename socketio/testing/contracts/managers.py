@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pytest
 
 from ... import exceptions
-from .cluster import Client, External, Flavour, Node, wait_for
+from .cluster import ClusterClient, External, Flavour, Node, wait_for
 from .manager_suite import ManagerSuite
 
 
@@ -50,7 +50,7 @@ class Emitting:
             self._node.emit("n", self.sent)
             self.sent += 1
 
-    def wait_until_seen_by(self, client: Client, count: int) -> None:
+    def wait_until_seen_by(self, client: ClusterClient, count: int) -> None:
         """Wait until a client got so many numbers, and check that none is missing between them."""
         numbers = [client.receive()[1] for _ in range(count)]
         assert numbers == list(range(numbers[0], numbers[0] + count))
