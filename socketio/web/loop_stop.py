@@ -2,21 +2,20 @@
 
 Called by asyncio modes and wrappers. Web servers let requests end before they tell an application
 that they stop, or tell it nothing; a poll would keep them waiting until its next ping, or be cut
-off. So what announces the stop is watched: the signals, whose handlers are called as soon as the
-clients have been told, and the task in which Hypercorn's workers wait for their end.
+off. So what announces the stop is watched: the signals (see `signals`), and the task in which
+Hypercorn's workers wait for their end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-import threading
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..runtimes.asyncio.tasks import create_task
+from .signals import SignalHandlers
 
 if TYPE_CHECKING:
     from .._async.engine import AsyncEngine
@@ -62,7 +61,7 @@ class StopWatch:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._engines: list[AsyncEngine] = []
-        self._handlers: dict[int, Any] = {}
+        self._signals = SignalHandlers(self._signalled)
         self._tasks: set[asyncio.Task[None]] = set()
         self._hypercorn: asyncio.Task[Any] | None = None
 
@@ -70,9 +69,7 @@ class StopWatch:
         """Close an engine too when the server stops."""
         if engine not in self._engines:
             self._engines.append(engine)
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._handle(number, unhandled_signals)
+        self._signals.replace(unhandled_signals)
         if self._hypercorn is None:
             self._find_hypercorn()
 
@@ -81,26 +78,10 @@ class StopWatch:
         if engine in self._engines:
             self._engines.remove(engine)
         if not self._engines:
-            self._restore()
+            self._signals.put_back()
             # The table knows its keys weakly, but this knows the loop.
             if _watches.get(self._loop) is self:
                 del _watches[self._loop]
-
-    def _handle(self, number: int, unhandled_signals: bool) -> None:
-        handler = signal.getsignal(number)
-        unhandled = handler in (signal.SIG_DFL, signal.default_int_handler)
-        if handler == self._signalled or handler in (signal.SIG_IGN, None):
-            return
-        if unhandled_signals or not unhandled:
-            self._handlers[number] = handler
-            signal.signal(number, self._signalled)
-
-    def _restore(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
-        for number, handler in self._handlers.items():
-            if signal.getsignal(number) == self._signalled:
-                signal.signal(number, handler)
 
     def _find_hypercorn(self) -> None:
         for task in asyncio.all_tasks(self._loop):
@@ -108,8 +89,7 @@ class StopWatch:
                 self._hypercorn = task
                 task.add_done_callback(lambda _: self._close(None))
 
-    def _signalled(self, number: int, frame: Any) -> None:
-        self._restore()  # a second signal is not for us
+    def _signalled(self, number: int) -> None:
         self._loop.call_soon_threadsafe(self._close, number)
 
     def _close(self, number: int | None) -> None:
@@ -126,11 +106,7 @@ class StopWatch:
         if number is None:
             return
         await asyncio.sleep(FLUSH_SECONDS)
-        handler = self._handlers[number]
-        if callable(handler):
-            handler(number, None)
-        else:
-            signal.raise_signal(number)
+        self._signals.pass_on(number)
 
 
 _watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, StopWatch] = (

@@ -5,17 +5,14 @@ stops waits for its threads, which websockets and long polls hold. So what can b
 
 * the end of the main thread, which is how Werkzeug's server ends with Ctrl-C;
 * the state of gunicorn's worker, whose method handles SIGTERM, and of waitress's dispatcher, which
-  is found in the call stack of a request;
-* SIGTERM, where nobody handles it: Python would end at once, without a word to anybody. The
-  clients are told, and then the process ends by the signal as it would have.
+  is found in the call stack of a request.
 
-No other signal is handled, and no handler of anybody else is replaced.
+SIGTERM that nobody handles is dealt with in `signals`.
 """
 
 from __future__ import annotations
 
 import atexit
-import functools
 import logging
 import os
 import signal
@@ -130,44 +127,3 @@ def find_waitress() -> Callable[[], bool] | None:
                 return lambda: bool(dispatcher.stop_count > 0)
         frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
     return None
-
-
-_served: weakref.WeakSet[Engine] = weakref.WeakSet()
-"""The engines that are stopped before SIGTERM ends the process."""
-
-
-def handle_sigterm(engine: Engine) -> None:
-    """Have an engine stopped before SIGTERM ends the process, unless somebody handles it.
-
-    Args:
-        engine: An engine that may be served by a WSGI server.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return  # only there signals can be handled
-    handler = signal.getsignal(signal.SIGTERM)
-    if handler is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, functools.partial(_end_by_signal, os.getpid()))
-    elif getattr(handler, "func", None) is not _end_by_signal:
-        return
-    _served.add(engine)
-
-
-def _end_by_signal(process: int, number: int, frame: Any) -> None:
-    """Stop all engines, then end by the signal as if nobody had handled it.
-
-    Args:
-        process: The process that the handler was made in; a child has only copies of the sessions.
-        number: The signal.
-        frame: What it interrupted.
-    """
-    engines = [engine for engine in _served if engine.sessions] if os.getpid() == process else []
-
-    def go_on() -> None:
-        if engines:
-            engine = engines.pop()
-            engine.mode.stop_before(engine, go_on)  # type: ignore[attr-defined]  # modes of WSGI have it
-            return
-        signal.signal(number, signal.SIG_DFL)
-        signal.raise_signal(number)
-
-    go_on()

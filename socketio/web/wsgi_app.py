@@ -15,7 +15,7 @@ from typing import Any
 from ..engine.base import engine_behind
 from ..engine.http import Response
 from .file_response import FileResponse
-from .server_stop import handle_sigterm
+from .signals import end_after_clients
 from .static_files import StaticFiles
 from .wsgi import Environ, StartResponse, WSGIRequest, send_response
 
@@ -52,7 +52,7 @@ class WSGIApp:
         self.engineio_path = f"/{path}/" if path else "/"
         self.static_files = static_files or {}
         self._files = StaticFiles(self.static_files)
-        handle_sigterm(engine)
+        end_after_clients(engine)
         if "eventlet" in sys.modules:
             # Programs for python-socketio use `eventlet.wsgi` without importing it.
             import_module("eventlet.wsgi")

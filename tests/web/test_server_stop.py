@@ -22,7 +22,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from socketio.engine import Engine
-from socketio.web.server_stop import ServerStop, find_server, handle_sigterm
+from socketio.web.server_stop import ServerStop, find_server
+from socketio.web.signals import end_after_clients
 
 PROGRAM = Path(__file__).with_name("wsgi_program.py")
 DEADLINE = 10.0
@@ -190,7 +191,7 @@ def test_a_handler_of_somebody_else_is_left_alone() -> None:
 
     before = signal.signal(signal.SIGTERM, handler)
     try:
-        handle_sigterm(Engine())
+        end_after_clients(Engine())
         assert signal.getsignal(signal.SIGTERM) is handler
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -199,7 +200,7 @@ def test_a_handler_of_somebody_else_is_left_alone() -> None:
 def test_no_handler_is_installed_outside_of_the_main_thread() -> None:
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        thread = threading.Thread(target=handle_sigterm, args=(Engine(),))
+        thread = threading.Thread(target=end_after_clients, args=(Engine(),))
         thread.start()
         thread.join()
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
