@@ -7,12 +7,11 @@ and whatever stands behind it: what it hands on is found out at the call.
 
 from __future__ import annotations
 
-import dis
 import functools
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType, MethodType, TracebackType
+from types import CodeType, FrameType, FunctionType, MethodType, TracebackType
 from typing import Any, Final, NamedTuple
 
 Function = Callable[..., Any]
@@ -20,13 +19,11 @@ Function = Callable[..., Any]
 _ENDLESS: Final = float("inf")
 
 _TOO_MANY: Final = re.compile(
-    r"(\S+)\(\) (?:takes .*positional argument|got multiple values for argument)"
+    r"(\S+)\(\) (?:takes .*positional arguments? but (?P<given>\d+)"
+    r"|got multiple values for argument)"
 )
 _TOO_FEW: Final = re.compile(r"(\S+)\(\) missing \d+ required positional argument")
 _UNPACKED: Final = {False: "too many values to unpack", True: "not enough values to unpack"}
-
-_STAR_CALL: Final = dis.opmap.get("CALL_FUNCTION_EX")
-"""The instruction of `function(*args)`; None where Python has another one."""
 
 
 class Parameters(NamedTuple):
@@ -210,16 +207,29 @@ def _wrappers(function: Any) -> list[FunctionType | None]:
     seen: set[int] = set()
     while function is not None and id(function) not in seen:
         seen.add(id(function))
+        function = _without_arguments(function)
+        functions.append(_function_of(function))
+        function = getattr(function, "__wrapped__", None)
+    return functions
+
+
+def _without_arguments(function: Any) -> Any:
+    """Return what a method or a partial function calls; anything else as it is."""
+    while True:
         kind = type(function)
         if issubclass(kind, functools.partial):
             function = function.func
         elif kind is MethodType:
             function = function.__func__
         else:
-            call = function if kind is FunctionType else getattr(kind, "__call__", None)  # noqa: B004  # to be compared
-            functions.append(call if type(call) is FunctionType else None)
-            function = getattr(function, "__wrapped__", None)
-    return functions
+            return function
+
+
+def _function_of(function: Any) -> FunctionType | None:
+    """Return the function that a call of an object runs; None: it is compiled, or no callable."""
+    kind = type(function)
+    call = function if kind is FunctionType else getattr(kind, "__call__", None)  # noqa: B004  # to be compared
+    return call if type(call) is FunctionType else None
 
 
 def misses_its_form(function: Function, shorter: bool, error: Exception) -> bool:
@@ -249,10 +259,13 @@ def misses_its_form(function: Function, shorter: bool, error: Exception) -> bool
         called = [each for each in functions if each and each.__qualname__ == match[1]]
         if called and within is not None:
             return any(each.__code__ not in begun for each in called)
-        # A wrapper that does not say what it wraps: it is one if it hands its `*args` on.
-        return all(_has_any_number(frame.tb_frame.f_code) for frame in frames) and (
-            not frames or _hands_on(frames[-1])
-        )
+        # A wrapper that does not say what it wraps: what has not begun is what it called.
+        if not frames:
+            return True
+        last = frames[-1].tb_frame
+        handed_on = float(match.groupdict().get("given") or _ENDLESS) >= _further_count(last)
+        any_number = all(_has_any_number(frame.tb_frame.f_code) for frame in frames)
+        return any_number and handed_on and match[1] in _names_at_hand(last)
     # Wrappers also take `*args` apart themselves.
     if within is None or len(frames) != 1 or isinstance(error, KeyError):
         return False
@@ -272,7 +285,24 @@ def _has_any_number(code: CodeType) -> bool:
     return bool(code.co_flags & inspect.CO_VARARGS)
 
 
-def _hands_on(frame: TracebackType) -> bool:
-    """Tell whether a frame has failed in a call with `*args`."""
-    instructions = frame.tb_frame.f_code.co_code
-    return 0 <= frame.tb_lasti < len(instructions) and (instructions[frame.tb_lasti] == _STAR_CALL)
+def _further_count(frame: FrameType) -> int:
+    """Return how many arguments a frame has in its `*args`."""
+    name = inspect.getargvalues(frame).varargs
+    values = frame.f_locals.get(name) if name else None
+    return len(values) if isinstance(values, tuple) else 0
+
+
+def _names_at_hand(frame: FrameType) -> Iterator[str]:
+    """Yield the qualified names of the functions that a frame can call.
+
+    Where they stand: in its variables and those around it, in the globals that it refers to, and
+    in the attributes of both that it refers to, as a callable object keeps what it wraps.
+    """
+    names = frame.f_code.co_names
+    for value in (*frame.f_locals.values(), *map(frame.f_globals.get, names)):
+        # Without running anything: some globals of web frameworks refuse every other question.
+        kept = (inspect.getattr_static(value, name, None) for name in (*names, "__wrapped__"))
+        for each in (value, *kept):
+            function = _function_of(_without_arguments(each))
+            if function is not None:
+                yield function.__qualname__

@@ -188,12 +188,71 @@ def test_what_tells_that_a_handler_is_of_the_other_form() -> None:
         assert wrong(decorator(one), 1, 2)
         for other in (functools.partial, without_a_trace, Decorator, wrapper_of):
             assert wrong(other(decorator(one)), 1, 2)
+    assert wrong(without_a_trace(functools.lru_cache(one)), 1, 2)
+    assert wrong(behind_a_login(one), 1, 2)
     assert wrong(without_a_trace(inner), 1, shorter=True)
     assert wrong(wrapper_of(without_a_trace(inner)), 1, shorter=True)
     assert wrong(Methods().decorated, 1, shorter=True)
     # It is about another number of arguments than we can mend.
     assert not wrong(without_a_trace(inner), 1)
     assert not wrong(without_a_trace(one), 1, 2, shorter=True)
+
+
+class Service:
+    """What handlers delegate to, without a decorator."""
+
+    def disconnect(self, sid: str) -> None: ...
+
+
+service = Service()
+
+
+class Refusing:
+    """As the globals of web frameworks are outside of a request."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("outside of a request")
+
+    def __call__(self) -> Any:
+        return 1
+
+
+current_user: Any = Refusing()
+
+
+def behind_a_login(function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapper(*args: Any) -> Any:
+        return function(*args) if current_user() else current_user.name
+
+    return wrapper
+
+
+def delegating(*args: Any) -> None:
+    one(*args)
+
+
+def delegating_to_a_method(*args: Any) -> None:
+    service.disconnect(*args)
+
+
+def delegating_late(sid: str, *args: Any) -> None:
+    handler = functools.partial(one)
+    handler(sid, *args)
+
+
+@pytest.mark.parametrize("function", [delegating, delegating_to_a_method, delegating_late])
+def test_a_function_that_delegates_is_a_wrapper(function: Callable[..., Any]) -> None:
+    assert wrong(function, 1, 2)
+    assert wrong(without_a_trace(function), 1, 2)
+    assert wrong(function, shorter=True) or function is delegating_late
+
+
+def test_what_is_called_with_less_than_came_was_not_handed_on() -> None:
+    def handler(*args: Any) -> None:
+        one(1, 2)  # type: ignore[call-arg]  # on purpose
+
+    assert not wrong(handler, 1, 2, 3)
+    assert not wrong(wrapper_of(handler), 1, 2, 3)
 
 
 @pytest.mark.parametrize(
