@@ -4,13 +4,12 @@ The asyncio flavour is the source; this tool rewrites its tokens into the thread
 
 * ``async def``, ``async for``, ``async with`` and ``await`` lose the keyword;
 * names are replaced by the table `NAMES`, in code, strings and comments alike;
-* ``Awaitable[X]`` and ``Coroutine[A, B, X]`` become ``X``.
+* ``Awaitable[X]`` and ``Coroutine[A, B, X]`` become ``X``;
+* a statement that only awaits what a name stands for (``await x``, ``x = await x``) goes, and so
+  does an ``if`` that holds nothing else: in threads ``x`` is there already.
 
-Lines that exist in one flavour only carry a marker:
-
-* a statement that ends in ``# async: only`` is left out;
-* everything from a line ``# async: begin`` to the line ``# async: end`` is left out;
-* a comment line ``# sync: CODE`` becomes ``CODE``, in the same column.
+What else differs between the flavours is not in the source. It is a method of the runtime, or has
+a module for each flavour with the same names in both.
 
 Run ``python tools/unasync.py`` to write the files, ``--check`` to fail with a diff when they are
 not what would be written. A rule of `NAMES` that matches nothing, a file in ``_sync`` without a
@@ -31,6 +30,7 @@ import tokenize
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,6 +44,7 @@ NAMES: dict[str, str] = {
     # the library's classes
     "AsyncClient": "Client",
     "AsyncClientNamespace": "ClientNamespace",
+    "AsyncClientSending": "ClientSending",
     "AsyncEngine": "Engine",
     "AsyncEngineClient": "EngineClient",
     "AsyncManager": "Manager",
@@ -70,8 +71,6 @@ BANNER = "# Generated from socketio/_async/{name} by tools/unasync.py, do not ed
 
 LEAK = re.compile(r"async|await|asyncio|aiohttp|Async[A-Z]\w*")
 """Names that must not be left in the threaded flavour's code."""
-
-SYNC_LINE = re.compile(r"# sync: ?(.*)")
 
 
 class UnasyncError(Exception):
@@ -114,46 +113,42 @@ class Source:
         return UnasyncError(f"{self.name}:{line}: {message}")
 
 
-def strip_markers(text: str, name: str) -> str:
-    """Leave out what is marked ``# async:`` and uncover what is marked ``# sync:``."""
+def leave_out_mere_waits(text: str, name: str) -> str:
+    """Leave out the statements that do nothing but await what a name stands for."""
     source = Source(text, name)
     edits: list[Edit] = []
-    block_start: int | None = None
-    statement_start: int | None = None
-    for token in source.tokens:
-        row = token.start[0]
-        if token.type == tokenize.COMMENT:
-            own_line = not token.line[: token.start[1]].strip()
-            if own_line and token.string == "# async: begin":
-                if block_start is not None:
-                    raise source.fail(row, "'# async: begin' inside another one")
-                block_start = row
-            elif own_line and token.string == "# async: end":
-                if block_start is None:
-                    raise source.fail(row, "'# async: end' without '# async: begin'")
-                edits.append(Edit(*source.line_span(block_start, row), ""))
-                block_start = None
-            elif not own_line and token.string == "# async: only":
-                first = statement_start if statement_start is not None else row
-                edits.append(Edit(*source.line_span(first, row), ""))
-            elif own_line and block_start is None and (match := SYNC_LINE.fullmatch(token.string)):
-                start, end = source.offset(token.start), source.offset(token.end)
-                edits.append(Edit(start, end, match[1]))
-            elif re.match(r"# (async|sync):", token.string):
-                raise source.fail(row, f"unknown marker {token.string!r}")
-        if token.type == tokenize.NEWLINE:
-            statement_start = None
-        elif statement_start is None and token.type not in (
-            tokenize.COMMENT,
-            tokenize.NL,
-            tokenize.INDENT,
-            tokenize.DEDENT,
-            tokenize.ENCODING,
-        ):
-            statement_start = row
-    if block_start is not None:
-        raise source.fail(block_start, "'# async: begin' without '# async: end'")
+    waiting: list[ast.AST] = [parse(text, name)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and not node.orelse and all(map(is_mere_wait, node.body)):
+            statement: ast.stmt = node
+        elif is_mere_wait(node):
+            statement = node
+        else:
+            waiting += ast.iter_child_nodes(node)
+            continue
+        last = statement.end_lineno
+        assert last is not None  # what the parser returns has ends
+        edits.append(Edit(*source.line_span(statement.lineno, last), ""))
     return apply(text, edits)
+
+
+def is_mere_wait(node: ast.AST) -> TypeGuard[ast.stmt]:
+    """Tell whether a statement is `await x` or `x = await x`."""
+    match node:
+        case ast.Expr(ast.Await(ast.Name())):
+            return True
+        case ast.Assign([ast.Name(target)], ast.Await(ast.Name(source))):
+            return target == source
+    return False
+
+
+def parse(text: str, name: str) -> ast.Module:
+    """Return the syntax tree of a source text."""
+    try:
+        return ast.parse(text)
+    except SyntaxError as error:
+        raise UnasyncError(f"{name}:{error.lineno}: cannot be parsed: {error.msg}") from error
 
 
 def apply(text: str, edits: list[Edit]) -> str:
@@ -277,14 +272,15 @@ def check_result(text: str, name: str) -> None:
         shown = (error.text or "").strip()
         raise UnasyncError(
             f"{name}: the threaded flavour is not valid Python: {error.msg} in {shown!r}; "
-            "mark the lines that differ with '# async: only' and '# sync: CODE'"
+            "move what differs into a module for each flavour"
         ) from error
     for token in Source(text, name).tokens:
         if token.type == tokenize.NAME and LEAK.fullmatch(token.string):
             kind = "keyword" if keyword.iskeyword(token.string) else "name"
             raise UnasyncError(
                 f"{name}: the {kind} {token.string!r} is left in the threaded flavour, in "
-                f"{token.line.strip()!r}; add it to NAMES or mark the line '# async: only'"
+                f"{token.line.strip()!r}; add it to NAMES, or move the line into a module for "
+                "each flavour"
             )
 
 
@@ -308,9 +304,9 @@ def convert(text: str, name: str, words: Words) -> str:
         words: the replacement table; it records which rules were used.
 
     Raises:
-        UnasyncError: a marker is wrong, or the result is no threaded Python.
+        UnasyncError: the source is no Python, or the result is no threaded Python.
     """
-    converted = rewrite_tokens(strip_markers(text, name), name, words)
+    converted = rewrite_tokens(leave_out_mere_waits(text, name), name, words)
     check_result(converted, name)
     return BANNER.format(name=name) + converted
 

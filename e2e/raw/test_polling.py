@@ -21,7 +21,7 @@ LIMIT = 100_000
 TEXT = "text/plain;charset=UTF-8"
 
 REFUSALS = {
-    # name: (method, query, status, code, message)
+    # by name: method, query, status, code, message
     "missing transport": ("GET", {"transport": None}, 400, 0, "Transport unknown"),
     "unknown transport": ("GET", {"transport": "abc"}, 400, 0, "Transport unknown"),
     "transport of an object's own": (

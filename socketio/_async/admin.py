@@ -19,8 +19,9 @@ from .._core import forks
 from ..engine.session import Session
 from ..exceptions import ConnectionRefusedError
 from ..protocol.packets import arguments_of
+from ..runtimes.asynchronous import settled
 from ..server.admin_view import TrafficCounts, client_description, now, room_name, shown
-from ..server.asynchronous import AdminArguments, settled
+from ..server.asynchronous import AdminArguments
 from ..server.membership import Membership
 from ..server.observers import ServerObserver
 from .namespace import AsyncNamespace

@@ -6,7 +6,6 @@ client (one Engine.IO session) and on a runtime (handlers, waits), and adds what
 
 from __future__ import annotations
 
-import asyncio  # async: only
 import inspect
 import logging
 from typing import Any, ClassVar
@@ -15,16 +14,12 @@ from .. import exceptions
 from .._core.failures import failed
 from .._core.pending_call import PendingCall
 from ..client import asyncio_tasks as tasks
-
-# sync: from ..client.termination import disconnect_at_exit, forget_at_exit
 from ..client.base_client import BaseClient, error_data, values
 from ..client.client_state import Attempt, ClientState, Reconnection
 from ..client.termination import Terminated, async_until_terminated
 from ..protocol import packets
 from ..protocol.engine_client import FLUSH_TIMEOUT
-from ..runtimes.asyncio.runtime import AsyncioRuntime  # async: only
-
-# sync: from ..runtimes.threads.runtime import ThreadingRuntime
+from ..runtimes.asynchronous import IN_LOOP, INTERRUPTED, AsyncioRuntime, settled
 from .life_cycle import call_in_form
 
 try:
@@ -63,17 +58,14 @@ class AsyncClient(BaseClient):
         ImportError: The HTTP or websocket library is not installed.
     """
 
-    _ASYNC: ClassVar[bool] = True  # async: only
-    # sync: _ASYNC: ClassVar[bool] = False
+    _ASYNC: ClassVar[bool] = IN_LOOP
     _runtime: AsyncioRuntime
     eio: AsyncEngineClient
 
     def _create_engine(
         self, logger: logging.Logger, **kwargs: Any
     ) -> tuple[AsyncioRuntime, AsyncEngineClient]:
-        # async: begin
-        self._disconnect_tasks: set[asyncio.Task[Any]] = set()
-        # async: end
+        self._last_handlers = tasks.LastHandlers(self)
         if _missing is not None:
             raise ImportError(str(_missing), name=_missing.name) from _missing
         engine = AsyncEngineClient(
@@ -81,9 +73,7 @@ class AsyncClient(BaseClient):
             on_open=self._engine_opened,
             on_message=self._engine_message,
             on_close=self._engine_closed,
-            # async: begin
             on_cancel=self._engine_cancelled,
-            # async: end
             **kwargs,
         )
         return AsyncioRuntime(), engine
@@ -122,10 +112,8 @@ class AsyncClient(BaseClient):
                 connected already. The message has what the server said.
             ValueError: A malformed `url`, `transports` or `namespaces`.
         """
-        # async: begin
         self._runtime.bind()
-        # async: end
-        # sync: disconnect_at_exit(self)
+        self._last_handlers.begin()
         # A new connection goes before the one that a running reconnection would bring.
         await self._stop_reconnection(final=False)
         await self._wait_until_disconnected()
@@ -143,14 +131,9 @@ class AsyncClient(BaseClient):
                 await self._retry()
                 if self._state is ClientState.DISCONNECTED:
                     raise
-        # async: begin
-        except asyncio.CancelledError:
+        except INTERRUPTED:
             await self._leave()
             raise
-        # async: end
-        # sync: except KeyboardInterrupt:
-        # sync:     self._leave()
-        # sync:     raise
         finally:
             if self._state is ClientState.CONNECTING:  # it failed
                 await self._close_engine()
@@ -210,13 +193,7 @@ class AsyncClient(BaseClient):
 
     async def _current_value(self, value: Any) -> Any:
         """Return an argument of `connect()`, which may be a function."""
-        if callable(value):
-            value = value()
-            # async: begin
-            if inspect.isawaitable(value):
-                value = await value
-            # async: end
-        return value
+        return await settled(value()) if callable(value) else value
 
     async def _engine_opened(self) -> None:
         auth = await self._current_value(self.connection_auth)
@@ -277,10 +254,7 @@ class AsyncClient(BaseClient):
             reconnection.final = final
         reconnection.abort.set(None)
         if reconnection.task is not None:
-            # async: begin
-            reconnection.task.cancel()
-            # async: end
-            # sync: self._close_engine()
+            await tasks.break_off(reconnection.task, self._close_engine)
             await self.eio.join(reconnection.task, timeout)
         await self._reconnection_over(reconnection)
 
@@ -302,13 +276,10 @@ class AsyncClient(BaseClient):
         try:
             with async_until_terminated(self.handle_sigint):
                 await self._wait_for_end()
-                await self.eio.wait()  # async: only
+                await tasks.closed(self.eio)
         except Terminated as signal:
             await self._leave()
             signal.die()
-        # sync: except KeyboardInterrupt:
-        # sync:     self._leave()
-        # sync:     raise
 
     async def _wait_for_end(self, timeout: float | None = None) -> None:
         while not self._ended:
@@ -331,7 +302,7 @@ class AsyncClient(BaseClient):
 
     async def _leave(self) -> None:
         """Disconnect while the process ends: the handlers get half a second."""
-        # sync: forget_at_exit(self)
+        self._last_handlers.leave()
         # What an attempt waits for cannot be taken back in threads: it ends with the process.
         await self._stop_reconnection(final=True, timeout=0)
         try:
@@ -341,18 +312,11 @@ class AsyncClient(BaseClient):
         except TimeoutError:
             self.logger.warning("A disconnect handler did not end in time")
 
-    # async: begin
     async def _engine_cancelled(self) -> None:
         """Disconnect while the loop ends, which has cancelled every task."""
         self._runtime.close()  # what it keeps at hand is cancelled too, of no use to a handler
         await self._leave()
-        late = list(self._disconnect_tasks)
-        for task in late:  # of these the loop knows nothing: they have begun just now
-            task.cancel()
-        if late:
-            await asyncio.wait(late, timeout=FLUSH_TIMEOUT)
-
-    # async: end
+        await self._last_handlers.cut_off(FLUSH_TIMEOUT)
 
     async def disconnect(self) -> None:
         """Disconnect from all namespaces and end the connection, or a running reconnection.
@@ -463,12 +427,7 @@ class AsyncClient(BaseClient):
 
     async def _run_callback(self, callback: Any, arguments: list[Any]) -> None:
         try:
-            # async: begin
-            result = callback(*arguments)
-            if inspect.isawaitable(result):
-                await result
-            # async: end
-            # sync: callback(*arguments)
+            await settled(callback(*arguments))
         except BaseException as error:
             failed(error, self.logger, "the callback %r failed", callback)
 
@@ -493,19 +452,14 @@ class AsyncClient(BaseClient):
             failed(error, self.logger, "the connect_error handler of %s failed", namespace)
 
     async def _run_disconnect(self, namespace: str, reason: str, final: bool) -> None:
-        # async: begin
-        task = asyncio.current_task()
-        assert task is not None  # a coroutine that runs is a task's
-        self._disconnect_tasks.add(task)
-        # async: end
         try:
-            await self._trigger("disconnect", namespace, reason)
-            if final:
-                await self._run_final(namespace)
+            with self._last_handlers.one():
+                await self._trigger("disconnect", namespace, reason)
+                if final:
+                    await self._run_final(namespace)
         except BaseException as error:
             failed(error, self.logger, "the disconnect handler of %s failed", namespace)
         finally:
-            self._disconnect_tasks.discard(task)  # async: only
             self._disconnect_handled()
 
     async def _run_final(self, namespace: str) -> None:
@@ -523,10 +477,8 @@ class AsyncClient(BaseClient):
                     handler.function, handler.form, (*handler.prefix, *arguments)
                 )
             result = handler.function(*handler.prefix, *arguments)
-            # async: begin
             if handler.is_coroutine or inspect.isawaitable(result):
                 result = await result
-            # async: end
             return result
         found = self._table.find_class(namespace)
         if found is not None:

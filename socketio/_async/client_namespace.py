@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.base_namespace import BaseClientNamespace
+from .._core.base_namespace import AsyncClientSending
+from ..runtimes.asynchronous import IN_LOOP
 from .life_cycle import call_in_form
 
 
-class AsyncClientNamespace(BaseClientNamespace):
+class AsyncClientNamespace(AsyncClientSending):
     """A namespace whose handlers are the methods `on_<event>` of a subclass.
 
     Methods that take a namespace use its own when none is given.
@@ -20,12 +21,7 @@ class AsyncClientNamespace(BaseClientNamespace):
         namespace: Its name; None means `/`, `*` means every one that has no handler of its own.
     """
 
-    def is_asyncio_based(self) -> bool:
-        """Tell whether this namespace is for clients that run in an event loop."""
-        # async: begin
-        return True
-        # async: end
-        # sync: return False
+    _ASYNC = IN_LOOP
 
     async def trigger_event(self, event: str, *args: Any) -> Any:
         """Call the method that handles an event; override it to dispatch in another way.
@@ -44,8 +40,8 @@ class AsyncClientNamespace(BaseClientNamespace):
         if form is not None:
             return await call_in_form(handler, form, args)
         result = handler(*args)
-        if hasattr(result, "__await__"):  # async: only
-            result = await result  # async: only
+        if hasattr(result, "__await__"):
+            result = await result
         return result
 
     async def emit(
@@ -55,29 +51,6 @@ class AsyncClientNamespace(BaseClientNamespace):
         await self.client.emit(
             event, data=data, namespace=namespace or self.namespace, callback=callback
         )
-
-    # async: begin
-    async def send(self, data: Any, namespace: str | None = None, callback: Any = None) -> None:
-        """Send the event `message` to the server; see `AsyncClient.emit`."""
-        await self.client.send(data, namespace=namespace or self.namespace, callback=callback)
-
-    # async: end
-    # sync: def send(
-    # sync:     self,
-    # sync:     data: Any,
-    # sync:     room: Any = None,
-    # sync:     namespace: str | None = None,
-    # sync:     callback: Any = None,
-    # sync: ) -> None:
-    # sync:     """Send the event `message` to the server; see `Client.emit`.
-    # sync:
-    # sync:     Args:
-    # sync:         data: Its argument; a tuple for several.
-    # sync:         room: Without meaning for a client; the compatible API has it.
-    # sync:         namespace: The namespace; None means this one.
-    # sync:         callback: Called with the values of the server's ack.
-    # sync:     """
-    # sync:     self.client.send(data, namespace=namespace or self.namespace, callback=callback)
 
     async def call(
         self,

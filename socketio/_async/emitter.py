@@ -8,7 +8,6 @@ and what was emitted has left before the process ends.
 
 from __future__ import annotations
 
-import asyncio  # async: only
 import atexit
 import threading
 import time
@@ -18,12 +17,8 @@ from typing import Any
 from .._core import forks
 from ..bus.health import ManagerHealth
 from ..bus.presence import Presence, PresenceTimes
-from ..runtimes.asyncio.loop_thread import LoopThread  # async: only
-from ..runtimes.asyncio.runtime import AsyncioRuntime  # async: only
-from ..runtimes.asyncio.tasks import run_in_loop, wait_in_loop  # async: only
+from ..runtimes.asynchronous import EmitterPlace
 from .broker_link import BrokerLink, LinkReceiver
-
-# sync: from ..runtimes.threads.runtime import ThreadingRuntime
 
 LINGER = 1.0
 """Seconds that a connection stays open for the next manager when the last one is gone."""
@@ -55,12 +50,8 @@ class Emitter:
         self._unused_since = time.monotonic()
         self._lock = _Emitters.lock
         self._ended = False
-        # async: begin
-        self._loop = _Emitters.loops.acquire()
-        self._turns = threading.local()
-        self._runtime = AsyncioRuntime()
-        # async: end
-        # sync: self._runtime = ThreadingRuntime()
+        self._place = EmitterPlace()
+        self._runtime = self._place.runtime
         self._presence = Presence("", times)
         self.link = create_link(self._runtime, self)
 
@@ -68,7 +59,7 @@ class Emitter:
 
     async def start(self) -> None:
         """Connect, and wait for the outcome of the first attempt; see `BrokerLink`."""
-        await self._there(self._start)
+        await self._place.wait_for(self._start)
 
     async def publish(self, message: bytes) -> None:
         """Publish a message, and return when the broker has it, or is known to be away.
@@ -76,17 +67,7 @@ class Emitter:
         Raises:
             ConnectionError: The broker refuses us.
         """
-        # async: begin
-        loop = asyncio.get_running_loop()
-        turn: _Batch | None = getattr(self._turns, "current", None)
-        if turn is None or turn.loop is not loop:
-            # What is emitted in one turn of the caller's loop goes to the other thread together.
-            self._turns.current = turn = _Batch(loop)
-            loop.call_soon(self._hand_over, turn)
-        turn.messages.append(message)
-        await asyncio.shield(turn.done)  # the others still wait when one of them is cancelled
-        # async: end
-        # sync: self._publish([message])
+        await self._place.hand_over(self._publish, message)
 
     def health(self, received: int, malformed: int, duplicates: int) -> ManagerHealth:
         """Return how the connection is doing; see `BrokerLink.health`."""
@@ -96,29 +77,15 @@ class Emitter:
         """Give the emitter back; what was emitted has left, if the broker is there."""
         if self._give_back():
             self._forget()
-            await self._there(self.link.close)
+            await self._place.wait_for(self.link.close)
             self.ended()
 
     def abandon(self) -> None:
         """Give the emitter back without waiting: it may be anywhere that a manager is collected."""
-        if not self._give_back():
-            return
-        # async: begin
-        try:
-            self._loop.call_soon_threadsafe(self._rest)
-        except RuntimeError:
-            self.ended()  # the loop is closed: there is nothing left to end
-        # async: end
-        # sync: self._rest()
+        if self._give_back() and not self._place.call(self._rest):
+            self.ended()  # there is nothing left to end
 
     # -- inside ---------------------------------------------------------------------------
-
-    async def _there(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call a function where the connection lives."""
-        # async: begin
-        return await wait_in_loop(self._loop, function(*args))
-        # async: end
-        # sync: return function(*args)
 
     async def _start(self) -> None:
         self.link.start()
@@ -130,23 +97,6 @@ class Emitter:
         if any(added) and await self.link.flush():
             self._presence.sent(self._runtime.now())
 
-    # async: begin
-    def _hand_over(self, turn: _Batch) -> None:
-        self._turns.current = None
-        self._loop.call_soon_threadsafe(self._runtime.start, self._publish_turn, turn)
-
-    async def _publish_turn(self, turn: _Batch) -> None:
-        error: Exception | None = None
-        try:
-            await self._publish(turn.messages)
-        except Exception as raised:  # a refusal, which is the callers' to deal with
-            error = raised
-        try:
-            turn.loop.call_soon_threadsafe(turn.end, error)
-        except RuntimeError:
-            return  # the callers' loop has been closed: nobody waits any more
-
-    # async: end
     def _rest(self) -> None:
         if self.link.state == "idle":
             self.ended()
@@ -204,47 +154,12 @@ class Emitter:
             self._ended = True
             self._forget()
             _Emitters.open.pop(id(self), None)
-        # async: begin
-        _Emitters.loops.release()
-        # async: end
-        # sync: self._runtime.close()
+        self._place.leave()
 
     def finish(self) -> None:
         """Publish what waits and close, because the process ends."""
-        # async: begin
-        closing = run_in_loop(self._loop, self.link.close())
-        try:
-            closing.result(EXIT_SECONDS)
-        except TimeoutError:
+        if not self._place.finish(self.link.close, EXIT_SECONDS):
             self.link.say_dropped()
-        # async: end
-        # sync: self.link.close()
-
-
-# async: begin
-class _Batch:
-    """What was emitted in one turn of an application's loop.
-
-    Args:
-        loop: That loop.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = loop
-        self.messages: list[bytes] = []
-        self.done: asyncio.Future[None] = loop.create_future()
-
-    def end(self, error: Exception | None) -> None:
-        """Let those go on who wait; called in the loop."""
-        if self.done.done():
-            return
-        if error is None:
-            self.done.set_result(None)
-        else:
-            self.done.set_exception(error)
-
-
-# async: end
 
 
 class _Emitters:
@@ -255,15 +170,10 @@ class _Emitters:
     open: dict[int, Emitter] = {}  # noqa: RUF012  # the one table
     shared: dict[Hashable, Emitter] = {}  # noqa: RUF012  # the one table
     registered = False
-    loops = LoopThread()  # async: only
 
     def after_fork(self) -> None:
         """Leave all connections to the parent; see `socketio._core.forks`."""
         forks.keep((_Emitters.open, _Emitters.shared))
-        # async: begin
-        forks.keep(_Emitters.loops)
-        _Emitters.loops = LoopThread()
-        # async: end
         _Emitters.lock = threading.RLock()
         _Emitters.open = {}
         _Emitters.shared = {}

@@ -22,14 +22,14 @@ async def call_in_form(function: Callable[..., Any], form: Form, arguments: tupl
     shorter = form.shorter
     try:
         result = function(*(arguments[:-1] if shorter else arguments))
-        if hasattr(result, "__await__"):  # async: only
-            result = await result  # async: only
+        if hasattr(result, "__await__"):
+            result = await result
         return result
     except Exception as error:
         if form.certain or not misses_its_form(function, shorter, error):
             raise
     result = function(*(arguments if shorter else arguments[:-1]))
-    if hasattr(result, "__await__"):  # async: only
-        result = await result  # async: only
+    if hasattr(result, "__await__"):
+        result = await result
     form.shorter = not shorter
     return result

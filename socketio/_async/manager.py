@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..server.asynchronous import settled
+from ..runtimes.asynchronous import settled
 from ..server.base_manager import BaseManager
 from ..server.rooms import Room
 

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from .._core.base_namespace import BaseServerNamespace
+from ..runtimes.asynchronous import IN_LOOP
 from .life_cycle import call_in_form
 
 
@@ -23,12 +24,7 @@ class AsyncNamespace(BaseServerNamespace):
         namespace: Its name; None means `/`, `*` means every one that has no handler of its own.
     """
 
-    def is_asyncio_based(self) -> bool:
-        """Tell whether this namespace is for servers that run in an event loop."""
-        # async: begin
-        return True
-        # async: end
-        # sync: return False
+    _ASYNC = IN_LOOP
 
     async def trigger_event(self, event: str, *args: Any) -> Any:
         """Call the method that handles an event; override it to dispatch in another way.
@@ -47,8 +43,8 @@ class AsyncNamespace(BaseServerNamespace):
         if form is not None:
             return await call_in_form(handler, form, args)
         result = handler(*args)
-        if hasattr(result, "__await__"):  # async: only
-            result = await result  # async: only
+        if hasattr(result, "__await__"):
+            result = await result
         return result
 
     async def emit(

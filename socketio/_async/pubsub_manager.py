@@ -505,7 +505,7 @@ class AsyncPubSubManager(AsyncManager):
 
     async def _call_back(self, callback: Any, args: list[Any]) -> None:
         try:
-            await flavour.call_back(callback, *args)
+            await flavour.settled(callback(*args))
         except BaseException as error:  # the application's callback
             failed(error, self.get_logger(), "error in a callback")
 

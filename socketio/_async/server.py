@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio  # async: only
 import builtins
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -16,8 +15,8 @@ from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
 from ..exceptions import ConnectionError, ConnectionRefusedError, TimeoutError
 from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS, arguments_of
-from ..runtimes.asyncio.tasks import wait_in_loop  # async: only
-from ..server.asynchronous import FlavouredServer, ended, in_own_loop, settled
+from ..runtimes.asynchronous import running_loop, settled, wait_in_loop
+from ..server.asynchronous import FlavouredServer, ended, in_own_loop
 from ..server.base_manager import BaseManager
 from ..server.base_server import check_outgoing_event
 from ..server.connecting import InsideConnectHandler, carried
@@ -116,14 +115,12 @@ class AsyncServer(FlavouredServer):
         """
         if type(event) is not str or event in RESERVED_EVENTS:
             check_outgoing_event(event)
-        # async: begin
         loop = self.eio.loop
-        if loop is not asyncio._get_running_loop() and loop is not None and loop.is_running():
+        if loop is not running_loop() and loop is not None and loop.is_running():
             # Another thread's loop must not touch the clients of this one.
             emitting = self.emit(event, data, to, room, skip_sid, namespace, callback, ignore_queue)
             await wait_in_loop(loop, emitting)
             return
-        # async: end
         if self._logs_events:
             self._log_emit(event, room if to is None else to, namespace)
         if self._emit_here is not None:
@@ -505,8 +502,8 @@ class AsyncServer(FlavouredServer):
             if handler is not None:
                 data[0] = sid
                 result = handler.function(*handler.prefix, *data)
-                if handler.is_coroutine or hasattr(result, "__await__"):  # async: only
-                    result = await result  # async: only
+                if handler.is_coroutine or hasattr(result, "__await__"):
+                    result = await result
             else:
                 found = self.table.find_class(namespace)
                 if found is None:

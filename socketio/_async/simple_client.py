@@ -6,12 +6,11 @@ for, and waits while that reconnects.
 
 from __future__ import annotations
 
-import asyncio  # async: only
-import builtins  # async: only
 from collections import deque
 from typing import Any, ClassVar, Self
 
 from ..exceptions import BadNamespaceError, DisconnectedError, TimeoutError
+from ..runtimes.asynchronous import happens
 from .client import AsyncClient
 
 
@@ -194,20 +193,11 @@ class AsyncSimpleClient:
             if not self.connected:
                 raise DisconnectedError("the connection has ended; call connect() for a new one")
             self.input_event.clear()
-            if not self.input_buffer and self.connected:
-                await self._wait_for_input(timeout)
+            if self.input_buffer or not self.connected:
+                continue
+            if not await happens(self.input_event, timeout):
+                raise TimeoutError(f"no event came within {timeout} s")
         return self.input_buffer.popleft()
-
-    async def _wait_for_input(self, timeout: float | None) -> None:
-        # async: begin
-        try:
-            async with asyncio.timeout(timeout):
-                await self.input_event.wait()
-        except builtins.TimeoutError:
-            raise TimeoutError(f"no event came within {timeout} s") from None
-        # async: end
-        # sync: if not self.input_event.wait(timeout):
-        # sync:     raise TimeoutError(f"no event came within {timeout} s")
 
     async def disconnect(self) -> None:
         """End the connection."""

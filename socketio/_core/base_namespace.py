@@ -16,14 +16,15 @@ class BaseNamespace:
     """A namespace whose handlers are methods named `on_<event>`."""
 
     _KIND: ClassVar[str]
+    _ASYNC: ClassVar[bool] = False
 
     def __init__(self, namespace: str | None = None) -> None:
         self.namespace = namespace or "/"
         self._forms: dict[str, Form] = {}
 
     def is_asyncio_based(self) -> bool:
-        """Tell whether this namespace is of the asyncio flavour."""
-        return False
+        """Tell whether this namespace is for servers or clients that run in an event loop."""
+        return self._ASYNC
 
     def _handler(self, event: Any) -> Callable[..., Any] | None:
         method = getattr(self, f"on_{'' if event is None else event}", None)
@@ -116,3 +117,34 @@ class BaseClientNamespace(BaseNamespace):
         self._check("disconnect", (1 + extra, extra), f"{before}[{comma}reason]")
         self._check_events(extra, f"{before}{comma}*args")
         self.client = client
+
+
+class AsyncClientSending(BaseClientNamespace):
+    """The method of `AsyncClientNamespace` that has other arguments in threads."""
+
+    async def send(self, data: Any, namespace: str | None = None, callback: Any = None) -> None:
+        """Send the event `message` to the server.
+
+        Args:
+            data: Its argument; a tuple for several.
+            namespace: The namespace; None means this one.
+            callback: Called with the values of the server's ack.
+        """
+        await self.client.send(data, namespace=namespace or self.namespace, callback=callback)
+
+
+class ClientSending(BaseClientNamespace):
+    """The method of `ClientNamespace` that has other arguments in an event loop."""
+
+    def send(
+        self, data: Any, room: Any = None, namespace: str | None = None, callback: Any = None
+    ) -> None:
+        """Send the event `message` to the server.
+
+        Args:
+            data: Its argument; a tuple for several.
+            room: Without meaning for a client; the compatible API has it.
+            namespace: The namespace; None means this one.
+            callback: Called with the values of the server's ack.
+        """
+        self.client.send(data, namespace=namespace or self.namespace, callback=callback)

@@ -20,10 +20,11 @@ from .._core import forks
 from ..engine.session import Session
 from ..exceptions import ConnectionRefusedError
 from ..protocol.packets import arguments_of
+from ..runtimes.synchronous import settled
 from ..server.admin_view import TrafficCounts, client_description, now, room_name, shown
 from ..server.membership import Membership
 from ..server.observers import ServerObserver
-from ..server.synchronous import AdminArguments, settled
+from ..server.synchronous import AdminArguments
 from .namespace import Namespace
 
 Credentials = dict[str, Any]

@@ -16,10 +16,10 @@ from .._core.pending_call import PendingCall
 from ..client import thread_tasks as tasks
 from ..client.base_client import BaseClient, error_data, values
 from ..client.client_state import Attempt, ClientState, Reconnection
-from ..client.termination import Terminated, disconnect_at_exit, forget_at_exit, until_terminated
+from ..client.termination import Terminated, until_terminated
 from ..protocol import packets
 from ..protocol.engine_client import FLUSH_TIMEOUT
-from ..runtimes.threads.runtime import ThreadingRuntime
+from ..runtimes.synchronous import IN_LOOP, INTERRUPTED, ThreadingRuntime, settled
 from .life_cycle import call_in_form
 
 try:
@@ -58,13 +58,14 @@ class Client(BaseClient):
         ImportError: The HTTP or websocket library is not installed.
     """
 
-    _ASYNC: ClassVar[bool] = False
+    _ASYNC: ClassVar[bool] = IN_LOOP
     _runtime: ThreadingRuntime
     eio: EngineClient
 
     def _create_engine(
         self, logger: logging.Logger, **kwargs: Any
     ) -> tuple[ThreadingRuntime, EngineClient]:
+        self._last_handlers = tasks.LastHandlers(self)
         if _missing is not None:
             raise ImportError(str(_missing), name=_missing.name) from _missing
         engine = EngineClient(
@@ -72,6 +73,7 @@ class Client(BaseClient):
             on_open=self._engine_opened,
             on_message=self._engine_message,
             on_close=self._engine_closed,
+            on_cancel=self._engine_cancelled,
             **kwargs,
         )
         return ThreadingRuntime(), engine
@@ -110,7 +112,8 @@ class Client(BaseClient):
                 connected already. The message has what the server said.
             ValueError: A malformed `url`, `transports` or `namespaces`.
         """
-        disconnect_at_exit(self)
+        self._runtime.bind()
+        self._last_handlers.begin()
         # A new connection goes before the one that a running reconnection would bring.
         self._stop_reconnection(final=False)
         self._wait_until_disconnected()
@@ -128,7 +131,7 @@ class Client(BaseClient):
                 self._retry()
                 if self._state is ClientState.DISCONNECTED:
                     raise
-        except KeyboardInterrupt:
+        except INTERRUPTED:
             self._leave()
             raise
         finally:
@@ -190,9 +193,7 @@ class Client(BaseClient):
 
     def _current_value(self, value: Any) -> Any:
         """Return an argument of `connect()`, which may be a function."""
-        if callable(value):
-            value = value()
-        return value
+        return settled(value()) if callable(value) else value
 
     def _engine_opened(self) -> None:
         auth = self._current_value(self.connection_auth)
@@ -253,7 +254,7 @@ class Client(BaseClient):
             reconnection.final = final
         reconnection.abort.set(None)
         if reconnection.task is not None:
-            self._close_engine()
+            tasks.break_off(reconnection.task, self._close_engine)
             self.eio.join(reconnection.task, timeout)
         self._reconnection_over(reconnection)
 
@@ -275,12 +276,10 @@ class Client(BaseClient):
         try:
             with until_terminated(self.handle_sigint):
                 self._wait_for_end()
+                tasks.closed(self.eio)
         except Terminated as signal:
             self._leave()
             signal.die()
-        except KeyboardInterrupt:
-            self._leave()
-            raise
 
     def _wait_for_end(self, timeout: float | None = None) -> None:
         while not self._ended:
@@ -303,7 +302,7 @@ class Client(BaseClient):
 
     def _leave(self) -> None:
         """Disconnect while the process ends: the handlers get half a second."""
-        forget_at_exit(self)
+        self._last_handlers.leave()
         # What an attempt waits for cannot be taken back in threads: it ends with the process.
         self._stop_reconnection(final=True, timeout=0)
         try:
@@ -312,6 +311,12 @@ class Client(BaseClient):
                 self._wait_for_end(FLUSH_TIMEOUT)
         except TimeoutError:
             self.logger.warning("A disconnect handler did not end in time")
+
+    def _engine_cancelled(self) -> None:
+        """Disconnect while the loop ends, which has cancelled every task."""
+        self._runtime.close()  # what it keeps at hand is cancelled too, of no use to a handler
+        self._leave()
+        self._last_handlers.cut_off(FLUSH_TIMEOUT)
 
     def disconnect(self) -> None:
         """Disconnect from all namespaces and end the connection, or a running reconnection.
@@ -422,7 +427,7 @@ class Client(BaseClient):
 
     def _run_callback(self, callback: Any, arguments: list[Any]) -> None:
         try:
-            callback(*arguments)
+            settled(callback(*arguments))
         except BaseException as error:
             failed(error, self.logger, "the callback %r failed", callback)
 
@@ -448,9 +453,10 @@ class Client(BaseClient):
 
     def _run_disconnect(self, namespace: str, reason: str, final: bool) -> None:
         try:
-            self._trigger("disconnect", namespace, reason)
-            if final:
-                self._run_final(namespace)
+            with self._last_handlers.one():
+                self._trigger("disconnect", namespace, reason)
+                if final:
+                    self._run_final(namespace)
         except BaseException as error:
             failed(error, self.logger, "the disconnect handler of %s failed", namespace)
         finally:

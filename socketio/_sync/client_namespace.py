@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._core.base_namespace import BaseClientNamespace
+from .._core.base_namespace import ClientSending
+from ..runtimes.synchronous import IN_LOOP
 from .life_cycle import call_in_form
 
 
-class ClientNamespace(BaseClientNamespace):
+class ClientNamespace(ClientSending):
     """A namespace whose handlers are the methods `on_<event>` of a subclass.
 
     Methods that take a namespace use its own when none is given.
@@ -21,9 +22,7 @@ class ClientNamespace(BaseClientNamespace):
         namespace: Its name; None means `/`, `*` means every one that has no handler of its own.
     """
 
-    def is_asyncio_based(self) -> bool:
-        """Tell whether this namespace is for clients that run in an event loop."""
-        return False
+    _ASYNC = IN_LOOP
 
     def trigger_event(self, event: str, *args: Any) -> Any:
         """Call the method that handles an event; override it to dispatch in another way.
@@ -49,23 +48,6 @@ class ClientNamespace(BaseClientNamespace):
     ) -> None:
         """Send an event to the server; see `Client.emit`."""
         self.client.emit(event, data=data, namespace=namespace or self.namespace, callback=callback)
-
-    def send(
-        self,
-        data: Any,
-        room: Any = None,
-        namespace: str | None = None,
-        callback: Any = None,
-    ) -> None:
-        """Send the event `message` to the server; see `Client.emit`.
-
-        Args:
-            data: Its argument; a tuple for several.
-            room: Without meaning for a client; the compatible API has it.
-            namespace: The namespace; None means this one.
-            callback: Called with the values of the server's ack.
-        """
-        self.client.send(data, namespace=namespace or self.namespace, callback=callback)
 
     def call(
         self,

@@ -18,7 +18,7 @@ from typing import Any
 from .._core import forks
 from ..bus.health import ManagerHealth
 from ..bus.presence import Presence, PresenceTimes
-from ..runtimes.threads.runtime import ThreadingRuntime
+from ..runtimes.synchronous import EmitterPlace
 from .broker_link import BrokerLink, LinkReceiver
 
 LINGER = 1.0
@@ -51,7 +51,8 @@ class Emitter:
         self._unused_since = time.monotonic()
         self._lock = _Emitters.lock
         self._ended = False
-        self._runtime = ThreadingRuntime()
+        self._place = EmitterPlace()
+        self._runtime = self._place.runtime
         self._presence = Presence("", times)
         self.link = create_link(self._runtime, self)
 
@@ -59,7 +60,7 @@ class Emitter:
 
     def start(self) -> None:
         """Connect, and wait for the outcome of the first attempt; see `BrokerLink`."""
-        self._there(self._start)
+        self._place.wait_for(self._start)
 
     def publish(self, message: bytes) -> None:
         """Publish a message, and return when the broker has it, or is known to be away.
@@ -67,7 +68,7 @@ class Emitter:
         Raises:
             ConnectionError: The broker refuses us.
         """
-        self._publish([message])
+        self._place.hand_over(self._publish, message)
 
     def health(self, received: int, malformed: int, duplicates: int) -> ManagerHealth:
         """Return how the connection is doing; see `BrokerLink.health`."""
@@ -77,20 +78,15 @@ class Emitter:
         """Give the emitter back; what was emitted has left, if the broker is there."""
         if self._give_back():
             self._forget()
-            self._there(self.link.close)
+            self._place.wait_for(self.link.close)
             self.ended()
 
     def abandon(self) -> None:
         """Give the emitter back without waiting: it may be anywhere that a manager is collected."""
-        if not self._give_back():
-            return
-        self._rest()
+        if self._give_back() and not self._place.call(self._rest):
+            self.ended()  # there is nothing left to end
 
     # -- inside ---------------------------------------------------------------------------
-
-    def _there(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call a function where the connection lives."""
-        return function(*args)
 
     def _start(self) -> None:
         self.link.start()
@@ -159,11 +155,12 @@ class Emitter:
             self._ended = True
             self._forget()
             _Emitters.open.pop(id(self), None)
-        self._runtime.close()
+        self._place.leave()
 
     def finish(self) -> None:
         """Publish what waits and close, because the process ends."""
-        self.link.close()
+        if not self._place.finish(self.link.close, EXIT_SECONDS):
+            self.link.say_dropped()
 
 
 class _Emitters:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..runtimes.synchronous import settled
 from ..server.base_manager import BaseManager
 from ..server.rooms import Room
-from ..server.synchronous import settled
 
 
 class Manager(BaseManager):

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from .._core.base_namespace import BaseServerNamespace
+from ..runtimes.synchronous import IN_LOOP
 from .life_cycle import call_in_form
 
 
@@ -24,9 +25,7 @@ class Namespace(BaseServerNamespace):
         namespace: Its name; None means `/`, `*` means every one that has no handler of its own.
     """
 
-    def is_asyncio_based(self) -> bool:
-        """Tell whether this namespace is for servers that run in an event loop."""
-        return False
+    _ASYNC = IN_LOOP
 
     def trigger_event(self, event: str, *args: Any) -> Any:
         """Call the method that handles an event; override it to dispatch in another way.

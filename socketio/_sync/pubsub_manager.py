@@ -498,7 +498,7 @@ class PubSubManager(Manager):
 
     def _call_back(self, callback: Any, args: list[Any]) -> None:
         try:
-            flavour.call_back(callback, *args)
+            flavour.settled(callback(*args))
         except BaseException as error:  # the application's callback
             failed(error, self.get_logger(), "error in a callback")
 

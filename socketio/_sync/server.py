@@ -16,11 +16,12 @@ from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
 from ..exceptions import ConnectionError, ConnectionRefusedError, TimeoutError
 from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS, arguments_of
+from ..runtimes.synchronous import running_loop, settled, wait_in_loop
 from ..server.base_manager import BaseManager
 from ..server.base_server import check_outgoing_event
 from ..server.connecting import InsideConnectHandler, carried
 from ..server.membership import CONNECTED, LEAVING, PENDING, Membership
-from ..server.synchronous import FlavouredServer, ended, in_own_loop, settled
+from ..server.synchronous import FlavouredServer, ended, in_own_loop
 from .engine import Engine
 from .life_cycle import call_in_form
 from .manager import Manager
@@ -115,6 +116,12 @@ class Server(FlavouredServer):
         """
         if type(event) is not str or event in RESERVED_EVENTS:
             check_outgoing_event(event)
+        loop = self.eio.loop
+        if loop is not running_loop() and loop is not None and loop.is_running():
+            # Another thread's loop must not touch the clients of this one.
+            emitting = self.emit(event, data, to, room, skip_sid, namespace, callback, ignore_queue)
+            wait_in_loop(loop, emitting)
+            return
         if self._logs_events:
             self._log_emit(event, room if to is None else to, namespace)
         if self._emit_here is not None:

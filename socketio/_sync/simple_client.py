@@ -11,6 +11,7 @@ from collections import deque
 from typing import Any, ClassVar, Self
 
 from ..exceptions import BadNamespaceError, DisconnectedError, TimeoutError
+from ..runtimes.synchronous import happens
 from .client import Client
 
 
@@ -193,13 +194,11 @@ class SimpleClient:
             if not self.connected:
                 raise DisconnectedError("the connection has ended; call connect() for a new one")
             self.input_event.clear()
-            if not self.input_buffer and self.connected:
-                self._wait_for_input(timeout)
+            if self.input_buffer or not self.connected:
+                continue
+            if not happens(self.input_event, timeout):
+                raise TimeoutError(f"no event came within {timeout} s")
         return self.input_buffer.popleft()
-
-    def _wait_for_input(self, timeout: float | None) -> None:
-        if not self.input_event.wait(timeout):
-            raise TimeoutError(f"no event came within {timeout} s")
 
     def disconnect(self) -> None:
         """End the connection."""

@@ -65,6 +65,9 @@ class Series(Protocol):
 class Runtime(ABC):
     """What runs handlers, timers and background tasks."""
 
+    def bind(self) -> Any:  # noqa: B027  # for runtimes that have a place
+        """Belong to the event loop that runs here, if loops are what it runs things in."""
+
     @abstractmethod
     def start(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run a function of the core beside its caller.

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeAlias
 
 from ..runtimes.asyncio.runtime import AsyncioRuntime
@@ -54,6 +55,16 @@ async def stop(task: Task, timeout: float) -> None:
         await asyncio.wait((task,))
 
 
+async def break_off(task: asyncio.Task[Any], close: Callable[[], Awaitable[None]]) -> None:
+    """End a task that connects, also if it is the one that calls; do not wait for that.
+
+    Args:
+        task: The task.
+        close: Takes away what a task waits for that cannot be taken back; here every one can.
+    """
+    task.cancel()
+
+
 def interrupt(task: Task | None) -> None:
     """End a task without waiting for that, unless it is the one that calls."""
     if task is not None and task is not asyncio.current_task():
@@ -76,6 +87,11 @@ async def finish(function: Callable[..., Awaitable[None]], *args: Any) -> None:
     """Run a coroutine function to its end, even if the caller is cancelled meanwhile."""
     task = start(function, *args)
     await asyncio.shield(task)
+
+
+async def closed(engine: Any) -> None:
+    """Wait until what an engine had open is closed: its loop may end next."""
+    await engine.wait()
 
 
 async def within(seconds: float, function: Callable[..., Awaitable[None]], *args: Any) -> bool:
@@ -159,6 +175,48 @@ class SilenceTimer:
         """Stop listening for it."""
         if self._timer is not None:
             self._timer.cancel()
+
+
+class LastHandlers:
+    """What a client does so that its disconnect handlers run even if the program ends.
+
+    A loop that ends cancels its tasks, and the client, which is told that, disconnects then.
+
+    Args:
+        client: The client.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def begin(self) -> None:
+        """Begin with a connection."""
+
+    def leave(self) -> None:
+        """Begin to disconnect because the program ends."""
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[None]:
+        """Know in the block that the running task is a disconnect handler's."""
+        task = asyncio.current_task()
+        assert task is not None  # a coroutine that runs is a task's
+        self._running.add(task)
+        try:
+            yield
+        finally:
+            self._running.discard(task)
+
+    async def cut_off(self, seconds: float) -> None:
+        """End those that still run: the loop knows nothing of what has begun just now.
+
+        Args:
+            seconds: How long to wait for their end.
+        """
+        late = list(self._running)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=seconds)
 
 
 class Home:

@@ -53,10 +53,24 @@ def _disconnect_all() -> None:
 
 
 class Terminated(BaseException):
-    """The process was told to end. Not an `Exception`, so that nobody takes it for an error."""
+    """The process was told to end. Not an `Exception`, so that nobody takes it for an error.
+
+    Args:
+        interrupt: What SIGINT has raised; None: it was SIGTERM.
+    """
+
+    def __init__(self, interrupt: KeyboardInterrupt | None = None) -> None:
+        super().__init__()
+        self._interrupt = interrupt
 
     def die(self) -> None:
-        """End the process by the signal, as if nobody had handled it."""
+        """End as if nobody had handled the signal.
+
+        Raises:
+            KeyboardInterrupt: It was SIGINT, which the program may handle.
+        """
+        if self._interrupt is not None:
+            raise self._interrupt from None
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.raise_signal(signal.SIGTERM)
 
@@ -70,23 +84,23 @@ def _may_handle() -> bool:
 
 @contextlib.contextmanager
 def until_terminated(enabled: bool) -> Iterator[None]:
-    """Raise `Terminated` in the block when SIGTERM arrives.
+    """Raise `Terminated` in the block when SIGTERM arrives, or SIGINT has raised an exception.
 
     Args:
-        enabled: Whether to do anything at all.
+        enabled: Whether to handle SIGTERM.
     """
-    if not enabled or not _may_handle():
-        yield
-        return
 
     def handle(number: int, frame: Any) -> None:
         # Only once: while the program takes its leave, a second signal ends it at once.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         raise Terminated
 
-    signal.signal(signal.SIGTERM, handle)
+    if enabled and _may_handle():
+        signal.signal(signal.SIGTERM, handle)
     try:
         yield
+    except KeyboardInterrupt as interrupt:
+        raise Terminated(interrupt) from None
     finally:
         if signal.getsignal(signal.SIGTERM) is handle:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -8,12 +8,16 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
 from ..runtimes.threads.runtime import ThreadingRuntime
 from ..runtimes.threads.waits import waiting
+from .termination import disconnect_at_exit, forget_at_exit
 
 Task: TypeAlias = threading.Thread
+
+_NOTHING = nullcontext()
 
 
 def start(function: Callable[..., None], *args: Any) -> Task:
@@ -49,6 +53,16 @@ def stop(task: Task, timeout: float) -> None:
     join(task, timeout)
 
 
+def break_off(task: Task, close: Callable[[], None]) -> None:
+    """End a thread that connects, and do not wait for that.
+
+    Args:
+        task: The thread.
+        close: Takes away what it waits for.
+    """
+    close()
+
+
 def interrupt(task: Task | None) -> None:
     """Leave a thread to end by itself: what it waits for has been taken away."""
 
@@ -61,6 +75,10 @@ def run(function: Callable[..., None], cancelled: Callable[..., None], *args: An
 def finish(function: Callable[..., None], *args: Any) -> None:
     """Run a function to its end."""
     function(*args)
+
+
+def closed(engine: Any) -> None:
+    """Do nothing: a thread closes what it had open, and the program may go on meanwhile."""
 
 
 def within(seconds: float, function: Callable[..., None], *args: Any) -> bool:
@@ -107,6 +125,34 @@ class SilenceTimer:
 
     def stop(self) -> None:
         """Stop listening for it."""
+
+
+class LastHandlers:
+    """What a client does so that its disconnect handlers run even if the program ends.
+
+    Its threads would just stop then, so it is disconnected when the interpreter exits.
+
+    Args:
+        client: The client.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def begin(self) -> None:
+        """Begin with a connection."""
+        disconnect_at_exit(self._client)
+
+    def leave(self) -> None:
+        """Begin to disconnect because the program ends."""
+        forget_at_exit(self._client)
+
+    def one(self) -> AbstractContextManager[None]:
+        """Note nothing in the block: whoever waits for a handler's end does so at its lane."""
+        return _NOTHING
+
+    def cut_off(self, seconds: float) -> None:
+        """Leave those that still run: a thread cannot be taken back."""
 
 
 class Home:

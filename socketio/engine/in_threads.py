@@ -61,6 +61,8 @@ class ThreadEngine(BaseEngine):
         super()._begin_anew()
         # The first requests may come at the same time, and must not choose twice.
         self._choice_lock = threading.RLock()
+        self.loop: None = None
+        """Threads have no event loop."""
         self.answering: set[Request] = set()
         """HTTP requests without an answer; while the engine stops, those without a whole one."""
 

@@ -4,21 +4,55 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
+from .._core import forks
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
 from ..bus.presence import Silence
+from .asyncio.loop_thread import LoopThread
 from .asyncio.runtime import AsyncioRuntime
-from .asyncio.tasks import create_task, wait_in_loop
+from .asyncio.tasks import create_task, run_in_loop, wait_in_loop
+
+__all__ = [
+    "INTERRUPTED",
+    "IN_LOOP",
+    "PREFIX",
+    "AsyncioRuntime",
+    "EmitterPlace",
+    "at_home",
+    "cancel",
+    "close_driver",
+    "current",
+    "end_task",
+    "happens",
+    "home",
+    "limited",
+    "own_runtime",
+    "require_monkey_patching",
+    "running_loop",
+    "settled",
+    "wait_in_loop",
+]
 
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
 T = TypeVar("T")
 
 PREFIX = "async"
 """How the names of this flavour's managers begin."""
+
+IN_LOOP = True
+"""Whether code of this flavour runs in an event loop."""
+
+INTERRUPTED: Final = asyncio.CancelledError
+"""What is raised in a wait when whoever waits is to end."""
+
+running_loop: Callable[[], Any] = asyncio._get_running_loop
+"""Return the event loop that runs here, or None; a C function, since each emit asks."""
 
 
 def at_home(method: F) -> F:
@@ -57,11 +91,19 @@ def require_monkey_patching(async_mode: str, what: str) -> None:
     """Do nothing: an event loop needs none."""
 
 
-async def call_back(callback: Callable[..., Any], *args: Any) -> None:
-    """Call a function or a coroutine function of the application."""
-    result = callback(*args)
-    if hasattr(result, "__await__"):
-        await result
+async def settled(value: Any) -> Any:
+    """Return what a function of the application has returned, which may be awaitable."""
+    return await value if inspect.isawaitable(value) else value
+
+
+async def happens(event: Any, timeout: float | None) -> bool:
+    """Wait for an event for a number of seconds at most; return whether it is set."""
+    try:
+        async with asyncio.timeout(timeout):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 async def limited(operation: Awaitable[T], seconds: float, what: str) -> T:
@@ -123,3 +165,109 @@ async def end_task(task: Any, seconds: float) -> None:
     if not task.done():
         task.cancel()
         await asyncio.wait([task], timeout=seconds)
+
+
+_emitter_loops = LoopThread()
+forks.watch(_emitter_loops)
+
+
+class EmitterPlace:
+    """Where a connection lives that outlives the application's loops: a loop of its own.
+
+    That loop runs in another thread, which all such connections share.
+    """
+
+    def __init__(self) -> None:
+        self._loop = _emitter_loops.acquire()
+        self._turns = threading.local()
+        self.runtime = AsyncioRuntime()
+        """What runs there."""
+
+    async def wait_for(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+        """Run a coroutine function there, and wait for its end here."""
+        return await wait_in_loop(self._loop, function(*args))
+
+    async def hand_over(
+        self, function: Callable[[list[bytes]], Coroutine[Any, Any, None]], message: bytes
+    ) -> None:
+        """Give a message to a coroutine function there, and wait until it has dealt with it.
+
+        What is emitted in one turn of the caller's loop goes there together.
+
+        Args:
+            function: Gets the messages of a turn; it is the same one each time.
+            message: The message.
+        """
+        loop = asyncio.get_running_loop()
+        turn: _Turn | None = getattr(self._turns, "current", None)
+        if turn is None or turn.loop is not loop:
+            self._turns.current = turn = _Turn(loop)
+            loop.call_soon(self._end_turn, function, turn)
+        turn.messages.append(message)
+        await asyncio.shield(turn.done)  # the others still wait when one of them is cancelled
+
+    def _end_turn(self, function: Callable[..., Any], turn: _Turn) -> None:
+        self._turns.current = None
+        self._loop.call_soon_threadsafe(self.runtime.start, _deal_with, function, turn)
+
+    def call(self, function: Callable[[], None]) -> bool:
+        """Call a function there, soon; return whether that is still possible."""
+        try:
+            self._loop.call_soon_threadsafe(function)
+        except RuntimeError:  # the loop is closed
+            return False
+        return True
+
+    def finish(self, function: Callable[[], Coroutine[Any, Any, None]], seconds: float) -> bool:
+        """Run a coroutine function there while the process ends.
+
+        Args:
+            function: The function.
+            seconds: How long to wait for it.
+
+        Returns:
+            Whether it has ended in that time.
+        """
+        try:
+            run_in_loop(self._loop, function()).result(seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def leave(self) -> None:
+        """Give the place back: nothing of the connection is left."""
+        _emitter_loops.release(self._loop)
+
+
+class _Turn:
+    """What was emitted in one turn of an application's loop.
+
+    Args:
+        loop: That loop.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.messages: list[bytes] = []
+        self.done: asyncio.Future[None] = loop.create_future()
+
+    def end(self, error: Exception | None) -> None:
+        """Let those go on who wait; called in the loop."""
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)
+
+
+async def _deal_with(function: Callable[[list[bytes]], Awaitable[None]], turn: _Turn) -> None:
+    error: Exception | None = None
+    try:
+        await function(turn.messages)
+    except Exception as raised:  # a refusal, which is the callers' to deal with
+        error = raised
+    try:
+        turn.loop.call_soon_threadsafe(turn.end, error)
+    except RuntimeError:
+        return  # the callers' loop has been closed: nobody waits any more

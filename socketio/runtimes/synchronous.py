@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
@@ -13,23 +13,39 @@ from .threads.monkey_patching import require_monkey_patching
 from .threads.runtime import ThreadingRuntime
 
 __all__ = [
+    "INTERRUPTED",
+    "IN_LOOP",
     "PREFIX",
+    "EmitterPlace",
+    "ThreadingRuntime",
     "at_home",
-    "call_back",
     "cancel",
     "close_driver",
     "current",
     "end_task",
+    "happens",
     "home",
     "limited",
     "own_runtime",
     "require_monkey_patching",
+    "running_loop",
+    "settled",
+    "wait_in_loop",
 ]
 
 T = TypeVar("T")
 
 PREFIX = ""
 """How the names of this flavour's managers begin."""
+
+IN_LOOP = False
+"""Whether code of this flavour runs in an event loop."""
+
+INTERRUPTED: Final = KeyboardInterrupt
+"""What is raised in a wait when whoever waits is to end."""
+
+running_loop: Callable[[], Any] = type(None)
+"""Return the event loop that runs here: None, without a call of Python's."""
 
 
 def at_home(method: T) -> T:
@@ -52,9 +68,19 @@ def own_runtime(previous: Runtime | None) -> Runtime:
     return ThreadingRuntime() if previous is None else previous
 
 
-def call_back(callback: Callable[..., Any], *args: Any) -> None:
-    """Call a function of the application."""
-    callback(*args)
+def settled(value: Any) -> Any:
+    """Return what a function of the application has returned."""
+    return value
+
+
+def wait_in_loop(loop: Any, result: T) -> T:
+    """Return what has been done: a function of this flavour runs where it is called."""
+    return result
+
+
+def happens(event: Any, timeout: float | None) -> bool:
+    """Wait for an event for a number of seconds at most; return whether it is set."""
+    return bool(event.wait(timeout))
 
 
 def limited(result: T, seconds: float, what: str) -> T:
@@ -77,3 +103,33 @@ def cancel(task: Any) -> None:
 def end_task(task: Any, seconds: float) -> None:
     """Wait for a thread that ends by itself, but not for ever."""
     task.join(seconds)
+
+
+class EmitterPlace:
+    """Where a connection lives that belongs to no server: in the threads that use it."""
+
+    def __init__(self) -> None:
+        self.runtime = ThreadingRuntime()
+        """What runs there."""
+
+    def wait_for(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a function to its end."""
+        return function(*args)
+
+    def hand_over(self, function: Callable[[list[bytes]], None], message: bytes) -> None:
+        """Give a message to a function, and wait until it has dealt with it."""
+        function([message])
+
+    def call(self, function: Callable[[], None]) -> bool:
+        """Call a function; return whether that is still possible."""
+        function()
+        return True
+
+    def finish(self, function: Callable[[], None], seconds: float) -> bool:
+        """Run a function, which has its own time limits, while the process ends."""
+        function()
+        return True
+
+    def leave(self) -> None:
+        """Give the place back: nothing of the connection is left."""
+        self.runtime.close()

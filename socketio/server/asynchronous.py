@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from ..plugins.types import Flavour
@@ -87,11 +87,6 @@ def in_own_loop(method: Method) -> Method:
         return await wait_in_loop(loop, called)
 
     return run  # type: ignore[return-value]  # it is called alike
-
-
-async def settled(value: Any) -> Any:
-    """Return what a function of the application has returned, which may be awaitable."""
-    return await value if isinstance(value, Awaitable) else value
 
 
 async def ended(pending: Any) -> None:

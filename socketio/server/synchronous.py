@@ -76,11 +76,6 @@ def in_own_loop(method: Method) -> Method:
     return method
 
 
-def settled(value: Any) -> Any:
-    """Return what a function of the application has returned."""
-    return value
-
-
 def ended(pending: Any) -> None:
     """Wait for the end of what `Runtime.start` has returned."""
     pending.join()

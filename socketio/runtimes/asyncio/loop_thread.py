@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
+from ..._core import forks
+
 _LAST_SECONDS = 1.0
 """How long what still runs may take when nobody needs the loop any more."""
 
@@ -17,10 +19,18 @@ class LoopThread:
     """Starts the thread for its first user, and ends it after the last one."""
 
     def __init__(self) -> None:
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         # Whoever is collected gives the loop back, perhaps while this thread holds the lock.
         self._lock = threading.RLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._users = 0
+
+    def after_fork(self) -> None:
+        """Leave the thread and its loop to the parent; see `forks`."""
+        forks.keep(self._loop)
+        self._begin_anew()
 
     def acquire(self) -> asyncio.AbstractEventLoop:
         """Return the running loop; to be given back by `release`."""
@@ -33,13 +43,15 @@ class LoopThread:
                 ).start()
             return self._loop
 
-    def release(self) -> None:
-        """Give the loop back."""
+    def release(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give the loop back; nothing happens if it is one of the parent process."""
         with self._lock:
-            self._users -= 1
-            if self._users or self._loop is None:
+            if loop is not self._loop:
                 return
-            loop, self._loop = self._loop, None
+            self._users -= 1
+            if self._users:
+                return
+            self._loop = None
         loop.call_soon_threadsafe(loop.stop)
 
 
