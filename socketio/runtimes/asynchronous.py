@@ -15,29 +15,9 @@ from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
 from ..bus.presence import Silence
 from .asyncio.loop_thread import LoopThread
-from .asyncio.runtime import AsyncioRuntime
-from .asyncio.tasks import create_task, run_in_loop, wait_in_loop
-
-__all__ = [
-    "INTERRUPTED",
-    "IN_LOOP",
-    "PREFIX",
-    "AsyncioRuntime",
-    "EmitterPlace",
-    "at_home",
-    "cancel",
-    "close_driver",
-    "current",
-    "end_task",
-    "happens",
-    "home",
-    "limited",
-    "own_runtime",
-    "require_monkey_patching",
-    "running_loop",
-    "settled",
-    "wait_in_loop",
-]
+from .asyncio.runtime import AsyncioRuntime as AsyncioRuntime
+from .asyncio.tasks import create_task, run_in_loop
+from .asyncio.tasks import wait_in_loop as wait_in_loop
 
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
 T = TypeVar("T")

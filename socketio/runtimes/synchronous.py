@@ -9,29 +9,8 @@ from typing import Any, Final, TypeVar
 
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
-from .threads.monkey_patching import require_monkey_patching
-from .threads.runtime import ThreadingRuntime
-
-__all__ = [
-    "INTERRUPTED",
-    "IN_LOOP",
-    "PREFIX",
-    "EmitterPlace",
-    "ThreadingRuntime",
-    "at_home",
-    "cancel",
-    "close_driver",
-    "current",
-    "end_task",
-    "happens",
-    "home",
-    "limited",
-    "own_runtime",
-    "require_monkey_patching",
-    "running_loop",
-    "settled",
-    "wait_in_loop",
-]
+from .threads.monkey_patching import require_monkey_patching as require_monkey_patching
+from .threads.runtime import ThreadingRuntime as ThreadingRuntime
 
 T = TypeVar("T")
 
