@@ -1,11 +1,13 @@
-"""How the handlers of connecting and leaving are called, whatever they belong to."""
+"""How the handlers of connecting and leaving are called, and the methods of namespaces."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from .._core.base_namespace import BaseNamespace
 from .._core.forms import Form, misses_its_form
+from ..runtimes.asynchronous import IN_LOOP
 
 
 async def call_in_form(function: Callable[..., Any], form: Form, arguments: tuple[Any, ...]) -> Any:
@@ -33,3 +35,31 @@ async def call_in_form(function: Callable[..., Any], form: Form, arguments: tupl
         result = await result
     form.shorter = not shorter
     return result
+
+
+class DispatchingNamespace(BaseNamespace):
+    """What the class-based namespaces of servers and clients do with an event."""
+
+    _ASYNC = IN_LOOP
+
+    async def trigger_event(self, event: str, *args: Any) -> Any:
+        """Call the method that handles an event; override it to dispatch in another way.
+
+        Args:
+            event: The event's name.
+            *args: What the event carries. Before that come the namespace, for `*` only, and on a
+                server the client.
+
+        Returns:
+            What the method returned; None when there is no such method.
+        """
+        handler = self._handler(event)
+        if handler is None:
+            return None
+        form = self._forms.get(event)
+        if form is not None:
+            return await call_in_form(handler, form, args)
+        result = handler(*args)
+        if hasattr(result, "__await__"):
+            result = await result
+        return result

@@ -10,11 +10,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from .._core.base_namespace import BaseServerNamespace
-from ..runtimes.asynchronous import IN_LOOP
-from .life_cycle import call_in_form
+from .life_cycle import DispatchingNamespace
 
 
-class AsyncNamespace(BaseServerNamespace):
+class AsyncNamespace(DispatchingNamespace, BaseServerNamespace):
     """A namespace whose handlers are the methods `on_<event>` of a subclass.
 
     One instance serves all clients of its namespace. Methods that take a namespace use its own
@@ -23,29 +22,6 @@ class AsyncNamespace(BaseServerNamespace):
     Args:
         namespace: Its name; None means `/`, `*` means every one that has no handler of its own.
     """
-
-    _ASYNC = IN_LOOP
-
-    async def trigger_event(self, event: str, *args: Any) -> Any:
-        """Call the method that handles an event; override it to dispatch in another way.
-
-        Args:
-            event: The event's name.
-            *args: The namespace (for `*` only), the client, and what the event carries.
-
-        Returns:
-            What the method returned; None when there is no such method.
-        """
-        handler = self._handler(event)
-        if handler is None:
-            return None
-        form = self._forms.get(event)
-        if form is not None:
-            return await call_in_form(handler, form, args)
-        result = handler(*args)
-        if hasattr(result, "__await__"):
-            result = await result
-        return result
 
     async def emit(
         self,

@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from .._core.base_namespace import ClientSending
-from ..runtimes.synchronous import IN_LOOP
-from .life_cycle import call_in_form
+from .life_cycle import DispatchingNamespace
 
 
-class ClientNamespace(ClientSending):
+class ClientNamespace(DispatchingNamespace, ClientSending):
     """A namespace whose handlers are the methods `on_<event>` of a subclass.
 
     Methods that take a namespace use its own when none is given.
@@ -21,27 +20,6 @@ class ClientNamespace(ClientSending):
     Args:
         namespace: Its name; None means `/`, `*` means every one that has no handler of its own.
     """
-
-    _ASYNC = IN_LOOP
-
-    def trigger_event(self, event: str, *args: Any) -> Any:
-        """Call the method that handles an event; override it to dispatch in another way.
-
-        Args:
-            event: The event's name.
-            *args: The namespace (for `*` only), and what the event carries.
-
-        Returns:
-            What the method returned; None when there is no such method.
-        """
-        handler = self._handler(event)
-        if handler is None:
-            return None
-        form = self._forms.get(event)
-        if form is not None:
-            return call_in_form(handler, form, args)
-        result = handler(*args)
-        return result
 
     def emit(
         self, event: str, data: Any = None, namespace: str | None = None, callback: Any = None

@@ -1,12 +1,14 @@
 # Generated from socketio/_async/life_cycle.py by tools/unasync.py, do not edit.
-"""How the handlers of connecting and leaving are called, whatever they belong to."""
+"""How the handlers of connecting and leaving are called, and the methods of namespaces."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from .._core.base_namespace import BaseNamespace
 from .._core.forms import Form, misses_its_form
+from ..runtimes.synchronous import IN_LOOP
 
 
 def call_in_form(function: Callable[..., Any], form: Form, arguments: tuple[Any, ...]) -> Any:
@@ -30,3 +32,29 @@ def call_in_form(function: Callable[..., Any], form: Form, arguments: tuple[Any,
     result = function(*(arguments if shorter else arguments[:-1]))
     form.shorter = not shorter
     return result
+
+
+class DispatchingNamespace(BaseNamespace):
+    """What the class-based namespaces of servers and clients do with an event."""
+
+    _ASYNC = IN_LOOP
+
+    def trigger_event(self, event: str, *args: Any) -> Any:
+        """Call the method that handles an event; override it to dispatch in another way.
+
+        Args:
+            event: The event's name.
+            *args: What the event carries. Before that come the namespace, for `*` only, and on a
+                server the client.
+
+        Returns:
+            What the method returned; None when there is no such method.
+        """
+        handler = self._handler(event)
+        if handler is None:
+            return None
+        form = self._forms.get(event)
+        if form is not None:
+            return call_in_form(handler, form, args)
+        result = handler(*args)
+        return result

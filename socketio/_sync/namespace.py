@@ -11,11 +11,10 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from .._core.base_namespace import BaseServerNamespace
-from ..runtimes.synchronous import IN_LOOP
-from .life_cycle import call_in_form
+from .life_cycle import DispatchingNamespace
 
 
-class Namespace(BaseServerNamespace):
+class Namespace(DispatchingNamespace, BaseServerNamespace):
     """A namespace whose handlers are the methods `on_<event>` of a subclass.
 
     One instance serves all clients of its namespace. Methods that take a namespace use its own
@@ -24,27 +23,6 @@ class Namespace(BaseServerNamespace):
     Args:
         namespace: Its name; None means `/`, `*` means every one that has no handler of its own.
     """
-
-    _ASYNC = IN_LOOP
-
-    def trigger_event(self, event: str, *args: Any) -> Any:
-        """Call the method that handles an event; override it to dispatch in another way.
-
-        Args:
-            event: The event's name.
-            *args: The namespace (for `*` only), the client, and what the event carries.
-
-        Returns:
-            What the method returned; None when there is no such method.
-        """
-        handler = self._handler(event)
-        if handler is None:
-            return None
-        form = self._forms.get(event)
-        if form is not None:
-            return call_in_form(handler, form, args)
-        result = handler(*args)
-        return result
 
     def emit(
         self,
