@@ -138,7 +138,7 @@ def test_a_callback_hears_the_newcomer_too(node: Node) -> None:
     answers: list[Any] = []
     clients = [ClusterClient(node, "/"), ClusterClient(node, "/")]
     for number, client in enumerate(clients):
-        client.answers["ask"] = lambda question, number=number: (question, number)
+        client.on("ask", lambda question, number=number: (question, number))
     clients[0].connect()
     on_connect(node, lambda sio, sid: [sio.emit("ask", "q", callback=lambda *a: answers.append(a))])
     clients[1].connect()
@@ -217,12 +217,12 @@ def test_broadcasts_of_others_pass_by(node: Node) -> None:
 
     node.server.on("connect", connect_async if node.flavour == "async" else connect)
     slow = ClusterClient(node, "/")
-    node.run(slow._open)
+    joined = node.run(slow._open)
     assert waiting.wait(15)
     node.emit("secret", 1)
     quick = node.client()
     gate.set()
-    assert slow._connected.wait(15)
+    slow.sid = joined.result(15)
     node.emit("public", 2)
     assert node.fence([slow, quick]) == [
         [["mine", slow.sid], ["public", 2]],

@@ -141,7 +141,7 @@ def test_everything_is_told_in_order(create_node: Callable[..., Node]) -> None:
     sid = client.sid
     assert recorder.take() == [("opened", "memory"), ("connected", "/", sid)]
 
-    client.answers["ask"] = lambda question: (question, "answer")
+    client.on("ask", lambda question: (question, "answer"))
     assert node.call("ask", "q", to=sid) == ("q", "answer")
     assert recorder.take() == [
         ("sent", "/", [sid], "ask", "q"),

@@ -212,7 +212,7 @@ class BrokerFaultContract(ManagerSuite):
         self, broker: FaultyBroker, nodes: list[Node]
     ) -> None:
         client, other = nodes[0].client(), nodes[0].client()
-        client.answers["ask"] = lambda: "yes"
+        client.on("ask", lambda: "yes")
         broker.stop()
         try:
             self.wait_for_state(nodes[0], "disconnected")

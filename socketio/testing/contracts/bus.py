@@ -206,7 +206,7 @@ class BusContract(ProcessContract, ManagerContract):
     def test_a_foreign_callback_is_answered(self, nodes: list[Node], raw: Channel) -> None:
         """Trap 8: a forged answer is not taken for it."""
         client = nodes[0].client()
-        client.answers["ask"] = lambda: "yes"
+        client.on("ask", lambda: "yes")
         answers: list[Any] = []
         # A process that waits for answers under an id of its own, and only speaks.
         raw.publish(
@@ -363,7 +363,7 @@ class BusContract(ProcessContract, ManagerContract):
     ) -> None:
         nodes = [create_node(prepare=_give_secret), create_node(prepare=_give_secret)]
         here, there = nodes[0].client(), nodes[1].client()
-        there.answers["ask"] = lambda x: x
+        there.on("ask", lambda x: x)
         nodes[0].run(nodes[0].server.enter_room, there.sid, "r")
         nodes[0].emit("x", (1, b"\x00\xff", "\u00fc"), room="r")
         assert nodes[0].call("ask", {"a": [1]}, to=there.sid, timeout=10) == {"a": [1]}

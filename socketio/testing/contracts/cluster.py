@@ -13,20 +13,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal
 
-from ...protocol.packets import (
-    ACK,
-    BINARY_EVENT,
-    CONNECT,
-    CONNECT_ERROR,
-    DISCONNECT,
-    EVENT,
-    Decoder,
-    Packet,
-)
-from ..memory import MemoryTransport
+from ...protocol.packets import DISCONNECT, Packet
+from ..memory import BaseTestClient, MemoryTransport, ThreadedMemoryTransport
 
 Flavour = Literal["async", "sync"]
 
@@ -98,50 +89,41 @@ class NodeLoop:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class ClusterClient:
+class ClusterClient(BaseTestClient):
     """A client of one node; what it gets is fetched from any thread.
 
     Attributes:
         sid: Its id in the namespace.
-        answers: What it answers to events that ask for an ack, by the event's name.
         disconnected: Set when the server has disconnected it.
     """
 
     def __init__(self, node: Node, namespace: str) -> None:
+        super().__init__(node.server)
         self.node = node
         self.namespace = namespace
         self.sid = ""
-        self.answers: dict[str, Callable[..., Any]] = {}
         self.disconnected = threading.Event()
-        self._connected = threading.Event()
-        self._events: queue.Queue[list[Any]] = queue.Queue()
-        self._decoder = Decoder(node.server.packet_class)
-        self._session: Any = None
 
     def connect(self) -> None:
         """Connect, and wait for the server's consent."""
-        self.node.run(self._open)
-        assert self._connected.wait(DEADLINE), "the client was not accepted"
+        self.sid = self.node.run(self._open).result(DEADLINE)
 
     def _open(self) -> Any:
-        engine = self.node.server.eio
-        environ = {"REMOTE_ADDR": "127.0.0.1", "QUERY_STRING": ""}
-        self._session = session = engine.create_session("memory", environ)
-        session.transport = MemoryTransport(session, self._take)
-        opened = engine.open(session)
-        if self.node.flavour == "sync":
-            self._send(CONNECT, None)
-            return None
+        waits = self.node.flavour == "async"
+        session = self._create_session(MemoryTransport if waits else ThreadedMemoryTransport)
+        opened = self.server.eio.open(session)
+        if not waits:
+            return self._join(self.namespace, None)
 
-        async def join() -> None:
+        async def join() -> Any:
             await opened
-            self._send(CONNECT, None)
+            return self._join(self.namespace, None)
 
         return join()
 
-    def receive(self, timeout: float = DEADLINE) -> list[Any]:
+    def receive(self, timeout: float = DEADLINE) -> Any:
         """Return the next event as `[name, *args]`."""
-        return self._events.get(timeout=timeout)
+        return self._queue(self.namespace).get(timeout=timeout)
 
     def until(self, name: str, timeout: float = DEADLINE) -> list[list[Any]]:
         """Return the events before the one of this name, and fetch that one too."""
@@ -149,7 +131,7 @@ class ClusterClient:
         deadline = time.monotonic() + timeout
         while True:
             try:
-                event = self._events.get(timeout=max(0.001, deadline - time.monotonic()))
+                event = self.receive(max(0.001, deadline - time.monotonic()))
             except queue.Empty:
                 raise AssertionError(
                     f"no event {name!r} within {timeout:g} s, but {events!r:.1000}; the node has "
@@ -163,50 +145,49 @@ class ClusterClient:
         """Leave the namespace instead of answering an event."""
 
         def leave(*args: Any) -> Any:
-            self.node.later(self._send, DISCONNECT, None)
+            self.node.later(self._send, DISCONNECT, None, self.namespace)
             return NotImplemented
 
-        self.answers[event] = leave
+        self.on(event, leave, self.namespace)
 
-    def leave(self) -> None:
-        """Leave the namespace."""
-        self.node.run(self._send, DISCONNECT, None)
+    def _create_future(self) -> Future[Any]:
+        return Future()
 
-    def _send(self, packet_type: int, data: Any, id: int | None = None) -> None:
-        encoded = self.node.server.packet_class(packet_type, data, self.namespace, id).encode()
-        for part in encoded if isinstance(encoded, list) else [encoded]:
-            self._session.receive(f"4{part}" if isinstance(part, str) else part)
+    def _create_queue(self) -> queue.Queue[list[Any]]:
+        return queue.Queue()
 
-    def _take(self, packet: Any) -> None:
-        """Take what the server sends, in whatever thread it does."""
-        if packet.packet_type == 2:
-            self.node.later(self._session.receive, "3")
-        if packet.packet_type != 4:
-            return
-        decoded = self._decoder.add(packet.data)
-        if decoded is not None and (decoded.namespace or "/") == self.namespace:
-            self._dispatch(decoded)
+    def _handle(self, handler: Callable[..., Any], packet: Packet, namespace: str) -> None:
+        if packet.id is not None:
+            result = handler(*packet.data[1:])
+            if result is not NotImplemented:
+                self.node.later(self._answer, packet, namespace, result)
 
-    def _dispatch(self, packet: Packet) -> None:
-        kind = packet.packet_type
-        if kind == CONNECT:
-            self.sid = packet.data["sid"]
-            self._connected.set()
-        elif kind == DISCONNECT:
+    def _dispatch(self, packet: Packet, namespace: str) -> None:
+        super()._dispatch(packet, namespace)
+        if packet.packet_type == DISCONNECT:
             self.disconnected.set()
-        elif kind == CONNECT_ERROR:
-            raise AssertionError(f"refused: {packet.data}")
-        elif kind in (EVENT, BINARY_EVENT):
-            answer = self.answers.get(packet.data[0])
-            if packet.id is not None and answer is not None:
-                values = answer(*packet.data[1:])
-                values = list(values) if isinstance(values, tuple) else [values]
-                if values != [NotImplemented]:
-                    self.node.later(self._send, ACK, values, packet.id)
-            self._events.put(packet.data)
 
 
-class Node:
+class ManagerPlace:
+    """Where a manager lives: in an event loop of its own, or in the threads that use it."""
+
+    def __init__(self, flavour: Flavour) -> None:
+        self.flavour = flavour
+        self._loop = NodeLoop() if flavour == "async" else None
+
+    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function, or a coroutine function, there."""
+        if self._loop is not None:
+            return self._loop.run(function, *args, **kwargs)
+        return function(*args, **kwargs)
+
+    def close(self) -> None:
+        """End the loop."""
+        if self._loop is not None:
+            self._loop.close()
+
+
+class Node(ManagerPlace):
     """One server with its manager.
 
     Args:
@@ -220,10 +201,9 @@ class Node:
     """
 
     def __init__(self, flavour: Flavour, create_manager: Callable[[], Any], **options: Any) -> None:
-        self.flavour = flavour
+        super().__init__(flavour)
         self.disconnects: list[tuple[str, str]] = []
         self.log = RecordingHandler()
-        self._loop = NodeLoop() if flavour == "async" else None
         # A real client's answers come from elsewhere, not from within the server's call.
         self._later = ThreadPoolExecutor(1) if flavour == "sync" else None
         self._stopped = False
@@ -242,22 +222,13 @@ class Node:
         logger = logging.Logger("node")  # noqa: LOG001  # its own, whatever logging is set up
         logger.addHandler(self.log)
         options = {"namespaces": "*", "client_manager": manager, "logger": logger, **options}
-        if self.flavour == "async":
-            server: Any = AsyncServer(async_mode="asgi", **options)
-            server.on("disconnect", self._note_disconnect, namespace="*")
-        else:
-            server = Server(async_mode="threading", **options)
-            server.on("disconnect", self._note_disconnect, namespace="*")
+        server: Any = AsyncServer if self.flavour == "async" else Server
+        server = server(async_mode="asgi" if self.flavour == "async" else "threading", **options)
+        server.on("disconnect", self._note_disconnect, namespace="*")
         return server
 
     def _note_disconnect(self, namespace: str, sid: str, reason: str) -> None:
         self.disconnects.append((sid, reason))
-
-    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call a function, or a coroutine function, where the server runs."""
-        if self._loop is not None:
-            return self._loop.run(function, *args, **kwargs)
-        return function(*args, **kwargs)
 
     def renew_threads(self) -> None:
         """Have what runs the clients of a node anew, in a forked child."""
@@ -320,24 +291,17 @@ class Node:
         server = getattr(self, "server", None)
         if server is not None:
             self.run(server.shutdown)
-        if self._loop is not None:
-            self._loop.close()
+        self.close()
         if self._later is not None:
             self._later.shutdown()
 
 
-class External:
+class External(ManagerPlace):
     """A process without a server, with a manager that only writes."""
 
     def __init__(self, flavour: Flavour, create_manager: Callable[[], Any]) -> None:
-        self._loop = NodeLoop() if flavour == "async" else None
+        super().__init__(flavour)
         self.manager = self.run(create_manager)
-
-    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call a method of the manager."""
-        if self._loop is not None:
-            return self._loop.run(function, *args, **kwargs)
-        return function(*args, **kwargs)
 
     def emit(self, event: str, data: Any = None, **kwargs: Any) -> None:
         """Emit without a server."""
@@ -346,17 +310,4 @@ class External:
     def stop(self) -> None:
         """Release the manager's connection."""
         self.run(self.manager.shutdown)
-        if self._loop is not None:
-            self._loop.close()
-
-
-__all__ = [
-    "DEADLINE",
-    "ClusterClient",
-    "External",
-    "Flavour",
-    "Node",
-    "NodeLoop",
-    "RecordingHandler",
-    "wait_for",
-]
+        self.close()

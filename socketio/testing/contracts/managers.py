@@ -240,7 +240,7 @@ class ManagerContract(ManagerSuite):
         self, nodes: list[Node]
     ) -> None:
         client = nodes[1].client()
-        client.answers["ask"] = lambda x: (x + 1, {"b": [True, None]})
+        client.on("ask", lambda x: (x + 1, {"b": [True, None]}))
         answers: list[tuple[Any, ...]] = []
         nodes[0].emit("ask", 1, to=client.sid, callback=lambda *args: answers.append(args))
         wait_for(lambda: answers, "the answer")
@@ -248,10 +248,10 @@ class ManagerContract(ManagerSuite):
 
     def test_call_returns_the_answer_of_another_processes_client(self, nodes: list[Node]) -> None:
         client = nodes[1].client()
-        client.answers["none"] = lambda: ()
-        client.answers["one"] = lambda x: x
-        client.answers["two"] = lambda x: (x, [x])
-        client.answers["binary"] = lambda x: {"got": x}
+        client.on("none", lambda: ())
+        client.on("one", lambda x: x)
+        client.on("two", lambda x: (x, [x]))
+        client.on("binary", lambda x: {"got": x})
         assert nodes[0].call("none", to=client.sid, timeout=10) is None
         assert nodes[0].call("one", "\u00e9", to=client.sid, timeout=10) == "\u00e9"
         assert nodes[0].call("two", 2, to=client.sid, timeout=10) == (2, [2])
@@ -261,7 +261,7 @@ class ManagerContract(ManagerSuite):
 
     def test_call_of_a_client_of_the_same_process(self, nodes: list[Node]) -> None:
         client = nodes[0].client()
-        client.answers["one"] = lambda x: x
+        client.on("one", lambda x: x)
         assert nodes[0].call("one", 7, to=client.sid, timeout=10) == 7
 
     def test_call_of_nobody_fails(self, nodes: list[Node]) -> None:
@@ -281,7 +281,7 @@ class ManagerContract(ManagerSuite):
         """Trap 33."""
         clients = [nodes[0].client(), nodes[1].client(), nodes[1].client()]
         for client in clients:
-            client.answers["who"] = lambda client=client: client.sid
+            client.on("who", lambda client=client: client.sid)
             client.node.run(client.node.server.enter_room, client.sid, "r")
         answers: list[str] = []
         nodes[0].emit("who", to="r", callback=answers.append)
@@ -352,7 +352,7 @@ class ManagerContract(ManagerSuite):
             node.emit("x", (data, 2))
             assert node.fence(clients) == [[["x", data, 2]]] * 3
         for client in clients:
-            client.answers["ask"] = lambda x: x
+            client.on("ask", lambda x: x)
             for node in created:
                 assert node.call("ask", b"\x01", to=client.sid, timeout=10) == b"\x01"
 
