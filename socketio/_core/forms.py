@@ -10,8 +10,9 @@ from __future__ import annotations
 import functools
 import inspect
 import re
+import traceback
 from collections.abc import Callable, Iterator
-from types import CodeType, FrameType, FunctionType, MethodType, TracebackType
+from types import CodeType, FrameType, FunctionType, MethodType
 from typing import Any, Final, NamedTuple
 
 Function = Callable[..., Any]
@@ -59,10 +60,8 @@ class Form:
 
 def own_parameters(function: Function) -> Parameters | None:
     """Return what a callable itself takes, not what it wraps; None: it cannot be known."""
-    bare = _bare(function)
-    if bare is None:
-        return None
     try:
+        bare = _change_inside(function, _without_claims)
         signature = inspect.signature(bare, follow_wrapped=False)
     except (TypeError, ValueError):  # some builtins have no signature
         return None
@@ -82,48 +81,38 @@ def own_parameters(function: Function) -> Parameters | None:
     return Parameters(fewest, most, tuple(names), tuple(required))
 
 
-def _bare(function: Any) -> Any:
-    """Return a callable with the same parameters that claims no others; None: there is none.
+def _change_inside(function: Any, change: Callable[[Any], Any]) -> Any:
+    """Return a callable whose innermost one is changed, behind the same arguments."""
+    kind = type(function)  # not by `isinstance`, to which a proxy says that it is what it wraps
+    if issubclass(kind, functools.partial):
+        inside = _change_inside(function.func, change)
+        return functools.partial(inside, *function.args, **function.keywords)
+    if kind is MethodType:
+        return MethodType(_change_inside(function.__func__, change), function.__self__)
+    return change(function)
+
+
+def _without_claims(function: Any) -> Any:
+    """Return a callable with the same parameters that claims no others.
 
     Decorators copy a signature onto their wrapper (`__wrapped__`, `__signature__`), which says
     what its caller should give, and not what it takes.
+
+    Raises:
+        TypeError: It is compiled and wraps something, whose signature is the only one it shows.
     """
-    # Not by `isinstance`, to which a proxy says that it is what it wraps.
-    kind = type(function)
-    if issubclass(kind, functools.partial):
-        within = _bare(function.func)
-        return within and functools.partial(within, *function.args, **function.keywords)
-    if kind is MethodType:
-        within = _bare(function.__func__)
-        return within and MethodType(within, function.__self__)
-    if kind is FunctionType:
-        copy = FunctionType(
-            function.__code__,
-            function.__globals__,
-            function.__name__,
-            function.__defaults__,
-            function.__closure__,
-        )
-        copy.__kwdefaults__ = function.__kwdefaults__
-        return copy
-    if issubclass(kind, type):
+    if issubclass(type(function), type):
         return function
-    call = getattr(kind, "__call__", None)  # noqa: B004  # its signature is asked for
-    if type(call) is FunctionType:
-        return MethodType(_bare(call), function)
-    # What is compiled shows the signature of what it wraps.
-    return None if hasattr(function, "__wrapped__") else function
-
-
-def _within(function: Any) -> Any:
-    """Return the innermost function that a wrapper says it wraps, bound as the wrapper is."""
-    kind = type(function)
-    if issubclass(kind, functools.partial):
-        within = _within(function.func)
-        return functools.partial(within, *function.args, **function.keywords)
-    if kind is MethodType:
-        return MethodType(_within(function.__func__), function.__self__)
-    return inspect.unwrap(function)
+    code = _function_of(function)
+    if code is None:
+        if hasattr(function, "__wrapped__"):
+            raise TypeError(f"what {function!r} itself takes cannot be known")
+        return function
+    copy = FunctionType(
+        code.__code__, code.__globals__, code.__name__, code.__defaults__, code.__closure__
+    )
+    copy.__kwdefaults__ = code.__kwdefaults__
+    return copy if code is function else MethodType(copy, function)
 
 
 def _require_positional(function: Function, parameters: Parameters) -> None:
@@ -187,7 +176,7 @@ def _guess(function: Function, names: tuple[str, ...], counts: tuple[int, ...]) 
         counts: The numbers there are, the full form's first.
     """
     try:
-        within = own_parameters(_within(function))
+        within = own_parameters(_change_inside(function, inspect.unwrap))
     except ValueError:  # it wraps itself
         return counts[0]
     if within is None or within.required:  # what else it needs comes from the wrapper
@@ -243,8 +232,10 @@ def misses_its_form(function: Function, shorter: bool, error: Exception) -> bool
         shorter: Whether the last argument was left out.
         error: What our caller has caught.
     """
-    frames = list(_frames(error.__traceback__))[1:]  # without our caller's
-    begun = {frame.tb_frame.f_code for frame in frames}
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][
+        1:
+    ]  # without our caller's
+    begun = {frame.f_code for frame in frames}
     functions = _wrappers(function)
     within = functions[-1] if len(functions) > 1 else None
     if within is not None and within.__code__ in begun:
@@ -260,24 +251,16 @@ def misses_its_form(function: Function, shorter: bool, error: Exception) -> bool
         if called and within is not None:
             return any(each.__code__ not in begun for each in called)
         # A wrapper that does not say what it wraps: what has not begun is what it called.
-        if not frames:
-            return True
-        last = frames[-1].tb_frame
-        handed_on = float(match.groupdict().get("given") or _ENDLESS) >= _further_count(last)
-        any_number = all(_has_any_number(frame.tb_frame.f_code) for frame in frames)
-        return any_number and handed_on and match[1] in _names_at_hand(last)
+        given = float(match.groupdict().get("given") or _ENDLESS)
+        return all(_has_any_number(frame.f_code) for frame in frames) and (
+            not frames or (_further_count(frames[-1]) <= given and match[1] in _names(frames[-1]))
+        )
     # Wrappers also take `*args` apart themselves.
     if within is None or len(frames) != 1 or isinstance(error, KeyError):
         return False
     if isinstance(error, ValueError):
         return str(error).startswith(_UNPACKED[shorter])
     return shorter and isinstance(error, IndexError)
-
-
-def _frames(traceback: TracebackType | None) -> Iterator[TracebackType]:
-    while traceback is not None:
-        yield traceback
-        traceback = traceback.tb_next
 
 
 def _has_any_number(code: CodeType) -> bool:
@@ -292,7 +275,7 @@ def _further_count(frame: FrameType) -> int:
     return len(values) if isinstance(values, tuple) else 0
 
 
-def _names_at_hand(frame: FrameType) -> Iterator[str]:
+def _names(frame: FrameType) -> Iterator[str]:
     """Yield the qualified names of the functions that a frame can call.
 
     Where they stand: in its variables and those around it, in the globals that it refers to, and
