@@ -315,4 +315,4 @@ def test_a_client_that_has_just_been_refused_gets_nothing(node: Node) -> None:
         return []
 
     on_connect(node, ask, result=False)
-    assert refused(node, lambda: node.server.deliver(asked, "/", "late", 1)) == []
+    assert refused(node, lambda: node.server.manager.deliver_event(asked, "/", "late", 1)) == []

@@ -12,7 +12,8 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from .._core import forks
-from ..protocol.packets import AckCounter
+from ..protocol.engine import MESSAGE, EnginePacket
+from ..protocol.packets import AckCounter, arguments_of
 from .connecting import connecting
 from .membership import CONNECTED, GONE, PENDING, Membership
 from .observers import Observers
@@ -188,14 +189,51 @@ class BaseManager:
             members = without(members, skip_sid)
         if callback is None:
             if members:
-                self.server.deliver(members, namespace, event, data)
+                self.deliver_event(members, namespace, event, data)
             return
         if not members:
             self.unreachable(callback)
         for member in members:
             ack_id = self._expect_ack(member, callback)
             if ack_id is not None:
-                self.server.deliver([member], namespace, event, data, ack_id)
+                self.deliver_event([member], namespace, event, data, ack_id)
+
+    def deliver_event(
+        self,
+        members: list[Membership],
+        namespace: str,
+        event: str,
+        data: Any,
+        ack_id: int | None = None,
+    ) -> None:
+        """Send an event to clients of this process: encoded once, written to each.
+
+        Args:
+            members: The clients; nobody else changes this list meanwhile.
+            namespace: Their namespace.
+            event: The event's name.
+            data: Its arguments: a tuple for several, None for none.
+            ack_id: Ask for an ack with this id.
+        """
+        server = self.server
+        arguments = [event, *arguments_of(data)]
+        encoded = server.packet_class.encode_event(arguments, namespace, ack_id)
+        if isinstance(encoded, list):
+            one, packets = None, [EnginePacket(MESSAGE, part) for part in encoded]
+        else:
+            one = EnginePacket(MESSAGE, encoded)
+            packets = [one]
+        if server.observers:
+            server.tell_sent(packets, len(members))
+            sids = [member.sid for member in members]
+            server.observers.tell("event_sent", namespace, sids, event, data)
+        for member in members:
+            if member.waiting is not None:
+                member.deliver(packets)
+            elif one is not None:
+                member.session.send(one)
+            else:
+                member.session.send_all(packets)
 
     def _expect_ack(self, member: Membership, callback: Any) -> int | None:
         """Keep a callback for the ack of a client, and return the ack's id; None: it is going."""

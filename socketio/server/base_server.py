@@ -41,7 +41,6 @@ from ..protocol.packets import (
     RESERVED_EVENTS,
     Decoder,
     Packet,
-    arguments_of,
     encode_messages,
 )
 from ..protocol.surrogates import replace_surrogates
@@ -365,43 +364,13 @@ class BaseServer(Consumer):
         messages = encode_messages(self.packet_class(packet_type, data, namespace, id))
         return [EnginePacket(MESSAGE, message) for message in messages]
 
-    def deliver(
-        self,
-        members: list[Membership],
-        namespace: str,
-        event: str,
-        data: Any,
-        ack_id: int | None = None,
-    ) -> None:
-        """Send an event to clients of this process: encoded once, written to each.
+    def tell_sent(self, packets: list[EnginePacket], receivers: int) -> None:
+        """Tell observers, of whom there are some, of packets that are about to be sent.
 
         Args:
-            members: The clients; nobody else changes this list meanwhile.
-            namespace: Their namespace.
-            event: The event's name.
-            data: Its arguments: a tuple for several, None for none.
-            ack_id: Ask for an ack with this id.
+            packets: The packets.
+            receivers: To how many sessions each is sent.
         """
-        arguments = [event, *arguments_of(data)]
-        encoded = self.packet_class.encode_event(arguments, namespace, ack_id)
-        if isinstance(encoded, list):
-            one, packets = None, [EnginePacket(MESSAGE, part) for part in encoded]
-        else:
-            one = EnginePacket(MESSAGE, encoded)
-            packets = [one]
-        if self.observers:
-            self._tell_sent(packets, len(members))
-            sids = [member.sid for member in members]
-            self.observers.tell("event_sent", namespace, sids, event, data)
-        for member in members:
-            if member.waiting is not None:
-                member.deliver(packets)
-            elif one is not None:
-                member.session.send(one)
-            else:
-                member.session.send_all(packets)
-
-    def _tell_sent(self, packets: list[EnginePacket], receivers: int) -> None:
         size = sum(size_of(packet.data) for packet in packets)
         self.observers.tell("packets_sent", len(packets) * receivers, size * receivers)
 
@@ -421,7 +390,7 @@ class BaseServer(Consumer):
         """Send one packet to one engine session."""
         packets = self.encode(packet_type, data, namespace, id)
         if self.observers:
-            self._tell_sent(packets, 1)
+            self.tell_sent(packets, 1)
         session.send_all(packets)
 
     # -- engine events --------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from socketio._sync.polling import PollingTransport
 from socketio.engine import Engine
 from socketio.engine.session import Reason
-from socketio.protocol.engine import MESSAGE, Packet
+from socketio.protocol.engine import MESSAGE, EnginePacket
 
 from .conftest import DEADLINE, Log, Poller, Serve, until, wait_for_poll
 
@@ -151,7 +151,7 @@ def test_sending(serve: Serve, echo: Engine) -> None:
     client = Poller(serve(echo))
     echo.send(client.sid, "text")
     echo.send(client.sid, b"\0\1")
-    echo.send_packet(client.sid, Packet(MESSAGE, "packet"))
+    echo.send_packet(client.sid, EnginePacket(MESSAGE, "packet"))
     echo.send("nobody", "lost")
     assert client.get().text == "4text\x1ebAAE=\x1e4packet"
     assert echo.transport(client.sid) == "polling"
@@ -325,7 +325,7 @@ def test_nobody_is_told_of_a_full_outbox_while_the_session_is_locked(log: Log) -
 
     engine.open(session)
     engine.consumer.session_closed = closed  # type: ignore[method-assign]  # is told of the end
-    session.send_all([Packet(MESSAGE, "x" * 10), Packet(MESSAGE, b"y")])
+    session.send_all([EnginePacket(MESSAGE, "x" * 10), EnginePacket(MESSAGE, b"y")])
     assert session.ended == "transport error"
     assert log.wait_for_count(1) == [("transport error", True)]
     engine.runtime.close()

@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from socketio.engine import Engine
 from socketio.middleware import WSGIApp
-from socketio.protocol.engine import MESSAGE, Packet
+from socketio.protocol.engine import MESSAGE, EnginePacket
 from socketio.web.raw_websocket import LoopWebSocket
 from socketio.web.wsgi import WSGIRequest
 
@@ -297,7 +297,7 @@ def test_a_slow_client_holds_up_nobody_and_gets_everything(
 ) -> None:
     server = serve(echo)
     slow, quick = raw(server), raw(server)
-    packets = [Packet(MESSAGE, f"{number}:" + "x" * 60_000) for number in range(200)]
+    packets = [EnginePacket(MESSAGE, f"{number}:" + "x" * 60_000) for number in range(200)]
     began = echo.runtime.now()
     for packet in packets:
         for sid in (slow.sid, quick.sid):

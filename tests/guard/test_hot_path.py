@@ -130,7 +130,7 @@ async def test_observers_cost_nothing_when_there_are_none(
     """Neither is one told, nor is anything made that it would be told."""
     server, session, message = echo
     calls = count_calls(lambda: session.receive(message))
-    assert not {"tell", "_tell_sent", "size_of"} & set(calls)
+    assert not {"tell", "tell_sent", "size_of"} & set(calls)
     watched = Counter[str]()
 
     class Watching(ServerObserver):

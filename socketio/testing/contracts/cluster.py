@@ -249,14 +249,15 @@ class Node(ManagerPlace):
         if self._loop is not None:
             self._loop.loop.call_soon_threadsafe(time.sleep, seconds)
             return
-        deliver = self.server.deliver
+        manager = self.server.manager
+        deliver = manager.deliver_event
         until = time.monotonic() + seconds
 
         def slowly(*args: Any, **kwargs: Any) -> None:
             time.sleep(max(0, until - time.monotonic()))
             deliver(*args, **kwargs)
 
-        self.server.deliver = slowly
+        manager.deliver_event = slowly
 
     def client(self, namespace: str = "/") -> ClusterClient:
         """Return a new client, connected."""
