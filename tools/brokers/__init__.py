@@ -12,6 +12,7 @@ Kafka from Maven Central's artifacts.
 
 from __future__ import annotations
 
+from .amqp_gate import AMQPGate, home_node_is_down, without_transient_queues
 from .base import Broker, BrokerError
 from .faulty import FaultyBroker, faulty
 from .kafka_broker import KafkaBroker
@@ -22,6 +23,7 @@ from .redis_brokers import RedisCluster, RedisSentinel, RedisServer
 from .shared import answers, private, shared_brokers, test_url
 
 __all__ = [
+    "AMQPGate",
     "Broker",
     "BrokerError",
     "FaultyBroker",
@@ -34,7 +36,9 @@ __all__ = [
     "RedisServer",
     "answers",
     "faulty",
+    "home_node_is_down",
     "private",
     "shared_brokers",
     "test_url",
+    "without_transient_queues",
 ]

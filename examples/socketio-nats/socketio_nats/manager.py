@@ -33,6 +33,8 @@ class AsyncNatsManager(AsyncPubSubManager):
         super().__init__(channel=channel, write_only=write_only, logger=logger, json=json)
         if urlsplit(url).scheme not in ("nats", "tls"):
             raise ValueError("a NATS URL begins with nats:// or tls://")
+        if query := urlsplit(url).query:  # the client library would ignore it
+            raise ValueError(f"a NATS URL has no options, but this one {query.split('=')[0]!r}")
         self.url = url
 
     def connection_key(self) -> Hashable | None:

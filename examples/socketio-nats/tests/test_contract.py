@@ -35,6 +35,8 @@ class TestNats(Managers, BusContract):
     async def test_a_wrong_url_is_refused_at_once(self) -> None:
         with pytest.raises(ValueError, match="nats://"):
             AsyncNatsManager("http://localhost")
+        with pytest.raises(ValueError, match="'max_reconnect_attempts'"):
+            AsyncNatsManager("nats://localhost?max_reconnect_attempts=1")
 
     async def test_a_message_that_nats_refuses_is_counted(self) -> None:
         manager = AsyncNatsManager(self.url, channel="large", write_only=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import re
 from collections.abc import Hashable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import aio_pika
 from aio_pika.abc import (
@@ -21,9 +20,12 @@ from aiormq.exceptions import (
     AMQPError,
     AuthenticationError,
     ChannelAccessRefused,
+    ChannelLockedResource,
     ChannelNotFoundEntity,
     ChannelPreconditionFailed,
+    ConnectionInternalError,
     ConnectionNotAllowed,
+    ConnectionNotImplemented,
     InvalidFrameError,
     ProbableAuthenticationError,
 )
@@ -38,6 +40,22 @@ _QUEUE_MILLISECONDS = 300_000
 _PREFETCH = 1000
 """How many messages the broker sends ahead of those that have been dealt with."""
 
+_OPTIONS = frozenset(
+    ("client_properties", "connection_class", "ssl_context", "ssl_options", "timeout")
+)
+"""What `aio_pika.connect()` takes beside a URL; the others it ignores then."""
+
+_QUERY_OPTIONS = frozenset(
+    (
+        *("auth", "cadata", "cafile", "capath", "certfile", "happy_eyeballs_delay", "heartbeat"),
+        *("interleave", "keyfile", "name", "no_verify_ssl", "timeout"),
+    )
+)
+"""What aio-pika and aiormq look for in a URL's query; they ignore the rest."""
+
+_CANCELLED = object()
+"""What lies in the inbox when RabbitMQ has cancelled our consumer."""
+
 _TOO_LARGE = re.compile(r"message size \d+ is larger than .*max size (\d+)")
 """How RabbitMQ says why it closes a channel that has published too much at once."""
 
@@ -51,12 +69,13 @@ class AsyncAioPikaManager(AsyncPubSubManager):
         write_only: Only emit, receive nothing: for processes without a server.
         logger: Where changes are logged; None: the server's logger.
         json: A JSON module for the messages; None: the server's.
-        connection_options: Further arguments of `aio_pika.connect()`, such as `ssl_context`. The
-            timeout and the kind of connection are the manager's: it sets them itself.
+        connection_options: Further arguments of `aio_pika.connect()`: `ssl_context`,
+            `ssl_options`, `client_properties`. The timeout and the kind of connection are the
+            manager's: it sets them itself.
         secret: Signs every message, and has those ignored that are not signed with it.
 
     Raises:
-        ValueError: The URL is no AMQP URL, or an option is unknown.
+        ValueError: The URL is no AMQP URL, or an option, of its query too, is unknown.
     """
 
     name = "asyncaiopika"
@@ -77,12 +96,10 @@ class AsyncAioPikaManager(AsyncPubSubManager):
         )
         self.url = _check(url)
         self.connection_options = dict(connection_options or {})
-        known = inspect.signature(aio_pika.connect).parameters
-        names = known.keys() - {"url", "loop", "kwargs"}
-        for name in self.connection_options.keys() - names:
+        for name in self.connection_options.keys() - _OPTIONS:
             raise ValueError(
-                f"connection_options= has {name!r}, which aio_pika.connect() does not take from a "
-                f"client manager; it takes {', '.join(sorted(names))}"
+                f"connection_options= has {name!r}, which aio_pika.connect() does not take beside "
+                f"a URL, or not from a client manager; it takes {', '.join(sorted(_OPTIONS))}"
             )
 
     def connection_key(self) -> Hashable | None:
@@ -117,6 +134,9 @@ class AioPikaDriver(BusDriver):
         self._channel = channel
         self._queue_name = queue
         self._queue: AbstractQueue | None = None
+        self._reader: Any = None
+        """The client library's inner channel that consumes."""
+        self._consumer_tag = ""
         self._last: AbstractIncomingMessage | None = None
         self._inbox = AsyncInbox()
         self._connection: AbstractConnection | None = None
@@ -144,14 +164,38 @@ class AioPikaDriver(BusDriver):
         await self._open_writer(connection)
         if not receive:
             return
-        reader = await connection.channel(publisher_confirms=False)
-        reader.close_callbacks.add(self._lost)
-        await reader.set_qos(prefetch_count=_PREFETCH)
-        self._queue = queue = await reader.declare_queue(
-            self._queue_name, durable=False, arguments={"x-expires": _QUEUE_MILLISECONDS}
-        )
+        await self._subscribe()
+
+    async def _subscribe(self) -> None:
+        """Declare our queue, bind it and consume it."""
+        try:
+            # Durable: RabbitMQ 4.3 has no other queues that outlive a connection. What is in it is
+            # not: messages are transient, and the queue goes when nobody reads it any more.
+            await self._consume(
+                self._queue_name,
+                durable=True,
+                arguments={"x-expires": _QUEUE_MILLISECONDS, "x-queue-type": "classic"},
+            )
+        except ChannelNotFoundEntity:
+            # Its node in the cluster is away. One that ends with this connection does until then.
+            await self._consume(None, exclusive=True)
+
+    async def _consume(self, name: str | None, **options: Any) -> None:
+        assert self._connection is not None  # connect() has set it
+        channel = await self._connection.channel(publisher_confirms=False)
+        await channel.set_qos(prefetch_count=_PREFETCH)
+        queue = await channel.declare_queue(name, **options)
         await queue.bind(self._channel)
-        await queue.consume(self._take)
+        self._queue, self._consumer_tag = queue, await queue.consume(self._take)
+        channel.close_callbacks.add(self._lost)
+        self._reader = await channel.get_underlay_channel()
+        # The oldest versions tell nobody; `receive` finds out a little later.
+        told = getattr(self._reader, "on_consumer_cancel_callbacks", None)
+        if told is not None:
+            told.add(self._consumer_cancelled)
+
+    def _consumer_cancelled(self, frame: object) -> None:
+        self._inbox.put(_CANCELLED)
 
     async def _open_writer(self, connection: AbstractConnection) -> None:
         # Instead of a confirmation for each message, `publish` has one answer for a whole batch.
@@ -203,7 +247,11 @@ class AioPikaDriver(BusDriver):
         if self._last is not None:
             last, self._last = self._last, None
             await last.ack(multiple=True)
-        messages: list[AbstractIncomingMessage] = await self._inbox.receive(timeout)
+        came = await self._inbox.receive(timeout)
+        if self._consumer_tag not in self._reader.consumers:
+            # Somebody has deleted the queue, or it has moved: what comes from now on, we get.
+            await self._subscribe()
+        messages: list[AbstractIncomingMessage] = [each for each in came if each is not _CANCELLED]
         if messages:
             self._last = messages[-1]
         return [message.body for message in messages]
@@ -214,6 +262,7 @@ class AioPikaDriver(BusDriver):
             if self.leaving and self._queue is not None:
                 queue, self._queue = self._queue, None
                 async with asyncio.timeout(self.timeout / 2):  # what is left is for the connection
+                    await queue.cancel(self._consumer_tag)
                     await queue.delete(if_unused=False, if_empty=False)
         finally:
             if self._connection is not None:
@@ -226,9 +275,12 @@ class AioPikaDriver(BusDriver):
             AuthenticationError
             | ProbableAuthenticationError
             | ChannelAccessRefused
+            | ChannelLockedResource
             | ChannelNotFoundEntity
             | ChannelPreconditionFailed
+            | ConnectionInternalError
             | ConnectionNotAllowed
+            | ConnectionNotImplemented
             | VirtualHostRefused,
         )
 
@@ -246,6 +298,12 @@ def _check(url: str) -> str:
         parts.port  # noqa: B018  # parsed when it is looked at
     except ValueError as error:
         raise ValueError(f"the port in the AMQP URL is not a number: {error}") from None
+    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in _QUERY_OPTIONS:
+            raise ValueError(
+                f"the query of the AMQP URL has {name!r}, which the client library does not know; "
+                f"it knows {', '.join(sorted(_QUERY_OPTIONS))}"
+            )
     if parts.hostname:
         return url
     login, at, port = parts.netloc.rpartition("@")

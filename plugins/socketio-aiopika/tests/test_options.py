@@ -6,22 +6,39 @@ from typing import Any
 
 import aio_pika
 import pytest
+from brokers import answers, test_url
 
 from socketio import AsyncAioPikaManager
 
 
 def test_our_options_win() -> None:
-    options = {"timeout": 0.1, "connection_class": aio_pika.RobustConnection, "login": "me"}
+    options = {"timeout": 0.1, "connection_class": aio_pika.RobustConnection, "client_properties": {"me": "I"}}
     driver: Any = AsyncAioPikaManager(connection_options=options).create_driver()
     driver.timeout = 3.0
     assert driver.connection_arguments() == {
         "timeout": 3.0,
         "connection_class": aio_pika.Connection,
-        "login": "me",
+        "client_properties": {"me": "I"},
     }
 
 
-@pytest.mark.parametrize("name", ["nonsense", "loop", "kwargs"])
+@pytest.mark.parametrize("name", ["nonsense", "loop", "kwargs", "login", "heartbeat"])
 def test_an_unknown_option_is_refused_at_once(name: str) -> None:
     with pytest.raises(ValueError, match=f"'{name}'"):
         AsyncAioPikaManager(connection_options={name: 1})
+
+
+@pytest.mark.parametrize("name", ["nonsense", "socket_timeout", "decode_responses"])
+def test_an_unknown_option_in_the_url_is_refused_at_once(name: str) -> None:
+    with pytest.raises(ValueError, match=f"'{name}'") as raised:
+        AsyncAioPikaManager(f"amqp://me:secret@h/?heartbeat=10&{name}=1")
+    assert "secret" not in str(raised.value)
+
+
+async def test_a_timeout_in_the_url_changes_nothing(need) -> None:
+    need("rabbitmq", answers("rabbitmq"), "make brokers")
+    url = f"{test_url('rabbitmq')}?timeout=0&heartbeat=5&name=mine"
+    manager = AsyncAioPikaManager(url, write_only=True)
+    await manager.emit("x", 1)
+    assert manager.health().published == 1
+    await manager.shutdown()

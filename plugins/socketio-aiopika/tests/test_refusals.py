@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 import kombu
@@ -38,12 +39,12 @@ def test_a_url_without_a_host_means_this_machine(url: str, whole: str) -> None:
     ("change", "said"),
     [
         (("guest:guest", "guest:secret"), "ACCESS_REFUSED"),
-        (("5673//", "5673/secret-host"), "vhost secret-host not found"),
+        ((r"//$", "/secret-host"), "vhost secret-host not found"),
     ],
 )
 async def test_refusals_fail_at_the_start(need, change: tuple[str, str], said: str) -> None:
     need("rabbitmq", answers("rabbitmq"), "make brokers")
-    url = test_url("rabbitmq").replace(*change)
+    url = re.sub(*change, test_url("rabbitmq"))
     if url == test_url("rabbitmq"):
         pytest.fail(f"this test does not know how to spoil {url}")
     manager = AsyncAioPikaManager(url, write_only=True)

@@ -31,8 +31,19 @@ def parse_urls(url: str | Iterable[str]) -> tuple[list[str], dict[str, Any]]:
         if not separator or scheme.lower() != "kafka":
             shown = repr(scheme) if separator else "a text without ://"
             raise ValueError(f"{shown} is no scheme of a Kafka URL; use kafka://host:port")
+        rest, _, query = rest.partition("?")
+        if query:
+            raise ValueError(
+                f"the query of the Kafka URL has {query.partition('=')[0]!r}; a Kafka URL has no "
+                "options: give them as connection_options="
+            )
         login, _, hosts = rest.rstrip("/").rpartition("@")
         for host in (hosts or "localhost:9092").split(","):
+            if "/" in host:
+                raise ValueError(
+                    "a Kafka URL has no path: the topic is the channel, options are "
+                    "connection_options="
+                )
             name, colon, port = host.rpartition(":")
             if colon and not port.isdigit():
                 raise ValueError(f"the port in the Kafka URL is {port!r}, not a number")

@@ -40,6 +40,9 @@ def test_a_login_in_the_url() -> None:
         ("h:9092", "without ://"),
         ("kafka://u:secret@h:port", "port"),
         ("kafka://u:secret@:1", "no host"),
+        ("kafka://u:secret@h?group_id=secret", "'group_id'"),
+        ("kafka://u:secret@h:1/?acks=0", "'acks'"),
+        ("kafka://u:secret@h/topic", "path"),
         ([], "no Kafka URL"),
     ],
 )

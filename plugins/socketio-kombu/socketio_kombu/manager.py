@@ -9,15 +9,19 @@ from collections.abc import Hashable
 from typing import Any
 
 import kombu
+from amqp.exceptions import ConsumerCancelled
 from kombu.transport import get_transport_cls
 from kombu.utils.url import parse_url
 
 from socketio.abc import BusDriver, refused_for_size, sharing_key
 from socketio.pubsub_manager import PubSubManager
 
-_REFUSALS = frozenset((402, 403, 404, 405, 406, 530))
-"""AMQP reply codes that a new attempt will not change: no access, no such vhost or exchange, and
-an exchange that was declared in another way."""
+_REFUSALS = frozenset((402, 403, 404, 405, 406, 530, 540, 541))
+"""AMQP reply codes that a new attempt will not change: no access, no such vhost or exchange, an
+exchange that was declared in another way, and what this server does not do, or not any more."""
+
+_NOT_FOUND = 404
+"""The reply code for what is not there; for a queue, because its node in the cluster is away."""
 
 _QUEUE_MILLISECONDS = 300_000
 """How long the broker keeps a queue that nobody reads."""
@@ -148,30 +152,43 @@ class KombuDriver(BusDriver):
 
     def connect(self, receive: bool) -> None:
         """Connect, declare the exchange, and consume a new queue."""
-        exchange = kombu.Exchange(
-            self._channel, **{"type": "fanout", "durable": False, **self._exchange_options}
-        )
-        self._exchange = exchange
+        options = {"type": "fanout", "durable": False, "delivery_mode": "transient"}
+        self._exchange = kombu.Exchange(self._channel, **{**options, **self._exchange_options})
         self._writer = self._connection()
         self._open_writer()
         if not receive:
             return
         self._reader = self._connection()
+        self._subscribe()
+
+    def _subscribe(self) -> None:
+        """Declare our queue, bind it and consume it."""
+        # Durable: RabbitMQ 4.3 has no other queues that outlive a connection. What is in it is
+        # not: messages are transient, and the queue goes when nobody reads it any more.
         options = {
-            "durable": False,
-            "queue_arguments": {"x-expires": _QUEUE_MILLISECONDS},
+            "durable": True,
+            "queue_arguments": {"x-expires": _QUEUE_MILLISECONDS, "x-queue-type": "classic"},
             **self._queue_options,
         }
+        try:
+            self._consume(kombu.Queue(self._queue_name, self._exchange, **options))
+        except self._reader.channel_errors as error:
+            if _reply_code(error) != _NOT_FOUND:
+                raise
+            # Its node in the cluster is away. One that ends with this connection does until then.
+            self._consume(kombu.Queue("", self._exchange, durable=False, exclusive=True))
+
+    def _consume(self, queue: kombu.Queue) -> None:
         channel = self._reader.channel()
         acknowledges = self._reader.transport.driver_type == "amqp"
         if acknowledges:
             channel.basic_qos(0, _PREFETCH, False)
-        queue = kombu.Queue(self._queue_name, exchange, **options)
-        self._queue = queue(channel)
         # `on_message` gets what came, undecoded: nothing that the broker says is unpickled.
-        kombu.Consumer(
+        consumer = kombu.Consumer(
             channel, [queue], no_ack=not acknowledges, on_message=self._received.append
-        ).consume()
+        )
+        consumer.consume()
+        self._queue = consumer.queues[0]
 
     def _open_writer(self) -> None:
         channel = self._writer.channel()
@@ -237,6 +254,9 @@ class KombuDriver(BusDriver):
             self._reader.drain_events(timeout=timeout)
         except TimeoutError:
             pass  # nothing came
+        except ConsumerCancelled:
+            # Somebody has deleted the queue, or it has moved: what comes from now on, we get.
+            self._subscribe()
         return [_body(message) for message in self._received]
 
     def close(self) -> None:
@@ -252,7 +272,7 @@ class KombuDriver(BusDriver):
 
     def is_permanent(self, error: BaseException) -> bool:
         """Tell a refusal from a broker that is away."""
-        return getattr(error, "reply_code", getattr(error, "code", None)) in _REFUSALS
+        return _reply_code(error) in _REFUSALS
 
 
 class _Confirmations:
@@ -293,6 +313,12 @@ class _Confirmations:
             self._connection.drain_events(timeout=left)
         if self._rejected:
             raise ConnectionError("RabbitMQ did not take a message (basic.nack)")
+
+
+def _reply_code(error: BaseException) -> int | None:
+    """Return the AMQP reply code of what the client library has raised, if it has one."""
+    code = getattr(error, "reply_code", None)
+    return code if code is not None else getattr(error, "code", None)
 
 
 def _body(message: Any) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 import kombu
@@ -25,12 +26,12 @@ def test_wrong_urls_are_refused_at_once(url: str, cause: str) -> None:
     ("change", "said"),
     [
         (("guest:guest", "guest:secret"), "ACCESS_REFUSED"),
-        (("5673//", "5673/secret-host"), "vhost secret-host not found"),
+        ((r"//$", "/secret-host"), "vhost secret-host not found"),
     ],
 )
 def test_refusals_fail_at_the_start(need, change: tuple[str, str], said: str) -> None:
     need("rabbitmq", answers("rabbitmq"), "make brokers")
-    url = test_url("rabbitmq").replace(*change)
+    url = re.sub(*change, test_url("rabbitmq"))
     if url == test_url("rabbitmq"):
         pytest.fail(f"this test does not know how to spoil {url}")
     manager = KombuManager(url, write_only=True)
