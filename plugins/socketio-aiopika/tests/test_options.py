@@ -12,7 +12,8 @@ from socketio import AsyncAioPikaManager
 
 
 def test_our_options_win() -> None:
-    options = {"timeout": 0.1, "connection_class": aio_pika.RobustConnection, "client_properties": {"me": "I"}}
+    given = {"client_properties": {"me": "I"}}
+    options = {"timeout": 0.1, "connection_class": aio_pika.RobustConnection, **given}
     driver: Any = AsyncAioPikaManager(connection_options=options).create_driver()
     driver.timeout = 3.0
     assert driver.connection_arguments() == {

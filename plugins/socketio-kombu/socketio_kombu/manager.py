@@ -188,7 +188,8 @@ class KombuDriver(BusDriver):
             channel, [queue], no_ack=not acknowledges, on_message=self._received.append
         )
         consumer.consume()
-        self._queue = consumer.queues[0]
+        queues: Any = consumer.queues
+        self._queue = queues[0]
 
     def _open_writer(self) -> None:
         channel = self._writer.channel()

@@ -83,16 +83,19 @@ def test_a_queue_that_is_deleted_under_its_consumer_is_made_again_at_once(
     """RabbitMQ cancels a consumer whose queue somebody deletes, or moves to another node."""
     here, there = create_node(url), create_node(url)
     client = there.client()
+    name = f"socketio.{there.manager.host_id}"
     for number in range(3):
-        name = f"socketio.{there.manager.host_id}"
         with kombu.Connection(url) as connection:
             channel = connection.channel()
             channel.queue_delete(name)
-            # The name is there again when the consumer is: both are one step of the server's.
-            wait_for(lambda: _consumers(connection, name) == 1, "the queue's new consumer", 2.0)
+            wait_for_consumer(connection, name)
         here.emit("n", number)
         assert client.receive() == ["n", number]
     assert there.manager.health().reconnects == 0
+
+
+def wait_for_consumer(connection: kombu.Connection, name: str) -> None:
+    wait_for(lambda: _consumers(connection, name) == 1, "the queue's new consumer", 2.0)
 
 
 def _consumers(connection: kombu.Connection, name: str) -> int:
