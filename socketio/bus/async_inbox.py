@@ -14,12 +14,16 @@ __all__ = ["AsyncInbox"]
 HIGH_WATER = 10_000
 """How many messages may lie here before `room` makes the source wait."""
 
+HIGH_BYTES = 8 << 20
+"""How many bytes may, of messages that are bytes."""
+
 
 class AsyncInbox:
     """Messages on their way from a client library to `BusDriver.receive`."""
 
     def __init__(self) -> None:
         self._messages: list[Any] = []
+        self._bytes = 0
         self._error: BaseException | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._room = asyncio.Event()
@@ -28,7 +32,9 @@ class AsyncInbox:
     def put(self, message: Any) -> None:
         """Take a message from the client library."""
         self._messages.append(message)
-        if len(self._messages) >= HIGH_WATER:
+        if type(message) is bytes:
+            self._bytes += len(message)
+        if len(self._messages) >= HIGH_WATER or self._bytes >= HIGH_BYTES:
             self._room.clear()
         self._wake()
 
@@ -58,6 +64,7 @@ class AsyncInbox:
                 timer.cancel()
                 self._waiting = None
         messages, self._messages = self._messages, []
+        self._bytes = 0
         self._room.set()
         if not messages and self._error is not None:
             raise self._error

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 
 from socketio.abc import BusDriver, sharing_key
 from socketio.async_inbox import AsyncInbox
@@ -18,6 +19,7 @@ from socketio.async_pubsub_manager import AsyncPubSubManager
 from socketio.runtimes import create_task
 
 from .options import check_once, check_options, merge_options, own_options
+from .pace import LOOK, Pace
 from .publishing import PublishCommands
 from .refusal import is_refusal
 from .target import Target, parse_url
@@ -97,6 +99,7 @@ class AsyncRedisDriver(BusDriver):
         self._options = options
         self._channel = channel
         self._commands = PublishCommands(channel)
+        self._pace = Pace()
         self._inbox = AsyncInbox()
         self._client: Redis | None = None
         self._sentinels: list[Redis] = []
@@ -159,10 +162,24 @@ class AsyncRedisDriver(BusDriver):
 
     async def publish(self, messages: list[bytes]) -> None:
         """Publish messages, and wait for the answer to each."""
+        if self._pace.note(messages):
+            await self._wait_for_subscribers()
         writer = self._writer
         await writer.send_packed_command(self._commands.pack(messages))
         for _ in messages:
             await writer.read_response()
+
+    async def _wait_for_subscribers(self) -> None:
+        now = asyncio.get_running_loop().time
+        deadline = now() + self.timeout / 2
+        try:
+            while now() < deadline:
+                seconds = self._pace.wait(await self._ask(self._writer, *LOOK), now())
+                if not seconds:
+                    return
+                await asyncio.sleep(seconds)
+        except ResponseError:
+            self._pace.give_up()
 
     async def receive(self, timeout: float) -> list[bytes]:
         """Return the next messages."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Hashable, Iterator
 from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
@@ -15,6 +17,7 @@ from socketio.abc import BusDriver, sharing_key
 from socketio.pubsub_manager import PubSubManager
 
 from .options import check_once, check_options, merge_options, own_options
+from .pace import LOOK, Pace
 from .publishing import PublishCommands
 from .refusal import is_refusal
 from .target import Target, parse_url
@@ -24,6 +27,9 @@ from .target import (
 
 _MOST = 1000
 """Messages that `receive` returns at once, at most."""
+
+_MOST_BYTES = 8 << 20
+"""Bytes after which it returns."""
 
 
 class RedisManager(PubSubManager):
@@ -100,6 +106,7 @@ class RedisDriver(BusDriver):
         self._options = options
         self._channel = channel
         self._commands = PublishCommands(channel)
+        self._pace = Pace()
         self._client: Redis | None = None
         self._sentinels: list[Redis] = []
         self._writer: Any = None
@@ -146,19 +153,38 @@ class RedisDriver(BusDriver):
 
     def publish(self, messages: list[bytes]) -> None:
         """Publish messages, and wait for the answer to each."""
+        if self._pace.note(messages):
+            self._wait_for_subscribers()
         writer = self._writer
         writer.send_packed_command([self._commands.pack(messages)])
         for _ in messages:
             writer.read_response()
 
+    def _wait_for_subscribers(self) -> None:
+        deadline = time.monotonic() + self.timeout / 2
+        try:
+            while (now := time.monotonic()) < deadline:
+                seconds = self._pace.wait(self._ask(self._writer, *LOOK), now)
+                if not seconds:
+                    return
+                time.sleep(seconds)
+        except ResponseError:
+            self._pace.give_up()
+
     def receive(self, timeout: float) -> list[bytes]:
         """Return the next messages."""
         reader = self._reader
         messages: list[bytes] = []
-        while len(messages) < _MOST and reader.can_read(0 if messages else timeout):
+        size = 0
+        while (
+            len(messages) < _MOST
+            and size < _MOST_BYTES
+            and reader.can_read(0 if messages else timeout)
+        ):
             kind, _, message = reader.read_response()
             if kind == b"message":
                 messages.append(message)
+                size += len(message)
         return messages
 
     def close(self) -> None:

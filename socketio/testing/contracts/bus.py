@@ -305,6 +305,46 @@ class BusContract(ProcessContract, ManagerContract):
 
         return burst()
 
+    @pytest.mark.heavy  # a hundred megabytes through the broker
+    def test_large_messages_do_not_outrun_a_process_that_is_behind(
+        self, flavour: Any, channel: str, create_node: Callable[..., Node]
+    ) -> None:
+        """Brokers cut off who is behind, or drop messages; a healthy one must not have to."""
+        here, there = create_node(), create_node()
+        client = there.client()
+        outside = External(
+            flavour, lambda: self.create_manager(flavour, channel, write_only=True)
+        )
+        try:
+            emitters: list[tuple[Any, Any]] = [
+                (here, here.server.emit),
+                (outside, outside.manager.emit),
+            ]
+            for emitter, emit in emitters:
+                there.stall(1.0)
+                emitter.run(self._large, flavour, emit)
+                emitter.emit("last")
+                numbers = [event[1] for event in client.until("last", 60) if event[0] == "n"]
+                assert numbers == list(range(60))
+                healths = [each.manager.health() for each in (emitter, there)]
+                assert [(each.dropped, each.reconnects) for each in healths] == [(0, 0)] * 2
+        finally:
+            outside.stop()
+
+    @staticmethod
+    def _large(flavour: str, emit: Callable[..., Any]) -> Any:
+        data = "x" * 900_000
+        if flavour == "sync":
+            for number in range(60):
+                emit("n", (number, data))
+            return None
+
+        async def emit_all() -> None:
+            for number in range(60):
+                await emit("n", (number, data))
+
+        return emit_all()
+
     def test_what_is_emitted_while_the_server_stops_arrives(
         self, create_node: Callable[..., Node]
     ) -> None:
