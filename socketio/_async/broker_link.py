@@ -21,7 +21,7 @@ from .._core.chance import uniform
 from ..abc.driver import BusDriver, MessageRefused
 from ..abc.runtime import Runtime, Waiter
 from ..bus.health import HealthState, ManagerHealth
-from ..bus.outbox import Outbox
+from ..bus.outbox import BATCH_BYTES, Outbox
 from ..bus.presence import Silence
 from ..exceptions import ConnectionError
 from ..runtimes import asynchronous as flavour
@@ -34,6 +34,16 @@ LAST_SECONDS = 1.0
 
 SLOW = 1.0
 """Seconds after which a publication that fails was not refused, but met silence."""
+
+
+COUNT_INTERVAL = 0.05
+"""Seconds between two looks at how many are subscribed again, where they can be counted."""
+
+MOST_SLOW = 4
+"""How often the time for publishing is doubled, while less and less travels together."""
+
+SMALL = 64 << 10
+"""Bytes up to which a message is not what makes publishing slow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +63,12 @@ class LinkTimes:
 class LinkReceiver(Protocol):
     """What a link tells: what came, and how it is doing."""
 
-    def linked(self, *, at_once: bool, keeps_messages: bool) -> None:
+    def linked(self, *, at_once: bool, driver: BusDriver) -> None:
         """Note a new connection.
 
         Args:
             at_once: Whether the first attempt after the loss succeeded: the broker was there.
-            keeps_messages: Whether the others get later what they miss while they are away.
+            driver: What it is; its attributes tell what the broker keeps for others.
         """
 
     async def received(self, messages: list[Any]) -> None:
@@ -136,6 +146,16 @@ class BrokerLink:
         self._last_error: str | None = None
         self._connections = 0
         self._published = 0
+        self._retries = 0
+        self._refusals = 0
+        self._holds = 0
+        self._held_since: float | None = None
+        self._slow = 0
+        """How often in a row the time for publishing was too short, within bounds."""
+        self._reached: int | None = None
+        """How many subscribers our last message has reached, if the broker tells."""
+        self.publishing = False
+        """Whether something is being published at this moment."""
         self._refused: Exception | None = None
         self._publish_error: Exception | None = None
         self._task: Any = None
@@ -163,10 +183,16 @@ class BrokerLink:
             since=self._since,
             url=self._url,
             last_error=self._last_error,
+            connections=self._connections,
             reconnects=max(0, self._connections - 1),
+            retries=self._retries,
+            refusals=self._refusals,
+            holds=self._holds,
+            held_since=self._held_since,
             published=self._published,
             received=received,
             dropped=self.outbox.dropped,
+            dropped_at=self.outbox.dropped_at,
             malformed=malformed,
             duplicates=duplicates,
             outbox_messages=len(self.outbox),
@@ -259,16 +285,26 @@ class BrokerLink:
 
     def hold(self, seconds: float) -> None:
         """Publish nothing but what is urgent for a while; see `release`."""
-        self._held_until = self._runtime.now() + seconds if seconds else 0.0
+        self._end_hold()
+        if seconds:
+            self._held_until = self._runtime.now() + seconds
+            self._holds += 1
+            self._held_since = time.time()
 
     def release(self) -> None:
         """Publish what is held back."""
         if self._held_until:
-            self._held_until = 0.0
+            self._end_hold()
             self._wake_publisher()
 
-    async def flush(self) -> bool:
+    def _end_hold(self) -> None:
+        self._held_until, self._held_since = 0.0, None
+
+    async def flush(self, limit: float | None = None) -> bool:
         """Wait until what is in the outbox now has been published.
+
+        Args:
+            limit: Seconds to wait at most; None for as long as it may take.
 
         Returns:
             False when the broker is away; the messages are kept.
@@ -279,7 +315,7 @@ class BrokerLink:
         if self.outbox.sent >= position or not self._takes_messages():
             return self.outbox.sent >= position
         try:
-            await waiter.wait(2 * self._times.timeout)
+            await waiter.wait(limit or 2 * self._patience())
         except TimeoutError:
             pass  # the next lines tell what became of it
         self.raise_if_refused()
@@ -300,7 +336,7 @@ class BrokerLink:
         self._held_until = 0.0
         self._wake_publisher()
         if self._state != "connecting" or len(self.outbox):
-            await self.flush()
+            await self.flush(2 * self._times.timeout)
         self._closing = True
         self.look_again()
         self._let_in()
@@ -366,11 +402,14 @@ class BrokerLink:
             while not self._closing:
                 began = self._runtime.now()
                 driver = self._create_driver()
-                driver.timeout = self._times.timeout
+                driver.timeout = self._patience()
+                connections = self._connections
                 try:
                     error = await self._use(driver)
                     if error is None:
                         return
+                    if self._connections == connections:
+                        self._slow = 0  # that is no slow broker, it is none
                     refused = self._connections == 0 and (
                         driver.is_permanent(error) or is_misconfigured(error)
                     )
@@ -403,13 +442,13 @@ class BrokerLink:
             await flavour.limited(driver.connect(self._receive), timeout, "connecting")
             self._publish_error = None
             self._urgent.clear()
-            self._held_until = 0.0
+            self._end_hold()
             self._refused = None
             self._connections += 1
             self._driver = driver
             self._set_state("connected")
             attempts, self._attempts = self._attempts, 0
-            self._receiver.linked(at_once=attempts == 1, keeps_messages=driver.keeps_messages)
+            self._receiver.linked(at_once=attempts == 1, driver=driver)
             if self._receive:
                 await self._exchange(driver)
             else:
@@ -422,6 +461,7 @@ class BrokerLink:
             return None if self._closing else error
         finally:
             self._driver = None
+            self._end_hold()
             self._wake_publisher()
 
     async def _exchange(self, driver: BusDriver) -> None:
@@ -453,12 +493,16 @@ class BrokerLink:
         while driver is self._driver and not self._closing:
             if self._urgent:
                 urgent = [self._urgent.popleft() for _ in range(len(self._urgent))]
-                await self._publish(driver, urgent)
+                await self._publish(driver, urgent, urgent=True)
                 continue
             held = self._held_until - self._runtime.now() if self._held_until else 0.0
-            batch = outbox.batch() if held <= 0 else []
+            if self._held_until and (held <= 0 or await self._are_all_back(driver)):
+                held = 0.0
+                self._end_hold()
+            batch = outbox.batch(BATCH_BYTES >> 2 * self._slow) if held <= 0 else []
             if not batch:
-                await self._wait_for_messages(held)
+                counting = driver.counts_subscribers and not self._receive
+                await self._wait_for_messages(min(held, COUNT_INTERVAL) if counting else held)
                 continue
             sent, refused = len(batch), None
             try:
@@ -469,6 +513,7 @@ class BrokerLink:
                 return  # too late: a new driver sends it again; receivers know its numbers
             outbox.discard(sent)
             self._published += sent
+            self._reached = driver.reached
             if refused is not None:
                 self._logger.error(
                     "%s dropped a message of %d bytes: %s", self._name, len(batch[sent]), refused
@@ -478,16 +523,49 @@ class BrokerLink:
                 self._flushing.popleft()[1].set(None)
             self._let_in()
 
-    async def _publish(self, driver: BusDriver, messages: list[bytes]) -> None:
-        began = self._runtime.now()
+    async def _publish(
+        self, driver: BusDriver, messages: list[bytes], *, urgent: bool = False
+    ) -> None:
+        began, patience = self._runtime.now(), self._patience()
+        self.publishing = True
         try:
-            await flavour.limited(driver.publish(messages), self._times.timeout, "publishing")
+            await flavour.limited(driver.publish(messages), patience, "publishing")
         except MessageRefused:
             raise
         except Exception as error:  # whatever the client library raises
-            if self._runtime.now() - began > SLOW:
+            took = self._runtime.now() - began
+            if took > 0.9 * patience and driver is self._driver and not urgent:
+                self._note_slow(messages)
+            if took > SLOW:
                 raise Silence(describe(error)) from error
             raise
+        finally:
+            self.publishing = False
+        if self._slow and sum(map(len, messages)) > BATCH_BYTES >> 2 * self._slow + 1:
+            # Four times as much, in half the time: would that do, with some room?
+            self._slow -= 8 * (self._runtime.now() - began) < patience / 2
+
+    def _patience(self) -> float:
+        """Return how many seconds publishing may take."""
+        return self._times.timeout * float(1 << self._slow)
+
+    def _note_slow(self, messages: list[bytes]) -> None:
+        """Have more time and less at once the next time, and give up what even so will not go."""
+        if self._slow < MOST_SLOW:
+            self._slow += 1
+        elif len(messages) == 1 and len(messages[0]) > SMALL:
+            self._logger.error(
+                "%s dropped a message of %d bytes: it was not published within %.0f s",
+                *(self._name, len(messages[0]), self._patience()),
+            )
+            self.outbox.discard(1, refused=True)
+
+    async def _are_all_back(self, driver: BusDriver) -> bool:
+        """Tell whether as many hear us as before the loss, where we can only count them."""
+        if self._receive or self._reached is None or not driver.counts_subscribers:
+            return False
+        counting = flavour.limited(driver.subscribers(), self._times.timeout, "counting")
+        return bool(await counting >= self._reached)
 
     async def _wait_for_messages(self, held: float) -> None:
         limit = self._rest(held if held > 0 else None)
@@ -547,6 +625,7 @@ class BrokerLink:
     def _note_loss(self, error: Exception, delay: float) -> None:
         self._last_error = describe(error)
         self._refused = None
+        self._retries += self._attempts > 0
         if self._state != "disconnected":
             self._logger.error(
                 "%s has no connection to %s: %s; messages are kept, next attempt in %.1f s",
@@ -561,6 +640,7 @@ class BrokerLink:
         self._last_error = describe(error)
         level = logging.DEBUG if self._state == "failed" else logging.ERROR
         self._refused = error
+        self._refusals += 1
         self._set_state("failed")
         if not self._receive:
             # Each emit of a process that only writes waits here, and hears of the refusal.

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from .._core.chance import uniform
+from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
 from ..bus import messages as bus
 from ..bus.broker_url import without_password
@@ -77,10 +78,15 @@ class DriverBus:
 
     # -- what the link tells --------------------------------------------------------------
 
-    def linked(self, *, at_once: bool, keeps_messages: bool) -> None:
+    def linked(self, *, at_once: bool, driver: BusDriver) -> None:
         """Greet the others; see `LinkReceiver`."""
         link, now = self._linked(), self._manager._runtime().now()
-        greeting = self._presence.connected(now, at_once=at_once, keeps_messages=keeps_messages)
+        greeting = self._presence.connected(
+            now,
+            at_once=at_once,
+            keeps_messages=driver.keeps_messages,
+            keeps_subscriptions=driver.keeps_subscriptions,
+        )
         link.hold(self._presence.held(now))
         link.add_urgent(self._manager._encode(greeting))
 
@@ -104,7 +110,7 @@ class DriverBus:
                 self._note(message)
             else:
                 await manager._deliver(message)
-        sign = presence.probe(now())
+        sign = presence.probe(now(), busy=self._linked().publishing)
         if sign is not None:
             self._linked().add_urgent(manager._encode(sign))
 

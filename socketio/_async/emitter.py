@@ -15,6 +15,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from .._core import forks
+from ..abc.driver import BusDriver
 from ..bus.health import ManagerHealth
 from ..bus.presence import Presence, PresenceTimes
 from ..runtimes.asynchronous import EmitterPlace
@@ -116,11 +117,15 @@ class Emitter:
 
     # -- what the link tells --------------------------------------------------------------
 
-    def linked(self, *, at_once: bool, keeps_messages: bool) -> None:
+    def linked(self, *, at_once: bool, driver: BusDriver) -> None:
         """Hold back what was kept, after an outage; see `LinkReceiver`."""
         now = self._runtime.now()
         self._presence.connected(
-            now, at_once=at_once, receives=False, keeps_messages=keeps_messages
+            now,
+            at_once=at_once,
+            receives=False,
+            keeps_messages=driver.keeps_messages,
+            keeps_subscriptions=driver.keeps_subscriptions,
         )
         self.link.hold(self._presence.held(now))
 

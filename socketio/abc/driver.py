@@ -90,6 +90,7 @@ class BusDriver(ABC):
     """Seconds that `connect`, `publish` and `close` may take; set before `connect`.
 
     The asyncio flavour interrupts them after that; a synchronous driver gives it to its library.
+    It is longer for a driver that comes after one which was too slow with what it had to publish.
     """
 
     keeps_messages: bool = False
@@ -98,6 +99,18 @@ class BusDriver(ABC):
     After an outage, the others wait for a subscriber to come back before they publish what they
     have kept; this makes that needless.
     """
+
+    keeps_subscriptions: bool = False
+    """Whether a subscription outlives its connection for as long as the broker runs.
+
+    After a loss that the broker outlived, the others are then not waited for.
+    """
+
+    counts_subscribers: bool = False
+    """Whether `subscribers` tells how many there are, and `publish` sets `reached`."""
+
+    reached: int | None = None
+    """How many subscribers the last message has reached, where the broker says so."""
 
     leaving: bool = False
     """Set before `close` when no driver comes after this one: what the broker keeps may go."""
@@ -128,6 +141,13 @@ class BusDriver(ABC):
         Returns:
             A list of bytes (or str), in order; empty when nothing came in time.
         """
+
+    def subscribers(self) -> Any:
+        """Return how many are subscribed to the channel now; asked if `counts_subscribers`.
+
+        A process that only writes cannot hear who is back after an outage, but it can count.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not count subscribers")
 
     @abstractmethod
     def close(self) -> Any:

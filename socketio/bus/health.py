@@ -26,8 +26,23 @@ class ManagerHealth:
     last_error: str | None = None
     """What went wrong last, in the broker's or the client library's words."""
 
+    connections: int = 0
+    """How often a connection was established."""
+
     reconnects: int = 0
     """How often a connection was established again."""
+
+    retries: int = 0
+    """Attempts to connect that have failed, other than by a refusal."""
+
+    refusals: int = 0
+    """Attempts to connect that the broker has refused."""
+
+    holds: int = 0
+    """How often what was kept had to wait, after an outage, for other processes to be back."""
+
+    held_since: float | None = None
+    """Since when it waits for them now, as in `time.time()`; None if it does not."""
 
     published: int = 0
     """Messages that the broker has taken from us."""
@@ -37,6 +52,9 @@ class ManagerHealth:
 
     dropped: int = 0
     """Messages that did not fit into the outbox, or that the broker will never take."""
+
+    dropped_at: float | None = None
+    """When the last of these was dropped, as in `time.time()`; None if none was."""
 
     malformed: int = 0
     """Messages that were ignored for their form."""
@@ -52,3 +70,13 @@ class ManagerHealth:
 
     others: int = 0
     """How many other processes have been heard on the channel and have not said that they go."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether what is emitted now reaches the other processes, if not at once then soon.
+
+        So it is while the connection stands, and during an outage after that: what is emitted is
+        kept then. It is not before the first connection, while the broker refuses us, and after
+        the end.
+        """
+        return self.state == "connected" or (self.state == "disconnected" and self.connections > 0)

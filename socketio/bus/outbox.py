@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from itertools import islice
 
@@ -36,6 +37,8 @@ class Outbox:
         """How many messages have left it so far."""
         self.dropped = 0
         """How many messages did not fit, here or into the broker."""
+        self.dropped_at: float | None = None
+        """When the last of them was dropped, as in `time.time()`."""
         self._high_messages = max_messages // 2
         self._high_bytes = max_bytes // 2
         self._messages: deque[bytes] = deque()
@@ -58,21 +61,27 @@ class Outbox:
         size = len(message)
         with self._lock:
             if len(self._messages) >= self.max_messages or self.bytes + size > self.max_bytes:
-                self.dropped += 1
+                self._note_dropped(1)
                 return False
             self._messages.append(message)
             self.bytes += size
             self.added += 1
             return True
 
-    def batch(self) -> list[bytes]:
-        """Return the oldest messages, as many as travel together; they stay in the outbox."""
+    def batch(self, most: int | None = None) -> list[bytes]:
+        """Return the oldest messages, as many as travel together; they stay in the outbox.
+
+        Args:
+            most: How many bytes that may be, unless one message has more; None for as many as
+                usual.
+        """
+        most = BATCH_BYTES if most is None else most
         with self._lock:
             batch = list(islice(self._messages, BATCH_MESSAGES))
         size = 0
         for index, message in enumerate(batch):
             size += len(message)
-            if size > BATCH_BYTES and index:
+            if size > most and index:
                 return batch[:index]
         return batch
 
@@ -87,5 +96,9 @@ class Outbox:
             for _ in range(count):
                 self.bytes -= len(self._messages.popleft())
             self.sent += count
-            if refused:
-                self.dropped += count
+            if refused and count:
+                self._note_dropped(count)
+
+    def _note_dropped(self, count: int) -> None:
+        self.dropped += count
+        self.dropped_at = time.time()

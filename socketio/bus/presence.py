@@ -94,6 +94,7 @@ class Presence:
         at_once: bool = True,
         receives: bool = True,
         keeps_messages: bool = False,
+        keeps_subscriptions: bool = False,
     ) -> dict[str, Any]:
         """Note a new connection, and return the first message for it.
 
@@ -102,6 +103,7 @@ class Presence:
             at_once: Whether the first attempt after the loss succeeded: the broker was there.
             receives: Whether we hear the others on it.
             keeps_messages: Whether the others get later what they miss while they are away.
+            keeps_subscriptions: Whether they do unless the broker itself was away.
         """
         with self._lock:
             self._word = uuid.uuid4().hex[:16]
@@ -114,6 +116,8 @@ class Presence:
             if self._lost_at is not None and not keeps_messages:
                 gap = now - self._lost_at
                 short = at_once and gap < SHORT_GAP
+                if short and keeps_subscriptions and not self._lost_silently:
+                    return presence_message(self.host_id, self._word)
                 self._hold_until = self._hold(now, self._lost_at, short, receives)
             return presence_message(self.host_id, self._word)
 
@@ -170,8 +174,12 @@ class Presence:
         """Note that a message of our own came back: the way is open."""
         self._probing = False
 
-    def probe(self, now: float) -> dict[str, Any] | None:
+    def probe(self, now: float, *, busy: bool = False) -> dict[str, Any] | None:
         """Return a message that shows whether the way is open, when it is time for one.
+
+        Args:
+            now: The time.
+            busy: Whether something is being published, behind which that message waits.
 
         Raises:
             Silence: Nothing was received for too long.
@@ -182,6 +190,8 @@ class Presence:
                 return None
             self._probed_at, self._probing = now, True
             return presence_message(self.host_id)
+        if busy:
+            self._probed_at = now  # what is being published has its own time
         silent = now - max(self._probed_at, self._heard_at)
         if silent > times.probe_timeout:
             raise Silence(

@@ -6,6 +6,7 @@ import asyncio
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from socketio import AsyncPubSubManager, PubSubManager
@@ -24,6 +25,9 @@ class Broker:
         answers: Cleared while who connects gets no answer.
         attempts: How often somebody has connected.
         idle: The drivers whose connection for publishing was closed because nothing was said.
+        seconds: Returns how long the broker takes with what is published together.
+        counts: Whether it tells how many are subscribed.
+        keeps: Whether a subscription outlives its connection.
     """
 
     def __init__(self) -> None:
@@ -32,6 +36,8 @@ class Broker:
         self.answers.set()
         self.attempts = 0
         self.idle: set[Driver] = set()
+        self.seconds: Callable[[list[bytes]], float] = lambda messages: 0.0
+        self.counts = self.keeps = False
         self._lock = threading.Lock()
         self._drivers: list[Driver] = []
 
@@ -55,6 +61,18 @@ class Broker:
                 if each.subscribed and each.channel == driver.channel:
                     for message in messages:
                         each.inbox.put(message)
+            driver.reached = self.count(driver.channel) if self.counts else None
+
+    def count(self, channel: str) -> int:
+        return sum(each.subscribed and each.channel == channel for each in self._drivers)
+
+    def cut(self, subscribers: bool = False) -> None:
+        """Close connections: those that only write, or all."""
+        with self._lock:
+            for each in list(self._drivers):
+                if subscribers or not each.subscribed:
+                    self._drivers.remove(each)
+                    self.idle.add(each)
 
     def close(self, driver: Driver) -> None:
         with self._lock:
@@ -66,6 +84,7 @@ class Driver(BusDriver):
     def __init__(self, broker: Broker, channel: str) -> None:
         self.broker = broker
         self.channel = channel
+        self.counts_subscribers, self.keeps_subscriptions = broker.counts, broker.keeps
         self.subscribed = False
         self.inbox: queue.Queue[bytes] = queue.Queue()
 
@@ -76,9 +95,18 @@ class Driver(BusDriver):
         self.broker.connect(self)
 
     def publish(self, messages: list[bytes]) -> Any:
+        seconds = self.broker.seconds(messages)
+        time.sleep(min(seconds, self.timeout))
+        if seconds > self.timeout:
+            raise TimeoutError("not all was taken")
         self.broker.publish(self, messages)
 
+    def subscribers(self) -> Any:
+        return self.broker.count(self.channel)
+
     def receive(self, timeout: float) -> Any:
+        if self in self.broker.idle and self not in self.broker._drivers:
+            raise ConnectionResetError("closed")
         try:
             messages = [self.inbox.get(timeout=timeout)]
         except queue.Empty:
@@ -106,9 +134,15 @@ class AsyncDriver(Driver):
         self.broker.connect(self)
 
     async def publish(self, messages: list[bytes]) -> None:
+        await asyncio.sleep(self.broker.seconds(messages))
         self.broker.publish(self, messages)
 
+    async def subscribers(self) -> int:
+        return self.broker.count(self.channel)
+
     async def receive(self, timeout: float) -> list[bytes]:
+        if self in self.broker.idle and self not in self.broker._drivers:
+            raise ConnectionResetError("closed")
         until = time.monotonic() + timeout
         while time.monotonic() < until and self.inbox.empty():
             await asyncio.sleep(0.002)

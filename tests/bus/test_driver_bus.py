@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib.util
+import inspect
 import logging
 import sys
 import time
@@ -95,6 +96,131 @@ class TestBroker(OnMemory):
             emitter.emit("n", 1)
             assert client.receive() == ["n", 1]
             assert time.monotonic() - began < 1.5, "the other process that is gone was waited for"
+
+    @pytest.mark.parametrize("way", ["counted", "kept"])
+    def test_a_worker_that_is_cut_off_in_use_is_not_late(
+        self, create_node: Callable[..., Node], create_outside: Callable[[], External], way: str
+    ) -> None:
+        """The servers are there: the broker says how many, or keeps what comes for them."""
+        self.broker.counts, self.broker.keeps = way == "counted", way == "kept"
+        client = create_node().client()
+        outside = create_outside()
+        for number in range(5):
+            began = time.monotonic()
+            outside.emit("n", number)
+            assert client.receive() == ["n", number]
+            assert time.monotonic() - began < 2
+            self.broker.cut()
+
+    def test_a_worker_waits_until_all_are_back_who_can_be_counted(
+        self, create_node: Callable[..., Node], create_outside: Callable[[], External]
+    ) -> None:
+        def prepare(manager: Any) -> None:
+            manager.reconnect_delay = manager.reconnect_delay_max = 1.0
+
+        self.broker.counts = True
+        clients = [create_node(prepare=prepare).client() for _ in range(3)]
+        outside = create_outside()
+        outside.emit("n", 0)
+        for client in clients:
+            assert client.receive() == ["n", 0]
+        self.broker.cut(subscribers=True)
+        outside.emit("n", 1)
+        for client in clients:
+            assert client.receive() == ["n", 1]
+        health = outside.manager.health()
+        assert (health.holds, health.held_since, health.reconnects) == (1, None, 1)
+
+    def test_health_tells_since_when_what_was_kept_waits(
+        self, create_node: Callable[..., Node], create_outside: Callable[[], External]
+    ) -> None:
+        client = create_node().client()
+        outside = create_outside()
+        outside.emit("n", 0)
+        assert client.receive() == ["n", 0]
+        before = time.time()
+        self.broker.cut()
+        sending = ThreadPoolExecutor(1)
+        try:
+            sent = sending.submit(outside.emit, "n", 1)
+            health = wait_for(
+                lambda: outside.manager.health().holds and outside.manager.health(), "a hold"
+            )
+            assert before <= health.held_since <= time.time()
+            sent.result(20)
+        finally:
+            sending.shutdown()
+        assert client.receive() == ["n", 1]
+        assert outside.manager.health().held_since is None
+
+    def test_what_takes_longer_than_the_timeout_leaves_in_pieces(
+        self, create_node: Callable[..., Node], create_outside: Callable[[], External]
+    ) -> None:
+        """It was sent again for ever."""
+        client = create_node().client()
+        outside = create_outside()
+        outside.manager.timeout = 0.3
+        self.broker.seconds = lambda messages: sum(map(len, messages)) * 1e-6
+        outside.run(self._emit_together, outside, 40, "x" * 20_000)
+        outside.emit("last")
+        assert sorted(event[1] for event in client.until("last", 30)) == list(range(40))
+        assert outside.manager.health().dropped == 0
+
+    def test_a_large_message_gets_the_time_that_it_needs(
+        self, create_node: Callable[..., Node], create_outside: Callable[[], External]
+    ) -> None:
+        client = create_node().client()
+        outside = create_outside()
+        outside.manager.timeout = 0.2
+        self.broker.seconds = lambda messages: sum(map(len, messages)) * 1e-6
+        outside.emit("large", "x" * 600_000)
+        outside.emit("last")
+        assert [event[0] for event in client.until("last", 30)] == ["large"]
+
+    def test_a_message_that_never_leaves_is_dropped_and_counted(
+        self, create_node: Callable[..., Node], create_outside: Callable[[], External]
+    ) -> None:
+        client = create_node().client()
+        outside = create_outside()
+        outside.manager.timeout = 0.02
+        outside.manager.others_timeout = 0.0
+        before = time.time()
+        self.broker.seconds = lambda messages: 60.0 if len(messages[0]) > 100_000 else 0.0
+        outside.emit("large", "x" * 100_000)
+        outside.emit("last")
+        assert client.until("last", 30) == []
+        health = outside.manager.health()
+        assert (health.dropped, health.published) == (1, 1)
+        assert before <= health.dropped_at <= time.time()
+
+    def test_small_messages_that_a_broker_does_not_take_are_kept(
+        self, create_node: Callable[..., Node], create_outside: Callable[[], External]
+    ) -> None:
+        """As RabbitMQ does for as long as its memory is full."""
+        client = create_node().client()
+        outside = create_outside()
+        outside.manager.timeout = 0.01
+        outside.manager.others_timeout = 0.0
+        self.broker.seconds = lambda messages: 60.0
+        outside.emit("n", 1)
+        wait_for(lambda: outside.manager.health().reconnects > 6, "many attempts", 30)
+        self.broker.seconds = lambda messages: 0.0
+        assert client.receive() == ["n", 1]
+        assert outside.manager.health().dropped == 0
+
+    @staticmethod
+    def _emit_together(outside: External, count: int, data: str) -> Any:
+        """Emit so much that it travels together."""
+        emit = outside.manager.emit
+        if not inspect.iscoroutinefunction(emit):
+            with ThreadPoolExecutor(count) as pool:
+                list(pool.map(lambda number: emit("n", (number, data)), range(count)))
+            return None
+
+        async def emit_all() -> None:
+            await asyncio.gather(*(emit("n", (number, data)) for number in range(count)))
+
+        return emit_all()
 
     def test_a_refusal_at_the_start_is_tried_again(
         self, create_node: Callable[..., Node], create_outside: Callable[[], External]

@@ -37,7 +37,7 @@ from socketio.async_pubsub_manager import AsyncPubSubManager
 _QUEUE_MILLISECONDS = 300_000
 """How long the broker keeps a queue that nobody reads."""
 
-_PREFETCH = 1000
+_PREFETCH = 250
 """How many messages the broker sends ahead of those that have been dealt with."""
 
 _OPTIONS = frozenset(
@@ -127,6 +127,8 @@ class AioPikaDriver(BusDriver):
         queue: The name of the queue; the driver before this one had the same, and what came
             meanwhile lies in it.
     """
+
+    keeps_subscriptions = True  # the queues stay, and take what comes
 
     def __init__(self, url: str, options: dict[str, Any], channel: str, queue: str) -> None:
         self._url = url

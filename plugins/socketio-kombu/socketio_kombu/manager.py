@@ -26,7 +26,7 @@ _NOT_FOUND = 404
 _QUEUE_MILLISECONDS = 300_000
 """How long the broker keeps a queue that nobody reads."""
 
-_PREFETCH = 1000
+_PREFETCH = 250
 """How many messages the broker sends ahead of those that have been dealt with."""
 
 _TOO_LARGE = re.compile(r"message size \d+ is larger than .*max size (\d+)")
@@ -155,6 +155,8 @@ class KombuDriver(BusDriver):
         options = {"type": "fanout", "durable": False, "delivery_mode": "transient"}
         self._exchange = kombu.Exchange(self._channel, **{**options, **self._exchange_options})
         self._writer = self._connection()
+        # The queues of RabbitMQ stay, and take what comes.
+        self.keeps_subscriptions = self._writer.transport.driver_type == "amqp"
         self._open_writer()
         if not receive:
             return

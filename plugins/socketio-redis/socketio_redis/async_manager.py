@@ -100,6 +100,7 @@ class AsyncRedisDriver(BusDriver):
         self._channel = channel
         self._commands = PublishCommands(channel)
         self._pace = Pace()
+        self.counts_subscribers = target.topology != "cluster"  # a node knows its own only
         self._inbox = AsyncInbox()
         self._client: Redis | None = None
         self._sentinels: list[Redis] = []
@@ -167,7 +168,7 @@ class AsyncRedisDriver(BusDriver):
         writer = self._writer
         await writer.send_packed_command(self._commands.pack(messages))
         for _ in messages:
-            await writer.read_response()
+            self.reached = await writer.read_response()
 
     async def _wait_for_subscribers(self) -> None:
         now = asyncio.get_running_loop().time
@@ -180,6 +181,15 @@ class AsyncRedisDriver(BusDriver):
                 await asyncio.sleep(seconds)
         except ResponseError:
             self._pace.give_up()
+
+    async def subscribers(self) -> int:
+        """Return how many are subscribed; see the base class."""
+        try:
+            _, count = await self._ask(self._writer, "PUBSUB", "NUMSUB", self._channel)
+        except ResponseError:
+            self.counts_subscribers = False  # not for us
+            return 0
+        return int(count)
 
     async def receive(self, timeout: float) -> list[bytes]:
         """Return the next messages."""

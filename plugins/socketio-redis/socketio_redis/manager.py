@@ -107,6 +107,7 @@ class RedisDriver(BusDriver):
         self._channel = channel
         self._commands = PublishCommands(channel)
         self._pace = Pace()
+        self.counts_subscribers = target.topology != "cluster"  # a node knows its own only
         self._client: Redis | None = None
         self._sentinels: list[Redis] = []
         self._writer: Any = None
@@ -158,7 +159,7 @@ class RedisDriver(BusDriver):
         writer = self._writer
         writer.send_packed_command([self._commands.pack(messages)])
         for _ in messages:
-            writer.read_response()
+            self.reached = writer.read_response()
 
     def _wait_for_subscribers(self) -> None:
         deadline = time.monotonic() + self.timeout / 2
@@ -170,6 +171,15 @@ class RedisDriver(BusDriver):
                 time.sleep(seconds)
         except ResponseError:
             self._pace.give_up()
+
+    def subscribers(self) -> int:
+        """Return how many are subscribed; see the base class."""
+        try:
+            _, count = self._ask(self._writer, "PUBSUB", "NUMSUB", self._channel)
+        except ResponseError:
+            self.counts_subscribers = False  # not for us
+            return 0
+        return int(count)
 
     def receive(self, timeout: float) -> list[bytes]:
         """Return the next messages."""

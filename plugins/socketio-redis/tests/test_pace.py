@@ -6,7 +6,8 @@ from socketio_redis.pace import AHEAD, BEHIND, PATIENCE, Pace
 
 
 def listing(*waiting: int) -> bytes:
-    return b"".join(b"id=%d name= sub=1 omem=%d cmd=subscribe\n" % each for each in enumerate(waiting))
+    line = b"id=%d name= sub=1 omem=%d cmd=subscribe\n"
+    return b"".join(line % each for each in enumerate(waiting))
 
 
 def test_it_looks_once_in_a_while() -> None:

@@ -312,9 +312,7 @@ class BusContract(ProcessContract, ManagerContract):
         """Brokers cut off who is behind, or drop messages; a healthy one must not have to."""
         here, there = create_node(), create_node()
         client = there.client()
-        outside = External(
-            flavour, lambda: self.create_manager(flavour, channel, write_only=True)
-        )
+        outside = External(flavour, lambda: self.create_manager(flavour, channel, write_only=True))
         try:
             emitters: list[tuple[Any, Any]] = [
                 (here, here.server.emit),
