@@ -31,6 +31,7 @@ class ListenerBus:
         self._since = time.time()
         self._error: str | None = None
         self._published = 0
+        self._connections = 0
         self._lock = threading.Lock()
 
     def begin(self) -> None:
@@ -61,6 +62,8 @@ class ListenerBus:
             since=self._since,
             url=without_password(self._manager.broker_url),
             last_error=self._error,
+            connections=self._connections,
+            reconnects=max(0, self._connections - 1),
             published=self._published,
             received=received,
             malformed=malformed,
@@ -72,6 +75,7 @@ class ListenerBus:
         while not self._closed:
             began = time.monotonic()
             self._set_state("connected")
+            self._connections += 1
             try:
                 for raw in manager._listen():
                     message = manager._read(raw)

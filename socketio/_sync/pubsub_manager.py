@@ -289,6 +289,10 @@ class PubSubManager(Manager):
             return self._last.health(self._received, self._malformed, self._duplicates)
         return ManagerHealth(state="idle", since=self._since, url=without_password(self.broker_url))
 
+    def ready(self) -> bool:
+        """Tell whether what is emitted now reaches the other processes: `ManagerHealth.ready`."""
+        return self.health().ready
+
     # -- what servers and applications call -----------------------------------------------
 
     @flavour.at_home

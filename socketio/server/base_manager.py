@@ -69,6 +69,10 @@ class BaseManager:
 
     # -- life -----------------------------------------------------------------------------
 
+    def ready(self) -> bool:
+        """Tell whether the clients of all processes can be reached; a manager in memory can."""
+        return True
+
     def set_server(self, server: Any) -> None:
         """Tell the manager its server."""
         self.server = server

@@ -395,6 +395,15 @@ class BaseServer(Consumer):
 
     # -- engine events --------------------------------------------------------------------
 
+    def ready(self) -> bool:
+        """Tell whether clients may be sent here, for the readiness probe of a load balancer.
+
+        They may from the start on, once the client manager is connected, until `shutdown` begins;
+        also while a broker that was there is away, since clients are served then and what they
+        emit is kept. They may not while the broker refuses us. Any thread may call this.
+        """
+        return self._manager_begun and not self.eio.stopping and self.manager.ready()
+
     def _begin_manager(self) -> None:
         """Let the manager begin, unless it has."""
         if not self._manager_begun:

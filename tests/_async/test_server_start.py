@@ -122,6 +122,12 @@ async def test_a_refusal_is_an_error_until_the_broker_lets_us_in() -> None:
         with pytest.raises(exceptions.ConnectionError, match="no entry"):
             await sio.start()
     assert door.attempts == 1
+    assert not sio.ready()
+    health = sio.manager.health()
+    assert (health.state, health.refusals, health.connections) == ("failed", 1, 0)
+    # Nobody is there to hear of it, and the caller knows; see the docs.
+    with pytest.raises(exceptions.ConnectionError, match="no entry"):
+        await sio.emit("x")
     door.open = True
     async with asyncio.timeout(20):
         while sio.manager.health().state != "connected":
@@ -129,7 +135,18 @@ async def test_a_refusal_is_an_error_until_the_broker_lets_us_in() -> None:
                 await sio.start()
             except exceptions.ConnectionError:
                 await asyncio.sleep(0.02)
+    assert sio.ready()
+    await sio.emit("x")
     await sio.shutdown()
+    assert not sio.ready()
+
+
+async def test_it_says_that_it_was_shut_down_before_it_had_started() -> None:
+    manager = AsyncManager(Door())
+    sio = AsyncServer(client_manager=manager)
+    await sio.shutdown()
+    with pytest.raises(exceptions.ConnectionError, match="shut down before it had started"):
+        await manager.start()
 
 
 async def test_many_first_clients_start_the_manager_once() -> None:
@@ -196,7 +213,9 @@ async def test_a_server_serves_anew_after_its_shutdown() -> None:
 @pytest.mark.parametrize("create", [AsyncServer, Server])
 async def test_the_manager_of_one_process_needs_no_start(create: Callable[[], Any]) -> None:
     sio = create()
+    assert not sio.ready()
     starting = sio.start()
     if starting is not None:
         await starting
     assert sio.manager_initialized
+    assert sio.ready()

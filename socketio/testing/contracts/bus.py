@@ -467,5 +467,9 @@ class BusContract(ProcessContract, ManagerContract):
         assert (receiver.dropped, receiver.malformed, receiver.reconnects) == (0, 0, 0)
         assert receiver.last_error is None
         assert receiver.since > 0
+        assert (receiver.connections, receiver.retries, receiver.refusals) == (1, 0, 0)
+        assert (receiver.holds, receiver.held_since, receiver.dropped_at) == (0, None, None)
+        assert nodes[1].server.ready()
         nodes[1].stop()
+        assert not nodes[1].server.ready()
         assert nodes[1].manager.health().state == "closed"
