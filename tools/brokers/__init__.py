@@ -19,7 +19,7 @@ from .kafka_broker import KafkaBroker
 from .link import Link
 from .nats_broker import NatsBroker
 from .rabbitmq_broker import RabbitMQBroker
-from .redis_brokers import RedisCluster, RedisSentinel, RedisServer
+from .redis_brokers import RedisCluster, RedisFailover, RedisSentinel, RedisServer
 from .shared import answers, private, shared_brokers, test_url
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "NatsBroker",
     "RabbitMQBroker",
     "RedisCluster",
+    "RedisFailover",
     "RedisSentinel",
     "RedisServer",
     "answers",

@@ -22,7 +22,8 @@ class Link:
     """
 
     def __init__(self, target_port: int) -> None:
-        self._target_port = target_port
+        self.target_port = target_port
+        """Where new connections go."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._selector = selectors.DefaultSelector()
@@ -89,7 +90,7 @@ class Link:
             broker = (
                 None
                 if self._refuse
-                else socket.create_connection(("127.0.0.1", self._target_port), 5)
+                else socket.create_connection(("127.0.0.1", self.target_port), 5)
             )
         except OSError:
             broker = None

@@ -170,6 +170,67 @@ class RedisSentinel(Broker):
         return known and command(self.port, "PING").startswith(("+PONG", "-NOAUTH"))
 
 
+class RedisFailover(RedisSentinel):
+    """A sentinel, its Redis master on the first port, and a replica that may take its place.
+
+    Args:
+        directory: Their data.
+        port: The master's port.
+        untold: The sentinel cannot demote the master, which goes on as before: so it is when a
+            network falls apart.
+    """
+
+    name: ClassVar[str] = "redis-failover"
+
+    def __init__(self, directory: Path, port: int | None = None, untold: bool = False) -> None:
+        super().__init__(directory, port)
+        self.replica_port = free_port()
+        # Its demotion is one transaction, of which this is a part.
+        rules = ["--user", "default", "on", "nopass", "~*", "&*", "+@all", "-client|kill"]
+        self._master = _server("redis-master", directory, self.port, *(rules if untold else ()))
+        self._replica = _server(
+            "redis-replica",
+            directory / "replica",
+            self.replica_port,
+            *("--replicaof", "127.0.0.1", str(self.port), "--repl-diskless-sync-delay", "0"),
+        )
+
+    @property
+    def processes(self) -> list[ServerProcess]:
+        """Return its processes, in the order in which they are started."""
+        return [self._master, self._replica, self._sentinel]
+
+    def bring(self) -> None:
+        """Write the configuration; fetch what no Debian package has."""
+        super().bring()
+        self._replica.directory.mkdir(parents=True, exist_ok=True)
+
+    def answers(self) -> bool:
+        """Tell whether it serves clients now, and the sentinel knows the replica."""
+        known = command(self.sentinel_port, "SENTINEL", "REPLICAS", self.service)
+        return (
+            super().answers()
+            and str(self.replica_port) in known
+            and "master_link_status:up" in command(self.replica_port, "INFO", "replication")
+        )
+
+    def fail_over(self) -> None:
+        """Have the replica take the master's place; returns when the sentinel says that it has."""
+
+        def taken() -> bool:
+            said = command(self.sentinel_port, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.service)
+            return str(self.replica_port) in said
+
+        def begun() -> bool:
+            # NOGOODSLAVE until the sentinel has heard enough of the replica.
+            return taken() or command(
+                self.sentinel_port, "SENTINEL", "FAILOVER", self.service
+            ).startswith(("+OK", "-INPROG"))
+
+        wait_until(begun, 20, "the failover's beginning")
+        wait_until(taken, 20, "the failover")
+
+
 class RedisCluster(Broker):
     """Three masters that share the slots; their bus ports are fixed, too."""
 

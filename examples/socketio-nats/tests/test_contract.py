@@ -55,6 +55,7 @@ def faulty_nats(need: Any) -> Iterator[FaultyBroker]:
         yield broker
 
 
+@pytest.mark.heavy  # minutes of waiting for an outage to be noticed
 @pytest.mark.xdist_group("faulty-nats")
 class TestNatsFaults(Managers, BrokerFaultContract):
     @pytest.fixture

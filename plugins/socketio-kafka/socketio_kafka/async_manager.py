@@ -99,7 +99,11 @@ class AsyncKafkaManager(AsyncPubSubManager):
     def create_driver(self) -> BusDriver:
         """Return a new driver, not connected yet."""
         return AsyncKafkaDriver(
-            self.kafka_urls, self.connection_options, self.channel, self._positions
+            self.kafka_urls,
+            self.connection_options,
+            self.channel,
+            self._positions,
+            self.get_logger(),
         )
 
 
@@ -115,17 +119,24 @@ class AsyncKafkaDriver(BusDriver):
         options: Further arguments of the client library: how to log in, TLS.
         topic: The topic.
         positions: Where the driver before this one had read to.
+        logger: Where is noted what was missed.
     """
 
     keeps_messages = True
 
     def __init__(
-        self, servers: list[str], options: dict[str, Any], topic: str, positions: Positions
+        self,
+        servers: list[str],
+        options: dict[str, Any],
+        topic: str,
+        positions: Positions,
+        logger: logging.Logger,
     ) -> None:
         self._servers = servers
         self._options = options
         self._topic = topic
         self._positions = positions
+        self._logger = logger
         self._producer: Any = None
         self._consumer: Any = None
 
@@ -167,9 +178,9 @@ class AsyncKafkaDriver(BusDriver):
         ends = await self._consumer.end_offsets(assigned)
         begins = await self._consumer.beginning_offsets(assigned)
         for each in assigned:
-            start = self._positions.start_of(each.partition)
-            if start is None or not begins[each] <= start <= ends[each]:
-                start = ends[each]
+            start = self._positions.start(
+                each.partition, begins[each], ends[each], self._topic, self._logger
+            )
             self._consumer.seek(each, start)
 
     async def _raise_refusal(self, options: dict[str, Any]) -> None:

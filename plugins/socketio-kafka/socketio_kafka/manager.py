@@ -100,7 +100,13 @@ class KafkaManager(PubSubManager):
 
     def create_driver(self) -> BusDriver:
         """Return a new driver, not connected yet."""
-        return KafkaDriver(self.kafka_urls, self.connection_options, self.channel, self._positions)
+        return KafkaDriver(
+            self.kafka_urls,
+            self.connection_options,
+            self.channel,
+            self._positions,
+            self.get_logger(),
+        )
 
 
 class KafkaDriver(BusDriver):
@@ -111,17 +117,24 @@ class KafkaDriver(BusDriver):
         options: Further arguments of the client library: how to log in, TLS.
         topic: The topic.
         positions: Where the driver before this one had read to.
+        logger: Where is noted what was missed.
     """
 
     keeps_messages = True
 
     def __init__(
-        self, servers: list[str], options: dict[str, Any], topic: str, positions: Positions
+        self,
+        servers: list[str],
+        options: dict[str, Any],
+        topic: str,
+        positions: Positions,
+        logger: logging.Logger,
     ) -> None:
         self._servers = servers
         self._options = options
         self._topic = topic
         self._positions = positions
+        self._logger = logger
         self._producer: Any = None
         self._consumer: Any = None
 
@@ -142,9 +155,9 @@ class KafkaDriver(BusDriver):
         ends = self._consumer.end_offsets(assigned)
         begins = self._consumer.beginning_offsets(assigned)
         for each in assigned:
-            start = self._positions.start_of(each.partition)
-            if start is None or not begins[each] <= start <= ends[each]:
-                start = ends[each]
+            start = self._positions.start(
+                each.partition, begins[each], ends[each], self._topic, self._logger
+            )
             self._consumer.seek(each, start)
 
     def options_of(self, kind: Any) -> dict[str, Any]:

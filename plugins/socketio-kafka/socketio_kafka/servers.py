@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
 PARTITION = 0
 """The partition that is written to: one, because only within one does Kafka keep the order."""
-
-RESUME_SECONDS = 60.0
-"""For how long after its last message a manager goes on where it was; later, it begins anew."""
 
 
 def parse_urls(url: str | Iterable[str]) -> tuple[list[str], dict[str, Any]]:
@@ -134,15 +131,42 @@ class Positions:
 
     def __init__(self) -> None:
         self._next: dict[int, int] = {}
-        self._when = 0.0
 
     def note(self, partition: int, offset: int) -> None:
         """Note the last message read from a partition."""
         self._next[partition] = offset + 1
-        self._when = time.monotonic()
 
-    def start_of(self, partition: int) -> int | None:
-        """Return where to go on; None to begin with what comes."""
-        if time.monotonic() - self._when > RESUME_SECONDS:
-            return None
-        return self._next.get(partition)
+    def start(
+        self, partition: int, begin: int, end: int, topic: str, logger: logging.Logger
+    ) -> int:
+        """Return where to read on in a partition: nothing that Kafka still has is missed.
+
+        Args:
+            partition: Its number.
+            begin: The first message that Kafka still has.
+            end: The one that comes next.
+            topic: The topic, for the log.
+            logger: Where is noted what is missed.
+        """
+        known = bool(self._next)
+        start = self._next.get(partition)
+        if start is None:
+            # At the very first, what comes from now on; a partition that is new was never read.
+            start = begin if known else end
+        elif start < begin:
+            logger.error(
+                "%d messages of the Kafka topic %r are missed: Kafka has kept them no longer",
+                *(begin - start, topic),
+            )
+            start = begin
+        elif start > end:
+            logger.error(
+                "the Kafka topic %r has been made anew, or has lost messages; what was published "
+                "since is missed",
+                topic,
+            )
+            start = end
+        elif start < end:
+            logger.info("%d messages of the Kafka topic %r are made up for", end - start, topic)
+        self._next[partition] = start
+        return start

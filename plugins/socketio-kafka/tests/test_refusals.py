@@ -10,7 +10,7 @@ from brokers import answers, test_url
 from kafka.errors import KafkaError
 
 from socketio import AsyncKafkaManager, KafkaManager, exceptions
-from socketio_kafka.servers import Positions, parse_urls
+from socketio_kafka.servers import parse_urls
 
 
 @pytest.mark.parametrize(
@@ -71,13 +71,3 @@ def test_a_broker_that_is_away_leaves_no_sockets_open() -> None:
         driver.connect(False)
     driver.close()
     gc.collect()  # warns of every socket that was forgotten, which is an error here
-
-
-def test_positions_are_old_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1000.0
-    monkeypatch.setattr("socketio_kafka.servers.time.monotonic", lambda: now)
-    positions = Positions()
-    positions.note(0, 41)
-    assert (positions.start_of(0), positions.start_of(1)) == (42, None)
-    now += 61
-    assert positions.start_of(0) is None

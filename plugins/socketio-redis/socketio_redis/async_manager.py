@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from socketio.abc import BusDriver, sharing_key
 from socketio.async_inbox import AsyncInbox
@@ -20,6 +20,7 @@ from socketio.runtimes import create_task
 
 from .options import check_once, check_options, merge_options, own_options
 from .pace import LOOK, Pace
+from .place import Place
 from .publishing import PublishCommands
 from .refusal import is_refusal
 from .target import Target, parse_url
@@ -100,6 +101,8 @@ class AsyncRedisDriver(BusDriver):
         self._channel = channel
         self._commands = PublishCommands(channel)
         self._pace = Pace()
+        self._place = Place(target.topology)
+        self._sentinel: Sentinel | None = None
         self.counts_subscribers = target.topology != "cluster"  # a node knows its own only
         self._inbox = AsyncInbox()
         self._client: Redis | None = None
@@ -115,9 +118,9 @@ class AsyncRedisDriver(BusDriver):
         if self._target.topology != "sentinel":
             client: Redis = Redis.from_url(url, **options)
             return client
-        sentinel = Sentinel(self._target.hosts, **options)
+        self._sentinel = sentinel = Sentinel(self._target.hosts, **options)
         self._sentinels = sentinel.sentinels
-        master: Redis = sentinel.master_for(self._target.service or self._channel)
+        master: Redis = sentinel.master_for(self._service)
         return master
 
     async def connect(self, receive: bool) -> None:
@@ -133,10 +136,8 @@ class AsyncRedisDriver(BusDriver):
                 await sentinel.ping()
             raise
         await self._ask(self._writer, "PING")
-        if self._target.topology == "cluster":
-            said = await self._ask(self._writer, "CLUSTER", "INFO")
-            if b"cluster_state:ok" not in said:
-                raise ConnectionError("the Redis Cluster is not in the state ok")
+        if self._place.due(asyncio.get_running_loop().time()):
+            await self._check_place()
         if not receive:
             return
         self._reader = pool.make_connection()
@@ -163,12 +164,35 @@ class AsyncRedisDriver(BusDriver):
 
     async def publish(self, messages: list[bytes]) -> None:
         """Publish messages, and wait for the answer to each."""
+        if self._place.due(asyncio.get_running_loop().time()):
+            await self._check_place()
         if self._pace.note(messages):
             await self._wait_for_subscribers()
         writer = self._writer
         await writer.send_packed_command(self._commands.pack(messages))
         for _ in messages:
             self.reached = await writer.read_response()
+
+    @property
+    def _service(self) -> str:
+        return self._target.service or self._channel
+
+    async def _check_place(self) -> None:
+        """See that we are with the primary, or in the cluster; see `Place`."""
+        place, writer = self._place, self._writer
+        if place.question is not None:
+            try:
+                said = await self._ask(writer, *place.question)
+            except ResponseError:
+                place.question = None  # not for us
+            else:
+                place.check(said)
+        if self._sentinel is not None:
+            try:
+                told = await self._sentinel.discover_master(self._service)
+            except RedisError:
+                return  # no sentinel is there to tell
+            place.check_address((writer.host, writer.port), told)
 
     async def _wait_for_subscribers(self) -> None:
         now = asyncio.get_running_loop().time

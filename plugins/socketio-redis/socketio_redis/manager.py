@@ -9,7 +9,7 @@ from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
@@ -18,6 +18,7 @@ from socketio.pubsub_manager import PubSubManager
 
 from .options import check_once, check_options, merge_options, own_options
 from .pace import LOOK, Pace
+from .place import Place
 from .publishing import PublishCommands
 from .refusal import is_refusal
 from .target import Target, parse_url
@@ -107,6 +108,8 @@ class RedisDriver(BusDriver):
         self._channel = channel
         self._commands = PublishCommands(channel)
         self._pace = Pace()
+        self._place = Place(target.topology)
+        self._sentinel: Sentinel | None = None
         self.counts_subscribers = target.topology != "cluster"  # a node knows its own only
         self._client: Redis | None = None
         self._sentinels: list[Redis] = []
@@ -120,9 +123,9 @@ class RedisDriver(BusDriver):
         if self._target.topology != "sentinel":
             client: Redis = Redis.from_url(url, **options)
             return client
-        sentinel = Sentinel(self._target.hosts, **options)
+        self._sentinel = sentinel = Sentinel(self._target.hosts, **options)
         self._sentinels = sentinel.sentinels
-        master: Redis = sentinel.master_for(self._target.service or self._channel)
+        master: Redis = sentinel.master_for(self._service)
         return master
 
     def connect(self, receive: bool) -> None:
@@ -138,10 +141,8 @@ class RedisDriver(BusDriver):
                 sentinel.ping()
             raise
         self._ask(self._writer, "PING")
-        if self._target.topology == "cluster":
-            said = self._ask(self._writer, "CLUSTER", "INFO")
-            if b"cluster_state:ok" not in said:
-                raise ConnectionError("the Redis Cluster is not in the state ok")
+        if self._place.due(time.monotonic()):
+            self._check_place()
         if receive:
             self._reader = pool.make_connection()
             self._reader.connect()
@@ -154,12 +155,35 @@ class RedisDriver(BusDriver):
 
     def publish(self, messages: list[bytes]) -> None:
         """Publish messages, and wait for the answer to each."""
+        if self._place.due(time.monotonic()):
+            self._check_place()
         if self._pace.note(messages):
             self._wait_for_subscribers()
         writer = self._writer
         writer.send_packed_command([self._commands.pack(messages)])
         for _ in messages:
             self.reached = writer.read_response()
+
+    @property
+    def _service(self) -> str:
+        return self._target.service or self._channel
+
+    def _check_place(self) -> None:
+        """See that we are with the primary, or in the cluster; see `Place`."""
+        place, writer = self._place, self._writer
+        if place.question is not None:
+            try:
+                said = self._ask(writer, *place.question)
+            except ResponseError:
+                place.question = None  # not for us
+            else:
+                place.check(said)
+        if self._sentinel is not None:
+            try:
+                told = self._sentinel.discover_master(self._service)
+            except RedisError:
+                return  # no sentinel is there to tell
+            place.check_address((writer.host, writer.port), told)
 
     def _wait_for_subscribers(self) -> None:
         deadline = time.monotonic() + self.timeout / 2

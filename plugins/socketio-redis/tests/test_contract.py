@@ -43,10 +43,12 @@ class TestSingle(OnSharedBroker):
     broker = "redis"
 
 
+@pytest.mark.heavy  # what it does not share with the single server is where it connects
 class TestSentinel(OnSharedBroker):
     broker = "redis-sentinel"
 
 
+@pytest.mark.heavy  # what it does not share with the single server is where it connects
 class TestCluster(OnSharedBroker):
     broker = "redis-cluster"
 
@@ -89,6 +91,7 @@ class TestSingleFaults(OnFaultyBroker):
     fixture = "faulty_single"
 
 
+@pytest.mark.heavy  # minutes of waiting for an outage to be noticed
 @pytest.mark.xdist_group("faulty-redis-sentinel")
 class TestSentinelFaults(OnFaultyBroker):
     fixture = "faulty_sentinel"

@@ -240,13 +240,13 @@ class BusContract(ProcessContract, ManagerContract):
         self, create_node: Callable[..., Node]
     ) -> None:
         def prepare(manager: Any) -> None:
-            manager.probe_interval = 0.1
-            manager.probe_timeout = 1.0
+            manager.probe_interval = 0.05
+            manager.probe_timeout = 0.7
 
         options = {"json": SortedJSON}
         nodes = [create_node(prepare=prepare, manager_options=options) for _ in range(2)]
         clients = [node.client() for node in nodes]
-        quiet_until = time.monotonic() + 2.5  # nobody says anything but our own messages
+        quiet_until = time.monotonic() + 1.2  # nobody says anything but our own messages
         wait_for(
             lambda: (
                 time.monotonic() > quiet_until

@@ -163,15 +163,15 @@ class ProcessContract(ManagerSuite):
         gc.collect()
         before = threading.active_count()
         most = before
-        for number in range(60):
+        for number in range(30):
             manager = self.create_manager(flavour, channel, write_only=True)
             call(manager.emit, "n", number)
             del manager
             most = max(most, threading.active_count())
-        assert [client.receive()[1] for _ in range(60)] == list(range(60))
+        assert [client.receive()[1] for _ in range(30)] == list(range(30))
         gc.collect()
         wait_for(lambda: threading.active_count() <= before, "the end of the last task's threads")
-        assert most < before + 30, "there is a connection for each task"
+        assert most < before + 15, "there is a connection for each task"
 
     def test_a_with_block_ends_the_connection(
         self, flavour: Flavour, channel: str, create_node: Callable[..., Node]
