@@ -153,6 +153,7 @@ def behaviours(sio: Any, variant: str) -> dict[str, dict[str, Handler]]:
             | _rooms(sio)
             | _sessions(sio)
             | _sequences(sio)
+            | _work(sio)
             | _oddities(sio, variant)
         ),
         "/chat": _lifecycle(sio, variant, "/chat") | _second_namespace(sio),
@@ -295,6 +296,23 @@ def _calls(sio: Any) -> dict[str, Handler]:
         await sio.emit("answers", (answers,), to=sid)
 
     return {"ask": ask, "ask silence": ask_silence, "ask callback": ask_callback}
+
+
+def _work(sio: Any) -> dict[str, Handler]:
+    """Handlers for clients that send fast, and how far they have come."""
+    done: dict[str, int] = {}
+
+    async def work(sid: str, seconds: float, data: Any) -> None:
+        await sio.sleep(seconds)
+        done[sid] = done.get(sid, 0) + 1
+
+    def worked(sid: str) -> int:
+        return done.get(sid, 0)
+
+    async def shout(sid: str) -> None:
+        await sio.emit("shout", to=sid)
+
+    return {"work": work, "worked": worked, "shout": shout}
 
 
 def _rooms(sio: Any) -> dict[str, Handler]:

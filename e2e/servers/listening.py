@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import socket
 
 
@@ -13,6 +14,10 @@ def listen() -> socket.socket:
     Without ``--port`` the system picks a free one. The socket listens before the line is
     printed, so that a client which reads the line can connect at once.
     """
+    if os.environ.get("TEST_LOOP") == "uvloop":
+        import uvloop
+
+        uvloop.install()
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=0)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

@@ -6,6 +6,7 @@ long-polling").
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from ..abc.runtime import Waiter
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 UPGRADE_TURN = 0.1
 """Seconds that a poll which comes during an upgrade leaves to the packet that completes it."""
 
+TURN = 0.002
+"""Seconds for which the packets of one POST are taken before others have a turn."""
+
 LAST_POLL = 1.0
 """Seconds after the client's close packet in which the poll that it sent beside that may arrive."""
 
@@ -43,7 +47,7 @@ class PollingTransport(Transport):
     """A session's long-polling connection: at most one GET and one POST at a time."""
 
     name = "polling"
-    __slots__ = ("_getting", "_last", "_poll", "_posting", "session")
+    __slots__ = ("_getting", "_last", "_poll", "_posting", "_resumed", "session")
 
     session: Session
 
@@ -53,6 +57,7 @@ class PollingTransport(Transport):
         self._poll: Waiter | None = None
         self._posting = False
         self._last: EnginePacket | None = None
+        self._resumed: Waiter | None = None
 
     @classmethod
     async def handle_http(  # type: ignore[override]  # the flavour's engine
@@ -179,11 +184,43 @@ class PollingTransport(Transport):
         config = session.config
         try:
             body = await read_body(request, config.max_http_buffer_size, config.body_timeout)
-            for packet_type, data in decode_payload(decode_body(request, body)):
-                session.receive_packet(packet_type, data)
+            await self._receive(decode_body(request, body))
         finally:
             self._posting = False
         return Response(200, [("Content-Type", "text/html")], b"ok")
+
+    async def _receive(self, payload: str) -> None:
+        """Take the packets of a payload, no more at once than others can wait for.
+
+        It is not answered before the handlers have caught up with the client: so it sends no more.
+        """
+        session = self.session
+        runtime = session.engine.runtime
+        turn_ends = time.monotonic() + TURN
+        for packet_type, data in decode_payload(payload):
+            if session.paused:
+                await self._wait_for_handlers()
+                turn_ends = time.monotonic() + TURN
+            elif time.monotonic() > turn_ends:
+                await runtime.sleep(0)
+                turn_ends = time.monotonic() + TURN
+            session.receive_packet(packet_type, data)
+        await self._wait_for_handlers()
+
+    async def _wait_for_handlers(self) -> None:
+        """Wait until reading may go on."""
+        session = self.session
+        with session.lock:
+            if not session.paused or session.transport is not self:
+                return  # what an upgrade has overtaken goes on
+            self._resumed = resumed = session.engine.runtime.create_waiter()
+        await resumed.wait()
+
+    def resume_reading(self) -> None:
+        """Go on with a POST that waits for handlers."""
+        if self._resumed is not None:
+            resumed, self._resumed = self._resumed, None
+            resumed.set(None)
 
     # -- sending and closing --------------------------------------------------------------
 

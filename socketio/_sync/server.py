@@ -6,7 +6,7 @@ from __future__ import annotations
 import builtins
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from .._core.failures import failed
@@ -208,7 +208,8 @@ class Server(FlavouredServer):
                 ignore_queue=ignore_queue,
             )
             try:
-                answer = acknowledged.waiter.wait(timeout)
+                with self._reading_on(target, namespace):
+                    answer = acknowledged.waiter.wait(timeout)
             except builtins.TimeoutError as error:
                 raise TimeoutError(str(error) or f"no answer to {event!r} in {timeout} s") from None
         except BaseException:
@@ -216,6 +217,11 @@ class Server(FlavouredServer):
             self.manager.forget_callback(acknowledged, namespace or "/", target)
             raise
         return None if not answer else answer[0] if len(answer) == 1 else answer
+
+    def _reading_on(self, sid: str, namespace: str | None) -> AbstractContextManager[None]:
+        """Return what `with` takes around a wait for a client's answer: it is read in any case."""
+        member = self.manager.table.member(namespace or "/", sid)
+        return nullcontext() if member is None else member.session.awaiting()
 
     # -- rooms ----------------------------------------------------------------------------
 

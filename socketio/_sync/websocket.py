@@ -128,6 +128,16 @@ class WebSocketTransport(WebSocketOutput):
             self._websocket = ENDED_WEBSOCKET
         self._let_go()
 
+    # -- receiving ------------------------------------------------------------------------
+
+    def pause_reading(self) -> None:
+        """Take no more of the client until handlers have caught up."""
+        self._websocket.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Go on taking what the client sends."""
+        self._websocket.resume_reading()
+
     # -- upgrade --------------------------------------------------------------------------
 
     def _begin_upgrade(self, engine: Engine) -> None:
@@ -187,6 +197,9 @@ class WebSocketTransport(WebSocketOutput):
             self.receive = session.receive
             if isinstance(polling, PollingTransport):
                 polling.wake()
+            polling.resume_reading()
+            if session.paused:
+                self.pause_reading()
             self._flush()
         session.engine.logger.info("%s: upgraded to %s", session.sid, self.name)
         # Not with the lock held: who is told may send to other sessions.

@@ -83,6 +83,15 @@ class Request(ABC):
     def header(self, name: str) -> str | None:
         """Return the value of a header (name in lower case), or None."""
 
+    def head_size(self) -> int:
+        """Return about how many bytes its headers and its query have, which `environ` keeps.
+
+        A mode that knows this without an environ says so, since every request is asked.
+        """
+        environ = self.environ
+        headers = [key for key in environ if key[:5] == "HTTP_"]
+        return len(self.query_string) + sum(len(key) + len(environ[key]) for key in headers)
+
     @abstractmethod
     def build_environ(self) -> dict[str, Any]:
         """Return the WSGI-like description of the request."""
@@ -170,6 +179,7 @@ STATUS_TEXT: Final = {
     408: "Request Timeout",
     413: "Payload Too Large",
     416: "Range Not Satisfiable",
+    431: "Request Header Fields Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }

@@ -81,6 +81,17 @@ class WebSocket(ABC):
         """
         return False
 
+    def pause_reading(self) -> None:  # noqa: B027  # not every connection can
+        """Read no more of the client, and hand no more messages over, until `resume_reading`.
+
+        Called when too much waits for handlers, in the middle of a call of `receive` too; never
+        waits. A few messages may come all the same. Where a connection cannot pause, the session
+        ends at `max_inbox_size`.
+        """
+
+    def resume_reading(self) -> None:  # noqa: B027  # not every connection can
+        """Go on where `pause_reading` has stopped; never waits, and hands nothing over itself."""
+
 
 class Transport(ABC):
     """One session's connection over one transport.
@@ -105,6 +116,15 @@ class Transport(ABC):
         Call `session.release()` when that has been sent or given up: session and transport refer to
         each other, and only the garbage collector would find them.
         """
+
+    def pause_reading(self) -> None:  # noqa: B027  # not every transport can
+        """Take no more of the client; see `WebSocket.pause_reading`.
+
+        Called with the session's lock held.
+        """
+
+    def resume_reading(self) -> None:  # noqa: B027  # not every transport can
+        """Go on taking what the client sends; called with the session's lock held."""
 
     @classmethod
     def handle_http(

@@ -298,6 +298,11 @@ class BaseEngine(EngineOptions, ABC):
         Raises:
             HTTPError: The request is refused.
         """
+        limit = self.config.max_head_size
+        if request.head_size() > limit:
+            # Before the query is parsed: what it costs is many times its size.
+            text = f"headers and query of more than {limit} bytes; see max_head_size"
+            raise HTTPError(BAD_REQUEST, text, 431)
         query = request.query
         transport = self.transport_class(query.get("transport"))
         self.origins.check(request)
@@ -491,10 +496,12 @@ class BaseEngine(EngineOptions, ABC):
             strangers = [session for session, due in self._joining.items() if due <= now]
             for session in strangers:
                 del self._joining[session]
-            return *self.heartbeats.due(now), strangers
+            return *self.heartbeats.due(now, Session.is_excused), strangers
 
     def _is_overdue(self, session: Session) -> bool:
         """Tell whether the client has not answered a ping in time."""
+        if session.excused:
+            return False
         now = self.runtime.now()
         with self._clock:
             return self.heartbeats.overdue(session, now)

@@ -74,9 +74,14 @@ class EngineConfig:
     """Seconds that `shutdown` waits for the last packets to leave."""
     max_outbox_size: int = 64_000_000
     """Bytes that may wait for one client; one that does not read them is closed."""
+    max_head_size: int = 65_536
+    """Bytes that the headers and the query of one request may have; a session keeps those of its
+    first request, and one with more is answered with 431."""
+    inbox_high_water: int = 4_194_304
+    """Bytes of one client's messages whose handlers have not ended, from which no more is read of
+    this client until half of them have; each message counts for 1,000 bytes more than it has."""
     max_inbox_size: int = 64_000_000
-    """Bytes of one client's messages whose handlers have not ended; each message counts for
-    1,000 bytes more than it has."""
+    """Bytes of the same kind at which a client is closed whose reading could not pause."""
     handler_threads: int = 64
     """Handlers that run at once in threads, those in `call()` or `sleep()` not counted."""
     async_handlers: bool = True
@@ -96,6 +101,8 @@ class EngineConfig:
             "connect_timeout",
             "max_http_buffer_size",
             "max_outbox_size",
+            "max_head_size",
+            "inbox_high_water",
             "max_inbox_size",
             "handler_threads",
         ):

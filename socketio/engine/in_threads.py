@@ -41,10 +41,6 @@ class ThreadSession(Session):
         with self.lock:
             super()._hand_over(packets)
 
-    def _count(self, size: int) -> int:
-        with self.lock:
-            return super()._count(size)
-
     def close(self) -> bool:
         """End the session; True for the one thread that was first."""
         with self.lock:

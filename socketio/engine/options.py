@@ -106,6 +106,8 @@ class EngineOptions:
     connect_timeout = Option[float]()
     close_timeout = Option[float]()
     max_outbox_size = Option[int]()
+    max_head_size = Option[int]()
+    inbox_high_water = Option[int]()
     max_inbox_size = Option[int]()
     handler_threads = Option[int]()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._core.failures import failed
@@ -51,14 +51,17 @@ class Session(SessionProtocol):
 
     __slots__ = (
         "__weakref__",
+        "awaited",
         "client",
         "config",
         "ended",
         "engine",
         "environ",
+        "excused",
         "inbox_size",
         "opening",
         "overrun",
+        "paused",
         "storage",
         "transport",
         "upgrading",
@@ -80,6 +83,13 @@ class Session(SessionProtocol):
     """Bytes of messages whose handlers have not ended, those left aside that ended at once."""
     overrun: bool
     """Whether too much waits for handlers; what waits is not to be handled any more."""
+    paused: bool
+    """Whether nothing more of the client is to be read until handlers have caught up."""
+    excused: bool
+    """Whether reading was paused since the last ping: its answer may not have been read."""
+    awaited: int
+    """How many answers of this client are waited for; reading does not pause meanwhile, since the
+    answers come behind what would not be read."""
 
     def __init__(
         self, engine: SessionOwner, sid: str, transport_name: str, environ: dict[str, Any]
@@ -91,9 +101,12 @@ class Session(SessionProtocol):
         self.client = None
         self.ended: str | None = None
         self.storage: dict[str, Any] | None = None
+        self.awaited = 0
         self.inbox_size = 0
+        self.excused = False
         self.opening = False
         self.overrun = False
+        self.paused = False
         self.upgrading: Transport | None = None
 
     def send(self, packet: EnginePacket) -> None:
@@ -183,29 +196,66 @@ class Session(SessionProtocol):
         elif signal is Signal.CLOSE:
             self.end(Reason.CLIENT_DISCONNECT)
 
+    # -- messages that wait for handlers --------------------------------------------------
+
     def hold(self, pending: Pending, size: int) -> None:
-        """Count a message until its handler has ended.
+        """Count a message until its handler has ended; above the high-water mark reading pauses.
 
         Args:
             pending: The handler, which waits for its turn or for something else.
             size: The message's, in bytes.
 
         Raises:
-            ProtocolError: More than `max_inbox_size` bytes are held.
+            ProtocolError: More than `max_inbox_size` bytes are held, and more than one message.
         """
         size += MESSAGE_COST
         limit = self.engine.config.max_inbox_size
         held = self._count(size)
         pending.add_done_callback(lambda _: self._count(-size))
-        if held > limit:
+        if held > limit and held > size:
             self.overrun = True
             raise ProtocolError(
                 f"messages of more than {limit} bytes wait for handlers; see max_inbox_size"
             )
 
     def _count(self, size: int) -> int:
-        self.inbox_size += size
-        return self.inbox_size
+        """Count what begins to wait, or waits no more; pause or resume reading as it says."""
+        with self.lock:
+            self.inbox_size += size
+            self._mind_marks()
+            return self.inbox_size
+
+    def _mind_marks(self) -> None:
+        """Pause or resume reading, as what waits for handlers asks for; with the lock held."""
+        config = self.engine.config
+        # With a lower hard bound there must be room left for what was read already.
+        high = min(config.inbox_high_water, config.max_inbox_size // 2)
+        if self.paused:
+            if self.inbox_size <= high // 2 or self.awaited or self.ended is not None:
+                self.paused = False
+                self.transport.resume_reading()
+        elif self.inbox_size > high and not self.awaited and self.ended is None:
+            self.paused = self.excused = True
+            self.transport.pause_reading()
+
+    @contextmanager
+    def awaiting(self) -> Iterator[None]:
+        """Read on in any case while an answer of this client is waited for."""
+        self._await(1)
+        try:
+            yield
+        finally:
+            self._await(-1)
+
+    def _await(self, more: int) -> None:
+        with self.lock:
+            self.awaited += more
+            self._mind_marks()
+
+    def is_excused(self) -> bool:
+        """Tell whether a pong that is missing may wait where we have not read it."""
+        excused, self.excused = self.excused, self.paused
+        return excused
 
     def fail(self, error: object) -> None:
         """End the session because the client broke the protocol, or a serializer on its message."""
@@ -251,6 +301,7 @@ class Session(SessionProtocol):
             self.ended = reason
             opening = self.opening
             upgrading = self.upgrading
+            self._mind_marks()  # the end of the connection must be read
         self.engine.forget(self)
         self.transport.close()
         if upgrading is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64encode
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any, Final, Generic, TypeVar
 
@@ -150,8 +150,13 @@ def decode_payload(body: str) -> Iterator[tuple[int, str | bytes]]:
     Raises:
         ProtocolError: See `decode_packet`.
     """
-    for encoded in body.split(RECORD_SEPARATOR):
-        yield decode_packet(encoded)
+    # Cut off one by one: whoever takes them may stop in between, and all at once would take up to
+    # thirty times the size of the body.
+    start = 0
+    while (end := body.find(RECORD_SEPARATOR, start)) >= 0:
+        yield decode_packet(body[start:end])
+        start = end + 1
+    yield decode_packet(body[start:])
 
 
 class SessionState(Enum):
@@ -378,8 +383,15 @@ class Heartbeats(Generic[S]):
                 former.remove(session)
             self._former = [former for former in self._former if len(former)]
 
-    def due(self, now: float) -> tuple[list[S], list[S]]:
+    def due(
+        self, now: float, is_excused: Callable[[S], bool] | None = None
+    ) -> tuple[list[S], list[S]]:
         """Return the sessions to ping now and those whose answer is overdue.
+
+        Args:
+            now: The time.
+            is_excused: Tells whether a client is no offender though its answer is overdue: then
+                it is pinged again.
 
         Sessions of the first list await their answer from now on; those of the second are
         forgotten. The time for an answer runs from the moment when its ping was due: one that is
@@ -392,10 +404,16 @@ class Heartbeats(Generic[S]):
             self._pinged = now
         for session, deadline in to_ping:
             self._awaiting_pong[session] = max(deadline + self.timeout, at_least)
-        silent = [session for session, _ in _expired(self._awaiting_pong, now)]
         pinged = [session for session, _ in to_ping]
+        silent = []
+        for session, _ in _expired(self._awaiting_pong, now):
+            if is_excused is not None and is_excused(session):
+                self._awaiting_pong[session] = now + self.timeout
+                pinged.append(session)
+            else:
+                silent.append(session)
         for former in self._former:
-            more_to_ping, more_silent = former.due(now)
+            more_to_ping, more_silent = former.due(now, is_excused)
             pinged += more_to_ping
             silent += more_silent
         return pinged, silent

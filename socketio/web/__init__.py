@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .framed_websocket import FramedWebSocket, TransportWebSocket
     from .loop_stop import close_when_stopped
     from .raw_websocket import SocketWebSocket
+    from .reading_turns import ReadingTurns
     from .server_stop import STOP_SECONDS, STOP_TICK, ServerStop, find_gunicorn
     from .wsgi import Environ, StartResponse, WSGIMode, WSGIRequest, find_socket, is_tls
     from .wsgi_app import WSGIApp
@@ -61,6 +62,7 @@ _HOMES = {
     "NOOP_PACKET": "protocol.engine",
     "NORMAL": "protocol.websocket",
     "POLICY_VIOLATION": "protocol.websocket",
+    "ReadingTurns": "web.reading_turns",
     "Receive": "web.asgi",
     "STOP_SECONDS": "web.server_stop",
     "STOP_TICK": "web.server_stop",
@@ -108,6 +110,7 @@ __all__ = [
     "Environ",
     "FramedWebSocket",
     "HTTPError",
+    "ReadingTurns",
     "Receive",
     "Scope",
     "Send",

@@ -16,6 +16,7 @@ from ..engine.http import BodyTooLarge, Headers, Request, Response
 from ..protocol.engine import EnginePacket
 from ..runtimes.asyncio.tasks import create_task
 from .asgi_connection import TwistedFlow, find_abort, find_flow
+from .reading_turns import ReadingTurns
 
 if TYPE_CHECKING:
     from .._async.engine import AsyncEngine
@@ -54,6 +55,11 @@ class ASGIRequest(Request):
     def header(self, name: str) -> str | None:
         """Return the value of a header (name in lower case), or None."""
         return self.headers.get(name)
+
+    def head_size(self) -> int:
+        """Return about how many bytes its headers and its query have."""
+        headers = self.scope["headers"]
+        return len(self.query_string) + sum(len(name) + len(value) for name, value in headers)
 
     def build_environ(self) -> dict[str, Any]:
         """Return the WSGI-like description of the scope."""
@@ -141,6 +147,7 @@ class ASGIWebSocket(WebSocket):
         "_send",
         "_sending",
         "_serving",
+        "_turns",
     )
 
     def __init__(self, engine: AsyncEngine, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,6 +161,7 @@ class ASGIWebSocket(WebSocket):
         self._flow: TwistedFlow | None = None
         self._sending: asyncio.Task[Any] | None = None
         self._serving: asyncio.Task[Any] | None = None
+        self._turns = ReadingTurns()
         # uvicorn's `send` only waits for its buffer to drain, whichever task does that.
         self._direct = type(getattr(send, "__self__", None)).__module__.startswith("uvicorn.")
 
@@ -217,11 +225,15 @@ class ASGIWebSocket(WebSocket):
     async def serve(self, transport: Receiver) -> None:
         """Hand every message to the transport; see `WebSocket.serve`."""
         receive = self._receive
+        turns = self._turns
         task = self._serving = asyncio.current_task()
         assert task is not None  # ASGI servers call applications in tasks
         try:
             while True:
+                if turns.are_over():
+                    await turns.wait()
                 event = await receive()
+                turns.received()
                 if event["type"] == "websocket.receive":
                     text = event.get("text")
                     transport.receive(text if text is not None else event["bytes"])
@@ -235,6 +247,18 @@ class ASGIWebSocket(WebSocket):
             task.uncancel()
         finally:
             self._serving = None
+
+    def pause_reading(self) -> None:
+        """Call `receive` no more for now: the server makes the client wait."""
+        self._turns.pause()
+        if self._flow is not None:
+            self._flow.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Go on calling `receive`."""
+        self._turns.resume()
+        if self._flow is not None:
+            self._flow.resume_reading()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the websocket; harmless when it is closed."""

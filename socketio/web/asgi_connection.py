@@ -12,6 +12,10 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+READ_SIZE = 2048
+"""Bytes that Twisted reads of a websocket at a time. Of its 64 KiB, which are ten thousand small
+messages, daphne's parser makes two seconds in which nobody else is served."""
+
 MAX_LAYERS = 5
 """How many objects hypercorn may have between an application and its connection."""
 
@@ -47,13 +51,19 @@ def _twisted_transport(send: Any) -> Any:
 
 
 class TwistedFlow:
-    """Waits while the buffer of a Twisted transport is full, which daphne's `send` does not.
+    """Makes daphne and its client wait for each other, which daphne does not by itself.
+
+    Its `send` does not wait while the buffer of the transport is full, and the queue behind its
+    `receive` has no bound.
 
     Args:
         transport: The transport; it tells of its buffer by the methods of a push producer.
     """
 
     def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        # So much is read, parsed in Python and put into the queue before others have a turn.
+        transport.bufferSize = READ_SIZE
         self._paused: asyncio.Future[None] | None = None
         transport.unregisterProducer()  # the HTTP protocol that the websocket has replaced
         transport.registerProducer(self, True)
@@ -71,6 +81,14 @@ class TwistedFlow:
                 paused.set_result(None)
 
     stopProducing = resumeProducing  # noqa: N815  # Twisted's name
+
+    def pause_reading(self) -> None:
+        """Read nothing more of the connection."""
+        self._transport.pauseProducing()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        self._transport.resumeProducing()
 
     async def wait(self) -> None:
         """Wait until more may be sent."""

@@ -2,16 +2,20 @@
 
 `FramedWebSocket` gives a `ServerConnection` the bytes that a driver reads, and writes those that
 it gives: what a turn of the loop sends to one client leaves in one write at its end, what answers
-a read leaves when the read is dealt with. `TransportWebSocket` is the driver of an asyncio
-transport.
+a read leaves when the read is dealt with. Of a client that sends more than a turn allows, the rest
+waits, unread as far as it can, until others have had their turn. `TransportWebSocket` is the
+driver of an asyncio transport.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import time
 import weakref
 from abc import abstractmethod
+from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..abc.transport import MAX_CORKED, Receiver, WebSocket
@@ -21,11 +25,13 @@ from ..protocol.websocket import (
     NORMAL,
     POLICY_VIOLATION,
     ControlFrame,
+    Event,
     ServerConnection,
     WebSocketError,
     WebSocketState,
     handshake_key,
 )
+from .reading_turns import CLIENT_TURN
 
 if TYPE_CHECKING:
     from .._async.engine import AsyncEngine
@@ -41,17 +47,40 @@ FEW = 32
 one more round of the loop, which is much for a few and nothing for many."""
 
 
-class LoopTurn:
-    """The websockets that were written to in this turn of an event loop.
+MANY = 16
+"""Messages of one read that are dealt with as they are, without a look at the clock."""
 
-    One call of the loop lets all of them go, however many they are and however much they got; or
-    the end of the read for which they were written to, if they are few.
+PORTION = 16_384
+"""Bytes of one read that are parsed at a time. A loop may read 256 KiB at once, which are tens of
+thousands of small messages."""
+
+ALL_TURN = 0.005
+"""Seconds of a turn of the loop that all clients of that kind may take together."""
+
+
+class LoopTurn:
+    """What websockets share of a turn of an event loop: its end, and the time that it may take.
+
+    One call of the loop lets all go that were written to in this turn, however many they are and
+    however much they got; or the end of the read for which they were written to, if they are few.
+
+    Those that have read more than their share of a turn queue for the next ones, one call of the
+    loop for all of them: new clients, and those that send little, come in between.
 
     Args:
         loop: The loop.
     """
 
-    __slots__ = ("__weakref__", "_context", "_loop", "reading", "scheduled", "written")
+    __slots__ = (
+        "__weakref__",
+        "_context",
+        "_loop",
+        "_serves_behind",
+        "behind",
+        "reading",
+        "scheduled",
+        "written",
+    )
 
     scheduled: bool
     """Whether the loop is to call when the turn ends."""
@@ -59,6 +88,8 @@ class LoopTurn:
     """Whether a read is being dealt with, whose end is near."""
     written: list[FramedWebSocket]
     """Who is to be let go."""
+    behind: deque[FramedWebSocket]
+    """Who has messages left to be dealt with, in the order of their turns."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         # Not held: the loop is the key under which this is found.
@@ -68,6 +99,8 @@ class LoopTurn:
         self.scheduled = False
         self.reading = False
         self.written = []
+        self.behind = deque()
+        self._serves_behind = False
 
     def read_ends(self) -> None:
         """Let the corks go now, or when the turn ends."""
@@ -92,6 +125,34 @@ class LoopTurn:
         call = loop.call_soon if here else loop.call_soon_threadsafe
         call(self._end, context=self._context)
 
+    def queue(self, websocket: FramedWebSocket) -> None:
+        """Let a websocket go on in the next turn."""
+        self.behind.append(websocket)
+        if not self._serves_behind:
+            self._schedule_behind()
+
+    def _schedule_behind(self) -> None:
+        loop = self._loop()
+        self._serves_behind = loop is not None and not loop.is_closed()
+        if loop is not None and self._serves_behind:
+            loop.call_soon(self._serve_behind, context=self._context)
+
+    def _serve_behind(self) -> None:
+        """Give those that are behind a share of this turn."""
+        behind = self.behind
+        now = time.monotonic()
+        ends = now + ALL_TURN
+        try:
+            for _ in range(len(behind)):
+                behind.popleft().catch_up(now + CLIENT_TURN)
+                now = time.monotonic()
+                if now > ends:
+                    break
+        finally:
+            self._serves_behind = False
+            if behind:
+                self._schedule_behind()
+
     def _end(self) -> None:
         self.scheduled = False
         written, self.written = self.written, []
@@ -112,6 +173,40 @@ def current_turn() -> LoopTurn:
     return turn
 
 
+class Backlog:
+    """What was read of a client and is left for later turns of the loop.
+
+    Args:
+        events: What was parsed of it.
+        unparsed: The bytes behind these.
+    """
+
+    __slots__ = ("_parsed", "_unparsed", "context", "events", "queued")
+
+    context: contextvars.Context
+    """Where reads are dealt with: handlers see what the middleware around the request has set."""
+    queued: bool
+    """Whether the websocket waits for its turn."""
+
+    def __init__(self, events: Iterable[Event] = (), unparsed: bytes = b"") -> None:
+        self.events = deque(events)
+        self._unparsed = unparsed
+        self._parsed = 0
+        self.queued = False
+        self.context = contextvars.copy_context()
+
+    def add(self, data: bytes) -> None:
+        """Keep what was read all the same."""
+        self._unparsed = self._unparsed[self._parsed :] + data
+        self._parsed = 0
+
+    def take(self, size: int) -> bytes:
+        """Take the next bytes to parse; empty when there are none."""
+        begin = self._parsed
+        self._parsed += size
+        return self._unparsed[begin : self._parsed]
+
+
 class FramedWebSocket(WebSocket):
     """A websocket on a connection that is ours, without extensions.
 
@@ -120,12 +215,29 @@ class FramedWebSocket(WebSocket):
         connection: The protocol's part of it.
     """
 
-    __slots__ = ("_pending", "_timer", "_turn", "connection", "corked", "engine", "receiver")
+    __slots__ = (
+        "_backlog",
+        "_pending",
+        "_timer",
+        "_turn",
+        "connection",
+        "corked",
+        "engine",
+        "paused",
+        "portion",
+        "receiver",
+    )
 
     corked: bool
     """Whether somebody lets the cork go: the turn, or who deals with a read."""
     receiver: Receiver | None
     """What gets the messages."""
+    paused: bool
+    """Whether no messages are to be handed over for now: handlers have enough."""
+    portion: int
+    """Bytes that are parsed at a time."""
+    _backlog: Backlog | None
+    """What was read and is left for later turns; nothing more is read while it is there."""
 
     def __init__(self, engine: AsyncEngine, connection: ServerConnection) -> None:
         self.engine = engine
@@ -136,6 +248,9 @@ class FramedWebSocket(WebSocket):
         # There while the client does not read what it is sent; nothing is corked meanwhile.
         self._pending: Any = None
         self._timer: asyncio.TimerHandle | None = None
+        self.paused = False
+        self.portion = PORTION
+        self._backlog = None
 
     # -- what drivers do with bytes -------------------------------------------------------
 
@@ -150,6 +265,14 @@ class FramedWebSocket(WebSocket):
     @abstractmethod
     def hang_up(self) -> None:
         """End the connection when everything is written; `serve` then returns."""
+
+    @abstractmethod
+    def stop_reading(self) -> None:
+        """Read nothing more until `start_reading`; what is given to `deliver` anyway is kept."""
+
+    @abstractmethod
+    def start_reading(self) -> None:
+        """Read on after `stop_reading`, and look whether what was read has ended the websocket."""
 
     # -- for the transport ----------------------------------------------------------------
 
@@ -210,7 +333,13 @@ class FramedWebSocket(WebSocket):
     # -- for whoever reads ----------------------------------------------------------------
 
     def deliver(self, data: bytes) -> None:
-        """Deal with what one read has brought, and let the answers out in one write."""
+        """Deal with what one read has brought, and let the answers out in one write.
+
+        What is too much for one turn is left for the next ones.
+        """
+        if self._backlog is not None:
+            self._backlog.add(data)
+            return
         receiver = self.receiver
         assert receiver is not None  # nothing is read before `serve`
         turn = self._turn
@@ -218,13 +347,100 @@ class FramedWebSocket(WebSocket):
         before = turn.reading, self.corked
         turn.reading = self.corked = True
         try:
-            for event in self.connection.receive(data):
+            if len(data) > self.portion:
+                self._fall_behind([], data)
+                return
+            events = self.parse(data)
+            if len(events) > MANY:
+                self._fall_behind(events)
+                return
+            for event in events:
                 if type(event) is str or type(event) is bytes:
                     receiver.receive(event)
                 else:
                     self.answer(event)  # type: ignore[arg-type]  # no message
         finally:
             self._end_read(before)
+
+    def parse(self, data: bytes) -> list[Event]:
+        """Return what bytes of the client mean."""
+        return self.connection.receive(data)
+
+    # -- more than a turn allows ----------------------------------------------------------
+
+    def _fall_behind(self, events: list[Event], unparsed: bytes = b"") -> None:
+        """Deal with as much as this turn allows, if others do not wait for theirs already."""
+        self._backlog = Backlog(events, unparsed)
+        if not self._turn.behind:
+            self._work_off(time.monotonic() + CLIENT_TURN)
+        if self._backlog is not None:
+            self.stop_reading()
+            self._queue()
+
+    def _queue(self) -> None:
+        backlog = self._backlog
+        if backlog is not None and not (self.paused or backlog.queued):
+            backlog.queued = True
+            self._turn.queue(self)
+
+    def catch_up(self, turn_ends: float) -> None:
+        """Go on with what was left, as the turn of this websocket has come.
+
+        Args:
+            turn_ends: When it is the turn of the next one.
+        """
+        backlog = self._backlog
+        if backlog is None:
+            return  # the websocket has ended meanwhile
+        backlog.queued = False
+        # As the reads: in a context that has nothing of any handler.
+        backlog.context.run(self._catch_up, turn_ends)
+
+    def _catch_up(self, turn_ends: float) -> None:
+        turn = self._turn
+        before = turn.reading, self.corked
+        turn.reading = self.corked = True
+        try:
+            self._work_off(turn_ends)
+        finally:
+            self._end_read(before)
+        self._queue()
+        if self._backlog is None:
+            self.start_reading()
+
+    def _work_off(self, turn_ends: float) -> None:
+        """Deal with what was read until the turn ends, or handlers have enough."""
+        backlog = self._backlog
+        receiver = self.receiver
+        assert backlog is not None and receiver is not None
+        events = backlog.events
+        while not self.paused:
+            if not events:
+                data = backlog.take(self.portion)
+                if not data:
+                    self._backlog = None
+                    return
+                events.extend(self.parse(data))
+            else:
+                event = events.popleft()
+                if type(event) is str or type(event) is bytes:
+                    receiver.receive(event)
+                else:
+                    self.answer(event)  # type: ignore[arg-type]  # no message
+            if time.monotonic() > turn_ends:
+                return
+
+    def pause_reading(self) -> None:
+        """Read no more, and hand no more messages over; see `WebSocket.pause_reading`."""
+        self.paused = True
+        if self._backlog is None:
+            self._backlog = Backlog()
+            self.stop_reading()
+
+    def resume_reading(self) -> None:
+        """Go on in the next turn; see `WebSocket.resume_reading`."""
+        self.paused = False
+        self._queue()
 
     def _end_read(self, before: tuple[bool, bool]) -> None:
         """Let our own cork go, then those of others who were written to meanwhile."""
@@ -240,6 +456,7 @@ class FramedWebSocket(WebSocket):
 
     def ended(self) -> None:
         """Note that nothing more is read."""
+        self._backlog = None
         self.connection.lose()
         if self._timer is not None:
             self._timer.cancel()
@@ -295,11 +512,10 @@ class TransportWebSocket(FramedWebSocket, asyncio.Protocol):
     async def serve(self, transport: Receiver) -> None:
         """Wait while every message is handed to the transport; see `WebSocket.serve`."""
         self.receiver = transport
+        self.start_reading()
         if self._early:
             early, self._early = self._early, b""
             self.data_received(early)
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
         try:
             await self._end
         finally:
@@ -326,6 +542,18 @@ class TransportWebSocket(FramedWebSocket, asyncio.Protocol):
         seconds = self.engine.config.close_timeout
         asyncio.get_running_loop().call_later(seconds, self._transport.abort)
         self._finish()
+
+    def stop_reading(self) -> None:
+        """Let the client wait: what it sends fills the buffers of the connection."""
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def start_reading(self) -> None:
+        """Read on, unless what was read has ended the websocket."""
+        if self.connection.state is _CLOSED:
+            self.hang_up()
+        elif not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _finish(self) -> None:
         if not self._end.done():

@@ -92,6 +92,7 @@ class RawWebSocket(WebSocket):
         "_socket",
         "_timer",
         "closed",
+        "paused",
         "refusal",
     )
 
@@ -99,6 +100,8 @@ class RawWebSocket(WebSocket):
     """Whether the opening handshake is ours to answer."""
     closed: bool
     """Whether nothing more is read or written."""
+    paused: bool
+    """Whether nothing is read, and no message handed over, for now: handlers have enough."""
     refusal: Response | None
     """What to answer instead, if the websocket was refused."""
 
@@ -117,6 +120,7 @@ class RawWebSocket(WebSocket):
         self._pending: UnfinishedWrite | None = None
         self._timer: Any = None
         self.closed = False
+        self.paused = False
         self.refusal = None
 
     def accept(self, headers: Headers) -> None:
@@ -221,6 +225,10 @@ class RawWebSocket(WebSocket):
             closed = self._connection.state is WebSocketState.CLOSED
         if closed:
             self.finish()
+
+    def pause_reading(self) -> None:
+        """Read no more, and hand no more messages over; see `WebSocket.pause_reading`."""
+        self.paused = True
 
     # -- closing --------------------------------------------------------------------------
 
@@ -361,6 +369,12 @@ class LoopWebSocket(RawWebSocket):
                 return
             self.messages.extend(self._connection.receive(data))
 
+    def resume_reading(self) -> None:
+        """Let the loop go on with what was read, and then read on."""
+        self.paused = False
+        if not self.closed:
+            self._runtime.socket_loop.resume(self)
+
     def _end(self) -> None:
         self._runtime.socket_loop.register(self, 0)
 
@@ -410,7 +424,7 @@ class SocketWebSocket(RawWebSocket):
         first_bytes: Called once instead of the first `recv`: what the server has already read.
     """
 
-    __slots__ = ("_ended", "_first_bytes", "_messages", "_now")
+    __slots__ = ("_ended", "_first_bytes", "_messages", "_now", "_resumed")
 
     TURN = 0.001
     """Seconds that one client may keep all others waiting."""
@@ -428,6 +442,8 @@ class SocketWebSocket(RawWebSocket):
         self._first_bytes = first_bytes
         self._messages: deque[Any] = deque()
         self._ended = self._runtime.create_waiter()
+        # What the reader waits for while it is paused.
+        self._resumed: Any = None
 
     def serve(self, transport: Receiver) -> None:
         """Hand every message to the transport; see `WebSocket.serve`."""
@@ -457,6 +473,9 @@ class SocketWebSocket(RawWebSocket):
         turn_ends = 0.0
         try:
             while not self.closed:
+                if self.paused:
+                    self._wait_for_handlers()
+                    continue
                 if time.monotonic() > turn_ends:
                     runtime.primitives.sleep(0)
                     turn_ends = time.monotonic() + self.TURN
@@ -477,6 +496,24 @@ class SocketWebSocket(RawWebSocket):
             if still_reads:
                 self.finish()
                 self._ended.set(None)
+
+    def _wait_for_handlers(self) -> None:
+        """Wait, in the greenlet that reads, until it may read on."""
+        # No waiter of the runtime: while one waits for that, another greenlet reads on.
+        resumed = self._runtime.primitives.create_event()
+        with self._lock:
+            if not self.paused or self.closed:
+                return
+            self._resumed = resumed
+        resumed.wait()
+
+    def resume_reading(self) -> None:
+        """Let the greenlet that reads go on."""
+        with self._lock:
+            self.paused = False
+            resumed, self._resumed = self._resumed, None
+        if resumed is not None:
+            resumed.set()
 
     def _dispatch(self, reader: SocketReader, message: Any) -> bool:
         """Deal with one message; return whether this greenlet still reads."""
@@ -507,3 +544,4 @@ class SocketWebSocket(RawWebSocket):
     def _end(self) -> None:
         # The one who reads may be waiting: this ends it.
         self._shut_down()
+        self.resume_reading()

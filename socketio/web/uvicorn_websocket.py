@@ -24,11 +24,15 @@ from ..protocol.websocket import (
     WebSocketError,
     mask_control,
 )
+from ..protocol.websocket import Event as ReceivedEvent
 from .asgi import ASGIWebSocket, Event, Receive, Scope, Send
 from .framed_websocket import FramedWebSocket
 
 if TYPE_CHECKING:
     from .._async.engine import AsyncEngine
+
+PARSED_PORTION = 2048
+"""Bytes that are given to uvicorn's parser at a time: compressed, they may be many messages."""
 
 NEEDED = (
     "close_sent",
@@ -150,16 +154,19 @@ class UvicornWebSocket(FramedWebSocket):
         """Hand every message to the transport as it is parsed; see `WebSocket.serve`."""
         protocol = self._protocol
         self.receiver = transport
-        if protocol.queue.empty():
-            protocol.queue = DirectQueue(transport)
-            if protocol.read_paused:
-                protocol.transport.resume_reading()
-            protocol.read_paused = True  # so that uvicorn does not pause at each message
-            self.parses = parser_is_idle(protocol)
-            protocol.data_received = self.deliver if self.parses else self._deliver_parsed
-            protocol.shutdown = self._shut_down
-            # uvloop looks for the method when it is given the protocol, not at each read.
-            protocol.transport.set_protocol(protocol)
+        early, protocol.queue = protocol.queue, DirectQueue(transport)
+        if protocol.read_paused:
+            protocol.transport.resume_reading()
+        protocol.read_paused = True  # so that uvicorn does not pause at each message
+        self.parses = parser_is_idle(protocol)
+        if not self.parses:
+            self.portion = PARSED_PORTION
+        protocol.data_received = self.deliver
+        protocol.shutdown = self._shut_down
+        # uvloop looks for the method when it is given the protocol, not at each read.
+        protocol.transport.set_protocol(protocol)
+        while not early.empty():
+            protocol.queue.put_nowait(early.get_nowait())
         try:
             await self._asgi.serve(transport)
         finally:
@@ -172,14 +179,22 @@ class UvicornWebSocket(FramedWebSocket):
         self.flush()
         type(self._protocol).shutdown(self._protocol)
 
-    def _deliver_parsed(self, data: bytes) -> None:
-        """Let uvicorn parse what was read, and the answers out in one write."""
-        before = self._turn.reading, self.corked
-        self._turn.reading = self.corked = True
-        try:
-            self._pass_on(data)
-        finally:
-            self._end_read(before)
+    def parse(self, data: bytes) -> list[ReceivedEvent]:
+        """Return what bytes of the client mean, or let uvicorn hand it over."""
+        if self.parses:
+            return self.connection.receive(data)
+        self._pass_on(data)
+        return []
+
+    def stop_reading(self) -> None:
+        """Let the client wait: what it sends fills the buffers of the connection."""
+        if not self._protocol.transport.is_closing():
+            self._protocol.transport.pause_reading()
+
+    def start_reading(self) -> None:
+        """Read on."""
+        if not self._protocol.transport.is_closing():
+            self._protocol.transport.resume_reading()
 
     def answer(self, event: ControlFrame | WebSocketError) -> None:
         """Answer pings, and leave the closing handshake to uvicorn, after what is corked."""

@@ -93,6 +93,11 @@ class AiohttpRequest(Request):
         """Return the value of a header, or None."""
         return self._headers.get(name)
 
+    def head_size(self) -> int:
+        """Return about how many bytes its headers and its query have."""
+        headers = self.request.raw_headers
+        return len(self.query_string) + sum(len(name) + len(value) for name, value in headers)
+
     def build_environ(self) -> dict[str, Any]:
         """Return the WSGI-like description of the request."""
         request = self.request

@@ -16,7 +16,13 @@ from aiohttp.web_protocol import RequestHandler
 
 from socketio.abc import Headers, Receiver, Response, WebSocket
 from socketio.exceptions import ProtocolError
-from socketio.web import NORMAL, POLICY_VIOLATION, EnginePacket, TransportWebSocket
+from socketio.web import (
+    NORMAL,
+    POLICY_VIOLATION,
+    EnginePacket,
+    ReadingTurns,
+    TransportWebSocket,
+)
 
 if TYPE_CHECKING:
     from socketio.web import AsyncEngine
@@ -112,7 +118,7 @@ class AiohttpWebSocket(WebSocket):
         response: Its answer, which is not prepared yet.
     """
 
-    __slots__ = ("_closed", "_closing", "_engine", "_request", "_response")
+    __slots__ = ("_closed", "_closing", "_engine", "_request", "_response", "_turns")
 
     def __init__(
         self, engine: AsyncEngine, request: web.Request, response: UpgradedResponse
@@ -122,6 +128,7 @@ class AiohttpWebSocket(WebSocket):
         self._response = response
         self._closed = False
         self._closing: asyncio.Future[None] | None = None
+        self._turns = ReadingTurns()
 
     async def accept(self, headers: Headers) -> None:
         """Complete the opening handshake.
@@ -156,13 +163,17 @@ class AiohttpWebSocket(WebSocket):
 
     async def serve(self, transport: Receiver) -> None:
         """Hand every message to the transport; see `WebSocket.serve`."""
+        turns = self._turns
         while not self._closed:
+            if turns.are_over():
+                await turns.wait()
             try:
                 message = await self._response.receive()
             except ConnectionError as lost:  # aiohttp answers a ping of a client that has gone
                 self._engine.logger.debug("cannot receive: %s", lost)
                 self._closed = True
                 break
+            turns.received()
             kind = message.type
             if kind is _TEXT or kind is _BINARY:
                 transport.receive(message.data)
@@ -177,6 +188,14 @@ class AiohttpWebSocket(WebSocket):
         if self._closing is not None:
             # aiohttp cuts the connection when the handler ends, and with it the close frame.
             await asyncio.wait([self._closing])
+
+    def pause_reading(self) -> None:
+        """Take no more messages; aiohttp stops reading when it has some."""
+        self._turns.pause()
+
+    def resume_reading(self) -> None:
+        """Go on taking messages."""
+        self._turns.resume()
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Close the websocket; harmless when it is closed."""

@@ -52,6 +52,11 @@ class SanicRequest(Request):
         value: str | None = self.request.headers.get(name)
         return value
 
+    def head_size(self) -> int:
+        """Return about how many bytes its headers and its query have."""
+        headers = self.request.headers.items()
+        return len(self.query_string) + sum(len(name) + len(value) for name, value in headers)
+
     def build_environ(self) -> dict[str, Any]:
         """Return the WSGI-like description of the request."""
         request = self.request

@@ -21,6 +21,7 @@ from socketio.web import (
     POLICY_VIOLATION,
     FramedWebSocket,
     HTTPError,
+    ReadingTurns,
     ServerConnection,
     WebSocketError,
     WebSocketState,
@@ -50,6 +51,11 @@ class TornadoRequest(Request):
     def header(self, name: str) -> str | None:
         """Return the value of a header, or None."""
         return self.handler.request.headers.get(name)
+
+    def head_size(self) -> int:
+        """Return about how many bytes its headers and its query have."""
+        headers = self.handler.request.headers.get_all()
+        return len(self.query_string) + sum(len(name) + len(value) for name, value in headers)
 
     def build_environ(self) -> dict[str, Any]:
         """Return the WSGI-like description of the request."""
@@ -98,6 +104,7 @@ class TornadoWebSocket(FramedWebSocket):
         super().__init__(engine, ServerConnection(engine.config.max_http_buffer_size, key))
         self._handler = request.handler
         self._stream: IOStream | None = None
+        self._turns = ReadingTurns()
 
     async def accept(self, headers: Headers) -> None:
         """Complete the opening handshake."""
@@ -135,9 +142,15 @@ class TornadoWebSocket(FramedWebSocket):
             return
         self.receiver = transport
         connection = self.connection
+        turns = self._turns
         try:
             while connection.state is not WebSocketState.CLOSED:
-                self.deliver(await stream.read_bytes(CHUNK, partial=True))
+                if turns.are_over():
+                    await turns.wait()
+                    continue  # what was left of an earlier read may have ended the websocket
+                data = await stream.read_bytes(CHUNK, partial=True)
+                turns.received()
+                self.deliver(data)
         except StreamClosedError as error:
             self.engine.logger.debug("the websocket's connection has ended: %s", error)
         finally:
@@ -145,6 +158,14 @@ class TornadoWebSocket(FramedWebSocket):
             self.hang_up()
         if connection.error is not None:
             raise connection.error
+
+    def stop_reading(self) -> None:
+        """Let the client wait: what it sends fills the buffers of the connection."""
+        self._turns.pause()
+
+    def start_reading(self) -> None:
+        """Read on."""
+        self._turns.resume()
 
     def hang_up(self) -> None:
         """End the connection when everything is written, or after `close_timeout` seconds."""

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import contextvars
 import inspect
+import time
 from asyncio import tasks
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -26,6 +27,9 @@ if not EAGER:
     _enter_task, _leave_task = tasks._enter_task, tasks._leave_task
     # There `current_task` is a slow function over this table.
     _current_task: Callable[[Any], Any] = tasks._current_tasks.get  # type: ignore[attr-defined]  # unknown to typeshed
+
+TURN = 0.002
+"""Seconds for which the functions of one series run one after another before others have a turn."""
 
 _NO_LOCK = contextlib.nullcontext()
 _ENDED = (StopIteration, asyncio.CancelledError)
@@ -232,6 +236,7 @@ class AsyncioSeries:
         return self.start(function, *args)
 
     def _go_on(self, _: object = None) -> None:
+        turn_ends = time.monotonic() + TURN
         while self._waiting:
             turn = self._waiting.popleft()
             task = self._runtime.start(turn.function, *turn.args)
@@ -240,6 +245,9 @@ class AsyncioSeries:
                 task.add_done_callback(self._go_on)
                 return
             turn.done()
+            if self._waiting and time.monotonic() > turn_ends:
+                self._runtime.bind().call_soon(self._go_on)
+                return
         self._running = False
 
 

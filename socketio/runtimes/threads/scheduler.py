@@ -85,10 +85,11 @@ class Reader(ABC):
         # Whoever takes what is in here lets the connection go on.
         self._owed: list[bool] = []
 
-    def begin(self) -> None:
-        """Note that a message is dealt with from now on."""
+    def begin(self) -> float:
+        """Note that a message is dealt with from now on; return the time."""
         self._is_placed = False
-        self._reading[self] = time.monotonic()
+        began = self._reading[self] = time.monotonic()
+        return began
 
     def end(self) -> bool:
         """Note that the message is dealt with; return whether this thread still reads."""

@@ -24,6 +24,12 @@ logger = logging.getLogger("socketio.runtime")
 READ = selectors.EVENT_READ
 WRITE = selectors.EVENT_WRITE
 
+REST = 0
+"""In the place of events of a socket: messages of an earlier read are left."""
+
+TURN = 0.001
+"""Seconds for which one connection's messages are dealt with before others have a turn."""
+
 
 class LoopConnection(Protocol):
     """What the loop knows of a websocket."""
@@ -32,6 +38,8 @@ class LoopConnection(Protocol):
     """Whether nothing more is to be read or written; the loop is told by `register`."""
     messages: deque[Any]
     """What was read and not delivered yet."""
+    paused: bool
+    """Whether nothing is to be read or delivered until `SocketLoop.resume` is called."""
 
     def fileno(self) -> int:
         """Return the number of its socket."""
@@ -103,6 +111,8 @@ class SocketLoop:
         self._connections: set[LoopConnection] = set()
         # Connections whose messages nobody deals with, though they were read.
         self._unread: deque[LoopConnection] = deque()
+        # Connections that have messages left because others had their turn.
+        self._behind: deque[LoopConnection] = deque()
         # Connections of which a message has no place in the order yet: see `Reader`.
         self._stopped: set[LoopConnection] = set()
         # Those of them that are not watched for reading: they would wake the loop in vain.
@@ -169,6 +179,11 @@ class SocketLoop:
         self._unread.appendleft(connection)
         self._wake()
 
+    def resume(self, connection: LoopConnection) -> None:
+        """Deal with the messages of a connection that was paused, and read it again."""
+        self._unread.append(connection)
+        self._wake()
+
     def lead_anew(self) -> None:
         """Let a thread begin to lead."""
         self._start_leader(self._lead)
@@ -210,11 +225,13 @@ class SocketLoop:
                     if self._closed:
                         self._close()
                     return False
-        for key, events in self._selector.select():
+        for key, events in self._selector.select(0 if self._behind else None):
             if key.data is None:
                 self._waked.recv(4096)
             else:
                 self._events.append((key.data, events))
+        while self._behind:  # after all that others have sent meanwhile
+            self._events.append((self._behind.popleft(), REST))
         return True
 
     def _change(self, connection: LoopConnection, events: int) -> None:
@@ -244,12 +261,15 @@ class SocketLoop:
         if events & WRITE and connection.write_more():
             self._change(connection, READ)
         if events & READ:
-            if connection in self._stopped:
+            if connection in self._stopped or connection.paused:
                 self._mute(connection)
                 return True
+            if connection.messages:
+                return True  # it is behind, and has its turn after the others
             connection.read()
-            return self._deliver(leader, connection)
-        return True
+        elif events != REST or connection in self._stopped:
+            return True
+        return self._deliver(leader, connection)
 
     def _mute(self, connection: LoopConnection) -> None:
         """Hear nothing of what comes on a connection until it goes on."""
@@ -261,7 +281,7 @@ class SocketLoop:
                 self._selector.unregister(connection)
 
     def _deliver_rest(self, leader: LoopLeader, connection: LoopConnection) -> bool:
-        """Go on with a connection whose leader was stuck."""
+        """Go on with a connection whose leader was stuck, or that was paused."""
         if connection in self._stopped:
             return True  # another one is stuck with it by now, and will say when it goes on
         if connection in self._muted:
@@ -274,9 +294,10 @@ class SocketLoop:
         """Deal with the messages that were read; return whether this thread still leads."""
         messages = connection.messages
         self._current = connection
-        while messages:
+        turn_ends = 0.0
+        while messages and not connection.paused:
             message = messages.popleft()
-            leader.begin()
+            began = leader.begin()
             try:
                 connection.deliver(message)
             except (KeyboardInterrupt, SystemExit):
@@ -287,5 +308,10 @@ class SocketLoop:
                 logger.exception("unhandled error in %r", connection)
             if not leader.end():
                 return False
+            if not turn_ends:
+                turn_ends = began + TURN
+            elif began > turn_ends and messages:
+                self._behind.append(connection)
+                break
         self._current = None
         return True
