@@ -27,6 +27,7 @@ from .manager import AsyncManager
 from .namespace import AsyncNamespace
 
 if TYPE_CHECKING:
+    from ..abc.runtime import Pending
     from .admin import InstrumentedAsyncServer
 
 
@@ -472,7 +473,7 @@ class AsyncServer(FlavouredServer):
         self._open(session)
         return None
 
-    def _receive_ack(self, member: Membership, ack_id: int, data: list[Any]) -> None:
+    def _receive_ack(self, member: Membership, ack_id: int, data: list[Any]) -> Pending | None:
         if self.observers:
             self.observers.tell("ack_received", member.namespace, member.sid, ack_id, list(data))
         # Taken here, in the order of the client's packets: a thread that runs the callback later
@@ -483,7 +484,11 @@ class AsyncServer(FlavouredServer):
         elif type(callback) is PendingCall:
             callback(*data)  # nothing of the application runs: who waits in `call` is told at once
         else:
-            self.runtime.start(self._run_ack, callback, data)
+            client = member.client
+            if client.start_callback is None:  # of few clients an ack is ever asked for
+                client.start_callback = self.runtime.create_ack_lane().start
+            return client.start_callback(self._run_ack, callback, data)
+        return None
 
     async def _run_ack(self, callback: Callable[..., Any], data: list[Any]) -> None:
         try:

@@ -93,6 +93,14 @@ class Runtime(ABC):
         """
         return self
 
+    def create_ack_lane(self) -> Series:
+        """Return what `create_lane` does, for callbacks of acks.
+
+        They go on when every handler waits for them, and those of one client that hang hold up no
+        other client's.
+        """
+        return self
+
     @abstractmethod
     def create_series(self) -> Series:
         """Return something like `start` that runs its functions one after another.

@@ -476,7 +476,7 @@ class BaseServer(Consumer):
             if member is None:
                 self._refuse_stranger(client, namespace)
             elif packet.id is not None:
-                self._receive_ack(member, packet.id, packet.data)
+                return self._receive_ack(member, packet.id, packet.data)
             return None
         if packet_type == CONNECT:
             return self._receive_connect(session, client, namespace, packet.data)
@@ -504,8 +504,8 @@ class BaseServer(Consumer):
             raise ProtocolError(f"a packet for namespace {namespace!r}, which was not joined")
 
     @abstractmethod
-    def _receive_ack(self, member: Membership, ack_id: int, data: list[Any]) -> None:
-        """Take a client's answer to an event."""
+    def _receive_ack(self, member: Membership, ack_id: int, data: list[Any]) -> Pending | None:
+        """Take a client's answer to an event; return its callback, if that has not ended."""
 
     def _receive_connect(
         self, session: Session, client: Memberships, namespace: str, auth: Any

@@ -71,7 +71,15 @@ class Memberships:
         lane: Runs its handlers.
     """
 
-    __slots__ = ("alive", "decoder", "lock", "memberships", "start", "start_reserved")
+    __slots__ = (
+        "alive",
+        "decoder",
+        "lock",
+        "memberships",
+        "start",
+        "start_callback",
+        "start_reserved",
+    )
 
     def __init__(self, decoder: Decoder, lock: Any, lane: Series) -> None:
         self.decoder = decoder
@@ -80,6 +88,8 @@ class Memberships:
         """Runs a handler: beside the others of this client, or after them."""
         self.start_reserved: Callable[..., Pending | None] = lane.start_reserved
         """Runs a connect or disconnect handler likewise; handlers that hang do not hold it up."""
+        self.start_callback: Callable[..., Pending | None] | None = None
+        """Runs a callback of an ack, in slots of their own; None before the first one."""
         self.memberships: dict[str, Membership] = {}
         """The last membership of each namespace, those that are gone included, within bounds."""
         self.alive = 0

@@ -29,7 +29,7 @@ class Hanging:
         self.changed = threading.Condition()
         self.begun: list[str] = []
         self.left: list[str] = []
-        self.sio = sio = socketio.Server(handler_threads=WORKERS, **options)
+        self.sio = sio = socketio.Server(**{"handler_threads": WORKERS, **options})
 
         @sio.event
         def hang(sid: str) -> None:
@@ -269,3 +269,50 @@ def test_the_number_of_workers_is_an_option() -> None:
         socketio.Server(handler_threads="many")
     with pytest.raises(ValueError, match=r"handler_threads= must be more than 0"):
         socketio.Server(handler_threads=0)
+
+
+def test_callbacks_of_one_client_that_hang_stop_no_stranger(serve: Serve, join: Join) -> None:
+    hanging = serve()
+    client, sid = join(hanging)
+    called: list[object] = []
+
+    def hang_up(*args: object) -> None:
+        hanging.note(called, sid)
+        assert hanging.gate.wait(DEADLINE)
+
+    for _ in range(HANGING):
+        hanging.sio.emit("question", to=sid, callback=hang_up)
+    for _ in range(HANGING):
+        question = client.recv(DEADLINE)
+        assert isinstance(question, str)
+        client.send(f"43{question[2 : question.index('[')]}[]")
+    hanging.wait_until(lambda: len(called) >= SHARE)
+    for _ in range(3):
+        assert_is_served(*join_and_name(hanging, join))
+    assert len(called) < HANGING
+    hanging.gate.set()
+    hanging.wait_until(lambda: len(called) == HANGING)
+
+
+def test_from_the_66th_blocked_handler_on_everybody_is_answered(serve: Serve, join: Join) -> None:
+    """With the default number of workers, and clients that are strangers to each other."""
+    hanging = serve(handler_threads=64)
+    early = join_and_name(hanging, join)
+    for _ in range(6):
+        client, _ = join(hanging)
+        for _ in range(12):
+            client.send('42["hang"]')
+    hanging.wait_until(lambda: len(hanging.begun) >= 64)
+    # All slots are taken; who comes is let in, acks are heard, and who is to go is let go.
+    newcomer, newcomer_sid = join(hanging)
+    answered = threading.Event()
+    hanging.sio.emit("question", to=newcomer_sid, callback=lambda: answered.set())
+    question = newcomer.recv(DEADLINE)
+    assert isinstance(question, str)
+    newcomer.send(f"43{question[2 : question.index('[')]}[]")
+    assert answered.wait(DEADLINE)
+    hanging.sio.disconnect(newcomer_sid)
+    assert newcomer_sid in hanging.left
+    hanging.gate.set()
+    hanging.wait_until(lambda: len(hanging.begun) == 72)
+    assert_is_served(*early)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, Protocol
 
 from ..._core import forks
@@ -87,6 +88,7 @@ class ThreadingRuntime(Runtime):
             in_place=InPlace(),
             share=lambda: self._core.max_running,
         )
+        self._ack_threads = replace(self._core_threads, share=self._lane_share)
         self._lane = Lane(self._core_threads)
         self._socket_loop: SocketLoop | None = None
         self._closed = False
@@ -125,6 +127,10 @@ class ThreadingRuntime(Runtime):
     def create_lane(self) -> Lane:
         """Return something like `start` for the handlers of one client."""
         return Lane(self._threads)
+
+    def create_ack_lane(self) -> Lane:
+        """Return something like `start` for the callbacks of one client's acks."""
+        return Lane(self._ack_threads)
 
     def create_series(self) -> ThreadSeries:
         """Return something like `start` that runs its functions one after another."""
