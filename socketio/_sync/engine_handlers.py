@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from .._core.failures import failed
@@ -35,7 +36,7 @@ class EngineHandlers(BaseEngineHandlers):
         """Start the message handler."""
         pending = session.client.start(self._call, "message", session, data)
         if pending is not None:
-            session.hold(pending, len(data))
+            session.hold(pending, sys.getsizeof(data))
 
     def session_closed(self, session: Session, reason: str) -> None:
         """Start the disconnect handler."""

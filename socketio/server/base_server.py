@@ -31,6 +31,7 @@ from ..engine.session import Consumer, Reason, Session
 from ..exceptions import ProtocolError
 from ..plugins import PluginRegistry, get_registry
 from ..plugins.types import Flavour
+from ..protocol.decoded_size import decoded_size
 from ..protocol.engine import MESSAGE, EnginePacket
 from ..protocol.packets import (
     ACKS,
@@ -449,16 +450,21 @@ class BaseServer(Consumer):
         if arguments is not None:
             pending = self._receive_event(client, "/", arguments, None)
             if pending is not None:
-                session.hold(pending, len(data))
+                session.hold(pending, decoded_size(data, arguments))
             return
         packet = client.decoder.add(data)
         if packet is not None:
             pending = self._receive_packet(session, client, packet)
             if pending is not None:
-                size = client.decoder.attachment_bytes if packet.attachment_count else len(data)
+                if packet.attachment_count:
+                    size = client.text_size + client.decoder.attachment_bytes
+                else:
+                    size = decoded_size(data, packet.data or ())
                 session.hold(pending, size)
             return
         # Attachments are due: of a stranger none is waited for.
+        if isinstance(data, str):
+            client.text_size = decoded_size(data)
         waiting = client.decoder.waits_for_attachment
         if waiting is not None and client.joined(waiting.namespace or "/") is None:
             self._refuse_stranger(client, waiting.namespace or "/")

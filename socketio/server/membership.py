@@ -79,6 +79,7 @@ class Memberships:
         "start",
         "start_callback",
         "start_reserved",
+        "text_size",
     )
 
     def __init__(self, decoder: Decoder, lock: Any, lane: Series) -> None:
@@ -90,6 +91,8 @@ class Memberships:
         """Runs a connect or disconnect handler likewise; handlers that hang do not hold it up."""
         self.start_callback: Callable[..., Pending | None] | None = None
         """Runs a callback of an ack, in slots of their own; None before the first one."""
+        self.text_size = 0
+        """What the text takes whose attachments came last, or are due."""
         self.memberships: dict[str, Membership] = {}
         """The last membership of each namespace, those that are gone included, within bounds."""
         self.alive = 0

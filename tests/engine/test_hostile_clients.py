@@ -309,13 +309,51 @@ async def test_attachments_that_wait_for_handlers_are_counted() -> None:
         session.receive('451-["work",{"_placeholder":true,"num":0}]')
         session.receive(b"x" * 40_000)
     assert session.ended is None
-    assert session.inbox_size == 82_000
+    assert 82_000 < session.inbox_size < 86_000
     session.receive('451-["work",{"_placeholder":true,"num":0}]')
     session.receive(b"x" * 40_000)
     assert session.ended == "transport error"
     gate.set()
     await until(lambda: session.inbox_size == 0)
     await sio.shutdown()
+
+
+async def test_one_message_alone_is_never_too_much() -> None:
+    sio = socketio.AsyncServer(max_inbox_size=100_000)
+    gate = asyncio.Event()
+
+    @sio.on("work")
+    async def work(sid: str, data: Any) -> None:
+        await gate.wait()
+
+    client = AsyncTestClient(sio)
+    await client.connect()
+    session = client.session
+    assert isinstance(session, Session)
+    session.receive(f'42["work",[{",".join(["[]"] * 10_000)}]]')
+    assert session.inbox_size > 700_000  # what it takes, of 30,000 characters
+    assert session.ended is None
+    session.receive('42["work",0]')
+    assert session.ended == "transport error"
+    gate.set()
+    await until(lambda: session.inbox_size == 0)
+    await sio.shutdown()
+
+
+async def test_a_request_with_more_headers_than_allowed_is_told_so(serve: Any) -> None:
+    sio = socketio.AsyncServer(max_head_size=2_000)
+    async with serve(sio) as port:
+        for handshake in (HANDSHAKE, HANDSHAKE.replace(b"Upgrade: websocket\r\n", b"")):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(handshake.replace(b"\r\n\r\n", b"\r\nCookie: %b\r\n\r\n" % (b"x" * 2000)))
+            answer = await asyncio.wait_for(reader.readuntil(b"see max_head_size"), 20)
+            # Not every server lets an application refuse a websocket with an answer of its own.
+            assert answer.startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 403 "))
+            writer.close()
+            await writer.wait_closed()
+        assert not sio.eio.sessions
+        client = await connect_slow(port)
+        client.close()
 
 
 async def test_clients_that_are_connecting_are_counted() -> None:
