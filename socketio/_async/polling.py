@@ -216,6 +216,10 @@ class PollingTransport(Transport):
             self._resumed = resumed = session.engine.runtime.create_waiter()
         await resumed.wait()
 
+    def was_behind(self) -> bool:
+        """Tell whether a POST is being taken: the client sends no other one meanwhile."""
+        return self._posting
+
     def resume_reading(self) -> None:
         """Go on with a POST that waits for handlers."""
         if self._resumed is not None:

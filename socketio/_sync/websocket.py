@@ -138,6 +138,10 @@ class WebSocketTransport(WebSocketOutput):
         """Go on taking what the client sends."""
         self._websocket.resume_reading()
 
+    def was_behind(self) -> bool:
+        """Tell whether messages of the client had to wait for others' turns."""
+        return self._websocket.was_behind()
+
     # -- upgrade --------------------------------------------------------------------------
 
     def _begin_upgrade(self, engine: Engine) -> None:

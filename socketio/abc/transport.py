@@ -92,6 +92,13 @@ class WebSocket(ABC):
     def resume_reading(self) -> None:  # noqa: B027  # not every connection can
         """Go on where `pause_reading` has stopped; never waits, and hands nothing over itself."""
 
+    def was_behind(self) -> bool:
+        """Tell whether messages had to wait for others' turns since this was asked last.
+
+        Then an answer to a ping may be behind them.
+        """
+        return False
+
 
 class Transport(ABC):
     """One session's connection over one transport.
@@ -125,6 +132,10 @@ class Transport(ABC):
 
     def resume_reading(self) -> None:  # noqa: B027  # not every transport can
         """Go on taking what the client sends; called with the session's lock held."""
+
+    def was_behind(self) -> bool:
+        """Tell whether messages had to wait here; see `WebSocket.was_behind`."""
+        return False
 
     @classmethod
     def handle_http(

@@ -477,6 +477,7 @@ class BaseEngine(EngineOptions, ABC):
             for session in silent:
                 session.end(Reason.PING_TIMEOUT)
             for session in to_ping:
+                session.is_excused()  # what was before this ping excuses no silence after it
                 session.send(PING_PACKET)
             for session in strangers:
                 self.logger.info("%s: closed, it joined no namespace in time", session.sid)
@@ -500,7 +501,7 @@ class BaseEngine(EngineOptions, ABC):
 
     def _is_overdue(self, session: Session) -> bool:
         """Tell whether the client has not answered a ping in time."""
-        if session.excused:
+        if session.excused or session.transport.was_behind():
             return False
         now = self.runtime.now()
         with self._clock:

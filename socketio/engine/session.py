@@ -255,7 +255,7 @@ class Session(SessionProtocol):
     def is_excused(self) -> bool:
         """Tell whether a pong that is missing may wait where we have not read it."""
         excused, self.excused = self.excused, self.paused
-        return excused
+        return self.transport.was_behind() or excused
 
     def fail(self, error: object) -> None:
         """End the session because the client broke the protocol, or a serializer on its message."""

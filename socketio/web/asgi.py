@@ -248,6 +248,10 @@ class ASGIWebSocket(WebSocket):
         finally:
             self._serving = None
 
+    def was_behind(self) -> bool:
+        """Tell whether the reader had to wait for others' turns."""
+        return self._turns.were_over()
+
     def pause_reading(self) -> None:
         """Call `receive` no more for now: the server makes the client wait."""
         self._turns.pause()

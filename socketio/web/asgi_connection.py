@@ -12,7 +12,7 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-READ_SIZE = 2048
+READ_SIZE = 1024
 """Bytes that Twisted reads of a websocket at a time. Of its 64 KiB, which are ten thousand small
 messages, daphne's parser makes two seconds in which nobody else is served."""
 

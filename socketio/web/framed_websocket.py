@@ -217,6 +217,7 @@ class FramedWebSocket(WebSocket):
 
     __slots__ = (
         "_backlog",
+        "_fell_behind",
         "_pending",
         "_timer",
         "_turn",
@@ -251,6 +252,7 @@ class FramedWebSocket(WebSocket):
         self.paused = False
         self.portion = PORTION
         self._backlog = None
+        self._fell_behind = False
 
     # -- what drivers do with bytes -------------------------------------------------------
 
@@ -374,6 +376,7 @@ class FramedWebSocket(WebSocket):
         if not self._turn.behind:
             self._work_off(time.monotonic() + CLIENT_TURN)
         if self._backlog is not None:
+            self._fell_behind = True
             self.stop_reading()
             self._queue()
 
@@ -429,6 +432,11 @@ class FramedWebSocket(WebSocket):
                     self.answer(event)  # type: ignore[arg-type]  # no message
             if time.monotonic() > turn_ends:
                 return
+
+    def was_behind(self) -> bool:
+        """Tell whether a read was too much for its turn; see `WebSocket.was_behind`."""
+        behind, self._fell_behind = self._fell_behind, False
+        return behind or self._backlog is not None
 
     def pause_reading(self) -> None:
         """Read no more, and hand no more messages over; see `WebSocket.pause_reading`."""

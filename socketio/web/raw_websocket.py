@@ -91,6 +91,7 @@ class RawWebSocket(WebSocket):
         "_runtime",
         "_socket",
         "_timer",
+        "behind",
         "closed",
         "paused",
         "refusal",
@@ -98,6 +99,8 @@ class RawWebSocket(WebSocket):
 
     answers_handshake: ClassVar[bool] = True
     """Whether the opening handshake is ours to answer."""
+    behind: bool
+    """Whether messages had to wait for others' turns; see `was_behind`."""
     closed: bool
     """Whether nothing more is read or written."""
     paused: bool
@@ -119,6 +122,7 @@ class RawWebSocket(WebSocket):
         # There exactly while something waits in the cork for the socket.
         self._pending: UnfinishedWrite | None = None
         self._timer: Any = None
+        self.behind = False
         self.closed = False
         self.paused = False
         self.refusal = None
@@ -225,6 +229,11 @@ class RawWebSocket(WebSocket):
             closed = self._connection.state is WebSocketState.CLOSED
         if closed:
             self.finish()
+
+    def was_behind(self) -> bool:
+        """Tell whether messages had to wait for others' turns; see `WebSocket.was_behind`."""
+        behind, self.behind = self.behind, False
+        return behind
 
     def pause_reading(self) -> None:
         """Read no more, and hand no more messages over; see `WebSocket.pause_reading`."""
@@ -477,6 +486,7 @@ class SocketWebSocket(RawWebSocket):
                     self._wait_for_handlers()
                     continue
                 if time.monotonic() > turn_ends:
+                    self.behind = self.behind or bool(messages)
                     runtime.primitives.sleep(0)
                     turn_ends = time.monotonic() + self.TURN
                 if messages:

@@ -16,9 +16,10 @@ CLIENT_TURN = 0.001
 class ReadingTurns:
     """The turns of one client's reader in an event loop, and its pauses."""
 
-    __slots__ = ("_ends", "_resumed")
+    __slots__ = ("_ends", "_resumed", "_waited")
 
     def __init__(self) -> None:
+        self._waited = False
         self._ends = 0.0
         self._resumed: asyncio.Future[None] | None = None
 
@@ -41,8 +42,14 @@ class ReadingTurns:
         """Wait until it is the reader's turn again."""
         while self._resumed is not None:
             await self._resumed
+        self._waited = True
         await asyncio.sleep(0)
         self._ends = time.monotonic() + CLIENT_TURN
+
+    def were_over(self) -> bool:
+        """Tell whether the reader has waited for others since this was asked last."""
+        waited, self._waited = self._waited, False
+        return waited
 
     def received(self) -> None:
         """Note that a message has come; if that was after a wait, all others had their turn."""

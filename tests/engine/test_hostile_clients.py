@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -268,6 +269,36 @@ async def test_while_a_client_is_not_read_its_missing_pong_is_no_offence(serve: 
         gate.set()
         await until(lambda: reasons == ["ping timeout"])
         fast.close()
+
+
+async def test_a_pong_behind_a_flood_is_in_time(serve: Any) -> None:
+    """The client answers every ping at once; its answers come behind what it has sent before."""
+    sio = socketio.AsyncServer(ping_interval=0.1, ping_timeout=0.1)
+    reasons: list[str] = []
+    sio.on("disconnect", lambda sid, reason: reasons.append(reason))
+    handled = 0
+
+    @sio.on("work")
+    def work(sid: str) -> None:
+        nonlocal handled
+        handled += 1
+        time.sleep(0.001)  # it computes
+
+    async with serve(sio) as port:
+        client = await connect_slow(port)
+        loop = asyncio.get_running_loop()
+        sending = asyncio.create_task(loop.sock_sendall(client, masked('42["work"]') * 1000))
+        received = b""
+        async with asyncio.timeout(20):
+            while handled < 1000 and not reasons:
+                received += await loop.sock_recv(client, 100)
+                for _ in range(received.count(b"\x81\x012")):
+                    await sending
+                    await loop.sock_sendall(client, masked("3"))
+                received = received[received.rfind(b"\x81\x012") + 3 :]
+        assert (handled, reasons) == (1000, [])
+        client.close()
+        await until(lambda: len(reasons) == 1)
 
 
 async def test_an_answer_that_is_waited_for_is_read_in_any_case(serve: Any) -> None:

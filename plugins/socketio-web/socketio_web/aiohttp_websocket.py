@@ -189,6 +189,10 @@ class AiohttpWebSocket(WebSocket):
             # aiohttp cuts the connection when the handler ends, and with it the close frame.
             await asyncio.wait([self._closing])
 
+    def was_behind(self) -> bool:
+        """Tell whether the reader had to wait for others' turns."""
+        return self._turns.were_over()
+
     def pause_reading(self) -> None:
         """Take no more messages; aiohttp stops reading when it has some."""
         self._turns.pause()

@@ -159,6 +159,11 @@ class TornadoWebSocket(FramedWebSocket):
         if connection.error is not None:
             raise connection.error
 
+    def was_behind(self) -> bool:
+        """Tell whether a read was too much for its turn, or came too soon after another one."""
+        waited = self._turns.were_over()
+        return super().was_behind() or waited
+
     def stop_reading(self) -> None:
         """Let the client wait: what it sends fills the buffers of the connection."""
         self._turns.pause()

@@ -38,6 +38,8 @@ class LoopConnection(Protocol):
     """Whether nothing more is to be read or written; the loop is told by `register`."""
     messages: deque[Any]
     """What was read and not delivered yet."""
+    behind: bool
+    """Set when messages have to wait for the turns of others."""
     paused: bool
     """Whether nothing is to be read or delivered until `SocketLoop.resume` is called."""
 
@@ -311,6 +313,7 @@ class SocketLoop:
             if not turn_ends:
                 turn_ends = began + TURN
             elif began > turn_ends and messages:
+                connection.behind = True
                 self._behind.append(connection)
                 break
         self._current = None

@@ -478,7 +478,7 @@ class Lines:
         self.ours.setblocking(False)
         self.closed = False
         self.messages: deque[Any] = deque()
-        self.paused = False
+        self.behind = self.paused = False
         self.gone = threading.Event()
         self._receive = receive
         self._loop = runtime.socket_loop
