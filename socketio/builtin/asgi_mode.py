@@ -12,8 +12,8 @@ from ..abc.mode import AsyncMode
 from ..engine.cors import check_layer
 from ..engine.http import NO_WEBSOCKET
 from ..runtimes.asyncio.runtime import AsyncioRuntime
-from ..web.asgi import ASGIRequest, ASGIWebSocket, Receive, Scope, Send, send_response
-from ..web.uvicorn_websocket import direct_websocket
+from ..web.asgi import ASGIRequest, Receive, Scope, Send, send_response
+from ..web.uvicorn_websocket import create_asgi_websocket
 
 if TYPE_CHECKING:
     from .._async.engine import AsyncEngine
@@ -34,9 +34,7 @@ class ASGIMode(AsyncMode):
         """Serve one `http` or `websocket` scope."""
         request = ASGIRequest(scope, receive, send)
         if scope["type"] == "websocket":
-            websocket = direct_websocket(engine, scope, receive, send) or ASGIWebSocket(
-                engine, scope, receive, send
-            )
+            websocket = create_asgi_websocket(engine, scope, receive, send)
             await engine.handle_websocket(request, websocket)
             return
         if (request.header("upgrade") or "").lower() == "websocket":

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .raw_websocket import SocketWebSocket
     from .reading_turns import ReadingTurns
     from .server_stop import STOP_SECONDS, STOP_TICK, ServerStop, find_gunicorn
+    from .uvicorn_websocket import create_asgi_websocket
     from .wsgi import Environ, StartResponse, WSGIMode, WSGIRequest, find_socket, is_tls
     from .wsgi_app import WSGIApp
 
@@ -81,6 +82,7 @@ _HOMES = {
     "WebSocketState": "protocol.websocket",
     "answers_cors": "engine.cors",
     "close_when_stopped": "web.loop_stop",
+    "create_asgi_websocket": "web.uvicorn_websocket",
     "decode_body": "engine.http",
     "decode_payload": "protocol.engine",
     "encode_payload": "protocol.engine",
@@ -127,6 +129,7 @@ __all__ = [
     "WebSocketState",
     "answers_cors",
     "close_when_stopped",
+    "create_asgi_websocket",
     "decode_body",
     "decode_payload",
     "encode_payload",

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from ..abc.transport import Receiver
+from ..abc.transport import Receiver, WebSocket
 from ..engine.http import Headers, Response
 from ..protocol.websocket import (
     NORMAL,
@@ -47,6 +47,15 @@ NEEDED = (
     "writable",
 )
 """What the protocol object of a known release has."""
+
+
+def create_asgi_websocket(
+    engine: AsyncEngine, scope: Scope, receive: Receive, send: Send
+) -> WebSocket:
+    """Return the websocket of a scope: on uvicorn's own connection where that is within reach."""
+    return direct_websocket(engine, scope, receive, send) or ASGIWebSocket(
+        engine, scope, receive, send
+    )
 
 
 def direct_websocket(

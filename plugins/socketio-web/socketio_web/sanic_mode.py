@@ -21,12 +21,12 @@ from socketio.runtimes import HANDLER_TASK, AsyncioRuntime
 from socketio.web import (
     BAD_REQUEST,
     ASGIRequest,
-    ASGIWebSocket,
     HTTPError,
     TransportWebSocket,
     WebSocketError,
     WebSocketState,
     close_when_stopped,
+    create_asgi_websocket,
 )
 
 from .cors import ALLOW_ORIGIN, split_cors, warn_of_two_answers
@@ -141,7 +141,7 @@ class SanicMode(AsyncMode):
         if scope is not None:
             # The server's own `send` says more than Sanic's method around it.
             send = getattr(transport, "_send", transport.send)
-            websocket = ASGIWebSocket(engine, scope, transport.receive, send)
+            websocket = create_asgi_websocket(engine, scope, transport.receive, send)
             asgi_request = _SanicASGIRequest(scope, transport.receive, send)
             asgi_request.request = request
             await engine.handle_websocket(asgi_request, websocket)
