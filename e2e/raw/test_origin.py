@@ -118,3 +118,78 @@ async def test_the_cookie_comes_with_the_handshake(engine: Any) -> None:
 
 async def test_no_cookie_unless_asked(engine: Any) -> None:
     assert "set-cookie" not in (await engine().request()).headers
+
+
+SAME = [
+    ({"Host": "page.example:80"}, "http://page.example"),
+    ({"Host": "Page.Example"}, "http://page.example:80"),
+    ({"Host": "page.example:8080"}, "HTTP://PAGE.example:8080"),
+    ({"Host": "[::1]:80"}, "http://[::1]"),
+    ({"Host": "page.example:443"}, "https://page.example"),
+    ({"Host": "page.example:443", "X-Forwarded-Proto": "HTTPS"}, "https://page.example"),
+    ({"Host": "page.example", "X-Forwarded-Proto": "wss"}, "https://page.example"),
+    ({"Host": "inner", "X-Forwarded-Proto": "https, http"}, "https://inner"),
+    (
+        {
+            "Host": "inner:5000",
+            "X-Forwarded-Proto": "https",
+            "X-Forwarded-Host": "Page.Example:443, inner:5000",
+        },
+        "https://page.example",
+    ),
+    ({"Host": "page.example", "X-Forwarded-Port": "8080"}, "http://page.example:8080"),
+    (
+        {
+            "Host": "inner:5000",
+            "X-Forwarded-Proto": "https",
+            "X-Forwarded-Host": "page.example",
+            "X-Forwarded-Port": "8443,443",
+        },
+        "https://page.example:8443",
+    ),
+]
+OTHER = [
+    ({"Host": "page.example"}, "https://page.example"),
+    ({"Host": "page.example:443"}, "http://page.example"),
+    ({"Host": "page.example:8443"}, "https://page.example"),
+    ({"Host": "page.example"}, "http://page.example.evil.example"),
+    ({"Host": "page.example"}, "http://page.example:80@evil.example"),
+    ({"Host": "page.example", "X-Forwarded-Proto": "https, http"}, "https://http"),
+    (
+        {"Host": "page.example", "X-Forwarded-Host": "one.example, two.example"},
+        "http://two.example",
+    ),
+]
+
+
+@pytest.mark.python_only("it leaves the check to the browser")
+@pytest.mark.parametrize(("headers", "origin"), SAME)
+async def test_the_own_origin_in_every_spelling(
+    engine: Any, http: aiohttp.ClientSession, headers: dict[str, str], origin: str
+) -> None:
+    """What is compared are scheme, host and port, however a proxy or a browser writes them."""
+    session: EngineSession = engine()
+    headers = {**headers, "Origin": origin}
+    assert (await session.request(headers=headers)).status == 200
+    url = session.url.replace("http", "ws", 1) + "?EIO=4&transport=websocket"
+    async with http.ws_connect(url, headers=headers) as socket:
+        assert (await socket.receive_str()).startswith("0{")
+
+
+@pytest.mark.python_only("it leaves the check to the browser")
+@pytest.mark.parametrize(("headers", "origin"), OTHER)
+async def test_what_only_looks_like_the_own_origin(
+    engine: Any, headers: dict[str, str], origin: str
+) -> None:
+    answer = await engine().request(headers={**headers, "Origin": origin})
+    assert answer.status in {400, 403}
+
+
+@pytest.mark.python_only("it compares texts")
+@pytest.mark.parametrize("origin", [GOOD, "http://ALLOWED.example:80", "ws://allowed.example"])
+async def test_an_allowed_origin_in_every_spelling(
+    engine: Any, http: aiohttp.ClientSession, origin: str
+) -> None:
+    answer = await engine("cors").request(headers={"Origin": origin})
+    assert answer.headers["access-control-allow-origin"] == origin
+    await websocket(http, engine("cors"), origin)

@@ -24,6 +24,7 @@ from ..abc.http import Request as Request
 from ..abc.http import Response as Response
 from ..exceptions import ProtocolError
 from .config import CookieOption, EngineConfig
+from .origins import normal, own_origins
 
 UNKNOWN_TRANSPORT: Final = 0
 UNKNOWN_SESSION: Final = 1
@@ -172,7 +173,7 @@ class OriginPolicy:
             self._any = "*" in origins
             self._headers = bool(origins)
             self._own = not origins
-            self._listed = frozenset(origin.rstrip("/") for origin in origins)
+            self._listed = frozenset(map(normal, origins))
 
     def allows(self, request: Request, origin: str) -> bool:
         """Tell whether an origin may connect."""
@@ -186,6 +187,7 @@ class OriginPolicy:
             except BaseException as error:
                 failed(error, self._logger, "the function of cors_allowed_origins= failed")
                 return False
+        origin = normal(origin)
         if origin in self._listed:
             return True
         return self._own and origin in own_origins(request)
@@ -205,9 +207,11 @@ class OriginPolicy:
             return
         expected = sorted(own_origins(request) if self._own else self._listed)
         self._logger.warning(
-            "%s is not an accepted origin, expected %s; see cors_allowed_origins",
+            "%s is not an accepted origin, expected %s; see cors_allowed_origins%s",
             origin,
             ", ".join(expected) or "one that the function accepts",
+            # An empty list reads like "no check", which it is not.
+            "" if self._headers else "=[], and check_origin=False if somebody else checks it",
         )
         raise HTTPError(FORBIDDEN, f"{origin} is not an accepted origin.")
 
@@ -228,29 +232,6 @@ class OriginPolicy:
         if self._credentials and origin is not None:
             headers.append(("Access-Control-Allow-Credentials", "true"))
         return headers
-
-
-def own_origins(request: Request) -> set[str]:
-    """Return the origins under which a page of this very server runs.
-
-    These are the scheme and host of the request, and those that a proxy says it was asked for.
-    """
-    environ = request.environ
-    host = request.header("host")
-    if host is None:
-        return set()
-    scheme = environ.get("wsgi.url_scheme", "http")
-    origins = {f"{scheme}://{host}"}
-    forwarded_scheme = request.header("x-forwarded-proto")
-    forwarded_host = request.header("x-forwarded-host")
-    if forwarded_scheme or forwarded_host:
-        scheme = _first(forwarded_scheme) or scheme
-        origins.add(f"{scheme}://{_first(forwarded_host) or host}")
-    return origins
-
-
-def _first(values: str | None) -> str:
-    return values.split(",")[0].strip() if values else ""
 
 
 def _arguments(function: Callable[..., Any]) -> int:
