@@ -188,6 +188,21 @@ async def test_environ_is_the_sessions_own(web_server: Running) -> None:
     assert agents == ["polling", "websocket"]
 
 
+@servers("websocket")
+async def test_subprotocols(web_server: Running) -> None:
+    """The first one that the client offers is chosen, whoever answers its handshake."""
+    async with aiohttp.ClientSession() as http:
+        url = f"{web_server.url}/socket.io/?EIO=4&transport=websocket"
+        async with http.ws_connect(url, protocols=("first", "second")) as socket:
+            # gevent-websocket answers before an application is asked.
+            answered = "gevent-websocket" in (
+                web_server.kind.distribution,
+                *web_server.kind.modules,
+            )
+            assert socket.protocol == (None if answered else "first")
+            assert (await socket.receive_str()).startswith("0{")
+
+
 @servers("compression")
 async def test_compression(web_server: Running) -> None:
     """Answers to polls are compressed; whether websocket messages are is up to the web_server."""

@@ -262,3 +262,43 @@ async def test_clients_that_go_during_the_opening_handshake(
         )
         connection.writer.transport.abort()
     assert await client.ask("ack plain", 1) == [1]
+
+
+async def offer(
+    http: aiohttp.ClientSession, session: EngineSession, *names: str, sid: str = ""
+) -> tuple[str | None, str]:
+    """Open a websocket that offers subprotocols; return the chosen one and the first message."""
+    query = {"EIO": "4", "transport": "websocket"} | ({"sid": sid} if sid else {})
+    async with http.ws_connect(session.url, params=query, protocols=names) as socket:
+        if sid:
+            await socket.send_str("2probe")
+        return socket.protocol, await socket.receive_str()
+
+
+async def test_the_first_offered_subprotocol_is_chosen(
+    engine: Any, http: aiohttp.ClientSession
+) -> None:
+    """A browser that offers some fails a websocket which is accepted without one."""
+    for names in (["one"], ["two", "one"]):
+        chosen, opened = await offer(http, engine(), *names)
+        assert chosen == names[0]
+        assert opened.startswith("0{")
+    session = engine()
+    await session.open_polling()
+    assert await offer(http, session, "two", "one", sid=session.sid) == ("two", "3probe")
+    assert (await offer(http, engine()))[0] is None
+
+
+@pytest.mark.python_only("its ws has a function for that")
+async def test_the_first_offered_subprotocol_that_is_served_is_chosen(
+    engine: Any, http: aiohttp.ClientSession
+) -> None:
+    session = engine("nocors")
+    for names, expected in (
+        (["other", "second", "known"], "second"),
+        (["known"], "known"),
+        (["other"], None),
+        (["KNOWN"], None),
+    ):
+        chosen, opened = await offer(http, session, *names)
+        assert (chosen, opened[:2]) == (expected, "0{")

@@ -42,7 +42,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "cors_allowed_origins": ["http://allowed.example"],
         "cookie": "io",
     },
-    "nocors": {"cors_allowed_origins": []},
+    "nocors": {"cors_allowed_origins": [], "subprotocols": ["known", "second"]},
     "polling": {"transports": ["polling"]},
     "websocket": {"transports": ["websocket"]},
 }

@@ -161,10 +161,21 @@ class AsyncEngine(LoopEngine):
 
     @asynccontextmanager
     async def session(self, sid: str) -> AsyncIterator[dict[str, Any]]:
-        """Give the application's data of a session, and save it at the end of the block."""
+        """Give the application's data of a session, and save it at the end of the block.
+
+        There is nothing to save, and no error, when the session has ended meanwhile.
+
+        Raises:
+            KeyError: There is no such session when the block begins.
+        """
         data = await self.get_session(sid)
         yield data
-        await self.save_session(sid, data)
+        try:
+            await self.save_session(sid, data)
+        except KeyError:
+            if sid in self.sessions:
+                raise
+            self.logger.debug("a session ended before its data was saved")
 
     async def start(self) -> None:
         """Take new sessions, also after a `shutdown`: test clients start applications again."""

@@ -309,16 +309,23 @@ class AsyncServer(FlavouredServer):
     ) -> AsyncIterator[dict[str, Any]]:
         """Give the application's data of a client, and save it at the end of the block.
 
+        There is nothing to save, and no error, when the client has left meanwhile.
+
         Args:
             sid: The client.
             namespace: Its namespace; None means `/`.
 
         Raises:
-            KeyError: The client is not connected to this process.
+            KeyError: The client is not connected to this process when the block begins.
         """
         data = await self.get_session(sid, namespace)
         yield data
-        await self.save_session(sid, data, namespace)
+        try:
+            await self.save_session(sid, data, namespace)
+        except KeyError:
+            if self.manager.table.member(namespace or "/", sid) is not None:
+                raise
+            self.logger.debug("%s left before its session was saved", sid)
 
     # -- connections ----------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ class WebSocketTransport(WebSocketOutput):
         if session is None:
             session = engine.create_session(cls, request.environ)
             transport = session.transport = cls(session, websocket)
-            headers = engine.handshake_headers(session, request)
+            headers = engine.handshake_headers(session, request) + engine.websocket_headers(request)
             try:
                 await engine.open(session)
             except BaseException:
@@ -75,7 +75,7 @@ class WebSocketTransport(WebSocketOutput):
         else:
             transport = cls(session, websocket)
             transport._begin_upgrade(engine)
-            await transport._serve([])
+            await transport._serve(engine.websocket_headers(request))
 
     async def _serve(self, headers: Headers, first: EnginePacket | None = None) -> None:
         """Accept the websocket, and take messages until it ends, for whatever reason.

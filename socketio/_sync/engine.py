@@ -162,10 +162,21 @@ class Engine(ThreadEngine):
 
     @contextmanager
     def session(self, sid: str) -> Iterator[dict[str, Any]]:
-        """Give the application's data of a session, and save it at the end of the block."""
+        """Give the application's data of a session, and save it at the end of the block.
+
+        There is nothing to save, and no error, when the session has ended meanwhile.
+
+        Raises:
+            KeyError: There is no such session when the block begins.
+        """
         data = self.get_session(sid)
         yield data
-        self.save_session(sid, data)
+        try:
+            self.save_session(sid, data)
+        except KeyError:
+            if sid in self.sessions:
+                raise
+            self.logger.debug("a session ended before its data was saved")
 
     def start(self) -> None:
         """Take new sessions, also after a `shutdown`: test clients start applications again."""

@@ -34,6 +34,7 @@ from .http import (
     Request,
     cookie_header,
     jsonp_index,
+    subprotocol_header,
 )
 from .options import DEFAULT_TRANSPORTS, EngineOptions
 from .session import Consumer, Reason, Session
@@ -335,6 +336,10 @@ class BaseEngine(EngineOptions, ABC):
     def handshake_headers(self, session: Session, request: Request) -> Headers:
         """Return the headers that only the first answer of a session has."""
         return cookie_header(self.config.cookie, session.sid, request)
+
+    def websocket_headers(self, request: Request) -> Headers:
+        """Return the headers with which every websocket is accepted."""
+        return subprotocol_header(request, self.config.subprotocols)
 
     # -- sessions -------------------------------------------------------------------------
 

@@ -64,6 +64,8 @@ class EngineConfig:
     transports: str | list[str] | tuple[str, ...] | None = None
     """Names of the transports to serve; None: polling, websocket and those of plugins that are
     installed or were passed."""
+    subprotocols: list[str] | tuple[str, ...] | None = None
+    """Websocket subprotocols of which the first that a client offers is chosen; None: all."""
     upgrade_timeout: float = 10
     """Seconds that an upgrade may take before its websocket is closed."""
     body_timeout: float = 45
@@ -114,6 +116,8 @@ class EngineConfig:
             self.transports = (self.transports,)
         if self.transports is not None and not self.transports:
             raise ValueError("transports= is empty: name at least one, such as 'websocket'")
+        if isinstance(self.subprotocols, str):
+            raise TypeError(f"subprotocols= needs a list of names, got {self.subprotocols!r}")
         if self.cookie and not (isinstance(self.cookie, str | Mapping) or callable(self.cookie)):
             raise TypeError(f"cookie= needs a name or a dict of attributes, got {self.cookie!r}")
         if isinstance(self.cookie, Mapping) and not isinstance(self.cookie.get("name", "io"), str):

@@ -10,8 +10,9 @@ import gzip
 import inspect
 import json
 import logging
+import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -32,6 +33,10 @@ BAD_HANDSHAKE_METHOD: Final = 2
 BAD_REQUEST: Final = 3
 FORBIDDEN: Final = 4
 UNSUPPORTED_PROTOCOL: Final = 5
+
+SUBPROTOCOL: Final = "Sec-WebSocket-Protocol"
+TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""What a name in a header may be (RFC 9110, section 5.6.2)."""
 
 ERROR_MESSAGES: Final = {
     UNKNOWN_TRANSPORT: "Transport unknown",
@@ -267,6 +272,22 @@ def cookie_header(cookie: CookieOption, sid: str, request: Request) -> Headers:
         elif value is not None and value is not False:
             parts.append(f"{name}={value}")
     return [("Set-Cookie", "; ".join(parts))]
+
+
+def subprotocol_header(request: Request, served: Collection[str] | None) -> Headers:
+    """Return the `Sec-WebSocket-Protocol` header of an accepted websocket, if it has one.
+
+    A browser that has offered subprotocols fails a websocket that was accepted without one.
+
+    Args:
+        request: The opening request.
+        served: The names that may be chosen; None: all.
+    """
+    for offered in (request.header(SUBPROTOCOL.lower()) or "").split(","):
+        name = offered.strip()
+        if TOKEN.fullmatch(name) and (served is None or name in served):
+            return [(SUBPROTOCOL, name)]
+    return []
 
 
 def compress(response: Response, request: Request, config: EngineConfig) -> None:

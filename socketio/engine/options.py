@@ -101,6 +101,7 @@ class EngineOptions:
     monitor_clients = Option[bool]()
     start_service_task = Option[bool]("monitor_clients")
     transports = TransportsOption()
+    subprotocols = Option[Any]()
     upgrade_timeout = Option[float]()
     body_timeout = Option[float]()
     connect_timeout = Option[float]()

@@ -6,7 +6,7 @@ Chosen by `serializer='msgpack'`; it speaks with `socket.io-msgpack-parser`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 try:
     import msgpack
@@ -19,6 +19,9 @@ except ImportError as error:
 from ..exceptions import ProtocolError
 from .packets import CONNECT, CONNECT_ERROR, DISCONNECT, MAX_ID_DIGITS, Packet
 from .surrogates import REPLACING
+
+UNDEFINED: Final = (0, b"\0")
+"""The extension type by which the JavaScript parser writes `undefined`: code and bytes."""
 
 
 class MsgPackPacket(Packet):
@@ -45,7 +48,8 @@ class MsgPackPacket(Packet):
 
         Args:
             dumps_default: Turns a value that msgpack does not know into one that it does.
-            ext_hook: Makes the value of an extension type from its code and bytes.
+            ext_hook: Makes the value of an extension type from its code and bytes; not asked for
+                JavaScript's `undefined`, which is None.
             **kwargs: Further class attributes.
         """
         attributes: dict[str, Any] = {
@@ -85,6 +89,12 @@ class MsgPackPacket(Packet):
             raise ValueError(f"cannot send this value as msgpack: {error}") from error
         return encoded
 
+    def _take_extension(self, code: int, data: bytes) -> Any:
+        """Return the value of an extension type: None for JavaScript's `undefined`."""
+        if (code, data) == UNDEFINED:
+            return None
+        return type(self).ext_hook(code, data)
+
     def decode(self, encoded_packet: str | bytes) -> int:
         """Take the fields from a binary message.
 
@@ -98,7 +108,7 @@ class MsgPackPacket(Packet):
             raise ProtocolError("a text message where the msgpack parser expects a binary one")
         try:
             packet = msgpack.loads(
-                encoded_packet, ext_hook=type(self).ext_hook, strict_map_key=False
+                encoded_packet, ext_hook=self._take_extension, strict_map_key=False
             )
         except (KeyboardInterrupt, SystemExit):
             raise
@@ -115,9 +125,6 @@ class MsgPackPacket(Packet):
         if ack_id is not None and not (type(ack_id) is int and 0 <= ack_id < 10**MAX_ID_DIGITS):
             raise ProtocolError(f"invalid ack id {ack_id!r}")
         data = packet.get("data")
-        if packet_type == CONNECT and isinstance(data, msgpack.ExtType):
-            # JavaScript's undefined arrives as an extension: the client sent no auth.
-            data = None
         self.packet_type, self.id, self.namespace = packet_type, ack_id, namespace
         self._check(packet_type, data)
         self.data = data

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..abc.http import add_headers
 from ..abc.transport import Receiver, WebSocket
-from ..engine.http import BodyTooLarge, Headers, Request, Response
+from ..engine.http import SUBPROTOCOL, BodyTooLarge, Headers, Request, Response
 from ..protocol.engine import EnginePacket
 from ..runtimes.asyncio.tasks import create_task
 from .asgi_connection import TwistedFlow, find_abort, find_flow
@@ -49,6 +49,9 @@ class ASGIRequest(Request):
                 if name in headers:
                     value = headers[name] + ("; " if name == "cookie" else ",") + value
                 headers[name] = value
+            if offered := self.scope.get("subprotocols"):
+                # Some servers (wsproto under uvicorn) leave the header out.
+                headers.setdefault(SUBPROTOCOL.lower(), ", ".join(offered))
             self._headers = headers
         return self._headers
 
@@ -170,8 +173,11 @@ class ASGIWebSocket(WebSocket):
         await self._receive()  # websocket.connect
         self._accepted = True
         event: Event = {"type": "websocket.accept"}
-        if headers:
-            event["headers"] = encode_headers(headers)
+        others = [header for header in headers if header[0] != SUBPROTOCOL]
+        if len(others) < len(headers):
+            event["subprotocol"] = dict(headers)[SUBPROTOCOL]
+        if others:
+            event["headers"] = encode_headers(others)
         await self._send(event)
         self._flow = find_flow(self._send)
 

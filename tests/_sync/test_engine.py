@@ -167,6 +167,11 @@ def test_sessions_of_the_application(serve: Serve, echo: Engine) -> None:
     assert echo.get_session(sid) == {"name": "a", "more": 1}
     other = Poller(serve(echo)).sid
     assert echo.get_session(other) == {}
+    with echo.session(sid) as data:
+        data["more"] = 2
+        echo.disconnect(sid)
+        with pytest.raises(KeyError):
+            echo.get_session(sid)
     with pytest.raises(KeyError):
         echo.get_session("nobody")
 

@@ -7,6 +7,7 @@ import math
 import re
 from typing import Any
 
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -482,6 +483,21 @@ class TestMsgPack:
 
         encoded = MsgPackPacket(DISCONNECT, namespace="/chat").encode()
         assert msgpack.loads(encoded) == {"type": 1, "nsp": "/chat"}
+
+    @pytest.mark.parametrize(
+        "hook", [None, msgpack.ExtType, lambda code, data: ("mine", code, data)]
+    )
+    def test_undefined_is_none_wherever_it_stands(self, hook: Any) -> None:
+        """JavaScript's msgpack parser writes it as an extension, in lists, objects and acks."""
+        undefined, other = msgpack.ExtType(0, b"\0"), msgpack.ExtType(0, b"\1")
+        data = ["x", undefined, {"key": undefined, "list": [undefined, 1]}, other]
+        kind = MsgPackPacket if hook is None else MsgPackPacket.configure(ext_hook=hook)
+        own = (hook or msgpack.ExtType)(0, b"\1")
+        for packet_type in (EVENT, ACK):
+            encoded = msgpack.dumps({"type": packet_type, "nsp": "/", "id": 1, "data": data})
+            packet = Decoder(kind).add(encoded)
+            assert packet is not None
+            assert packet.data == ["x", None, {"key": None, "list": [None, 1]}, own]
 
     def test_undefined_auth_is_none(self) -> None:
         """Trap 49: JavaScript's undefined arrives as an extension object."""

@@ -180,6 +180,8 @@ class AiohttpMode(AsyncMode):
             compress=self.websocket_compression,
             # The limit itself is allowed, and aiohttp refuses messages that reach its limit.
             max_msg_size=engine.config.max_http_buffer_size + 1,
+            # It complains of offered subprotocols of which it knows none, and writes this one.
+            protocols=[chosen for _, chosen in engine.websocket_headers(translated)],
         )
         if not _can_prepare(websocket, request):
             return web.Response(status=400, text="This is no valid websocket request")
