@@ -39,27 +39,12 @@ func converse(url, path, transports string) {
 	}
 	options.SetTransports(set)
 	options.SetReconnection(false)
-	options.SetForceNew(true)
+	options.SetTimeout(2 * time.Second)
 	options.SetAutoConnect(false)
 	options.SetAuth(map[string]any{"tag": "go"})
-	client, err := socket.Connect(url, options)
-	must(err)
-
-	connected := next(client, "connect")
-	must(client.On("connect_error", func(reasons ...any) { fail("refused: ", reasons) }))
-	client.Connect()
-	wait(connected)
-	seen := facts{"sid": client.Id()}
-
-	// The upgrade is over when the server says that the other transport carries the session.
 	last := transports[strings.LastIndex(transports, ",")+1:]
-	var who map[string]any
-	for end := time.Now().Add(deadline); time.Now().Before(end); {
-		who = ask(client, "whoami")[0].(map[string]any)
-		if who["transport"] == last {
-			break
-		}
-	}
+	client, who := connect(url, last, options)
+	seen := facts{"sid": client.Id()}
 	seen["transport"], seen["auth"] = who["transport"], who["auth"]
 
 	blob := make([]byte, 1000)
@@ -102,10 +87,8 @@ func converse(url, path, transports string) {
 	must(client.Emit("bye"))
 	seen["reason"] = plain(wait(gone)[:1])
 
-	// Once more, to leave by itself.
-	again := next(client, "connect")
-	client.Connect()
-	wait(again)
+	// Another one, to leave by itself.
+	client, _ = connect(url, last, options)
 	seen["second sid"] = client.Id()
 	left := next(client, "disconnect")
 	client.Disconnect()
@@ -113,8 +96,36 @@ func converse(url, path, transports string) {
 
 	must(json.NewEncoder(os.Stdout).Encode(seen))
 	// Not before the last packets have left, which the other side of this pipe knows.
-	_, err = io.Copy(io.Discard, os.Stdin)
+	_, err := io.Copy(io.Discard, os.Stdin)
 	must(err)
+}
+
+// connect returns a client, and what the server knows of it, once its last transport is in use.
+//
+// The connection is opened first: a socket that opens it itself may send its CONNECT twice, and a
+// connection that opens before anybody listens for that takes its time to fail.
+func connect(url, last string, options *socket.Options) (*socket.Socket, map[string]any) {
+	var manager *socket.Manager
+	for open := false; !open; {
+		opened := make(chan error, 1)
+		manager = socket.NewManager(url, options)
+		manager.Open(func(err error) { opened <- err })
+		open = <-opened == nil
+	}
+	client := manager.Socket("/", options)
+	connected := next(client, "connect")
+	must(client.On("connect_error", func(reasons ...any) { fail("refused: ", reasons) }))
+	client.Connect()
+	wait(connected)
+	// The upgrade is over when the server says that the other transport carries the session.
+	var who map[string]any
+	for end := time.Now().Add(deadline); time.Now().Before(end); {
+		who = ask(client, "whoami")[0].(map[string]any)
+		if who["transport"] == last {
+			break
+		}
+	}
+	return client, who
 }
 
 func next(client *socket.Socket, event string) chan []any {
