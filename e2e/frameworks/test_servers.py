@@ -188,6 +188,27 @@ async def test_environ_is_the_sessions_own(web_server: Running) -> None:
     assert agents == ["polling", "websocket"]
 
 
+@pytest.mark.parametrize(
+    ("transport", "seen"),
+    [
+        ("polling", ["polling", "polling"]),
+        ("websocket", ["websocket", "websocket"]),
+        ("upgrade", ["polling", "websocket"]),
+    ],
+)
+@servers("websocket")
+async def test_context_variables(web_server: Running, transport: str, seen: list[str]) -> None:
+    """Handlers see what a middleware has set for the request that brought their event."""
+    async with aiohttp.ClientSession() as http:
+        session = EngineSession(http, web_server.url)
+        peer = await Peer(session, "polling" if transport == "upgrade" else transport).open()
+        await peer.connect()
+        if transport == "upgrade":
+            await session.upgrade()
+        for _ in range(2):
+            assert await peer.ask("requests") == [seen]
+
+
 @servers("websocket")
 async def test_subprotocols(web_server: Running) -> None:
     """The first one that the client offers is chosen, whoever answers its handshake."""

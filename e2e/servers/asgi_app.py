@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import contexts
 from behaviours import VARIANTS, register, variant_path
 
 import socketio
@@ -24,4 +25,4 @@ def build() -> Any:
         sio = socketio.AsyncServer(**mode, **options)
         register(sio, variant)
         app = socketio.ASGIApp(sio, app, socketio_path=variant_path(variant))
-    return app
+    return contexts.asgi(app)

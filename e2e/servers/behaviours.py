@@ -17,6 +17,8 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from contexts import REQUEST
+
 import socketio
 
 Handler = Callable[..., Any]
@@ -201,6 +203,7 @@ def _lifecycle(sio: Any, variant: str, namespace: str) -> dict[str, Handler]:
         session = await sio.get_session(sid, namespace=namespace)
         # What a client that was here before has left behind would be found and kept.
         session["auth"] = auth
+        session["request"] = REQUEST.get()
         journal(
             event="connect",
             server=variant,
@@ -216,6 +219,11 @@ def _lifecycle(sio: Any, variant: str, namespace: str) -> dict[str, Handler]:
         auth = session.get("auth")
         if isinstance(auth, dict) and auth.get("linger"):
             await sio.sleep(auth["linger"])
+
+    async def requests(sid: str) -> list[str]:
+        """Return which request the connect handler has seen, and which one this handler sees."""
+        session = await sio.get_session(sid, namespace=namespace)
+        return [session["request"], REQUEST.get()]
 
     async def open_gate(sid: str, gate: str) -> None:
         gates[gate] = True
@@ -238,6 +246,7 @@ def _lifecycle(sio: Any, variant: str, namespace: str) -> dict[str, Handler]:
         "disconnect": disconnect,
         "open gate": open_gate,
         "whoami": whoami,
+        "requests": requests,
     }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import contexts
 from behaviours import VARIANTS, register, variant_path
 from listening import listen
-from sanic import Sanic
+from sanic import Request, Sanic
 
 import socketio
 
@@ -15,6 +16,11 @@ def build() -> Sanic[Any, Any]:
     """Return a Sanic application that serves every variant."""
     app = Sanic("behaviours", configure_logging=False)
     app.config.ACCESS_LOG = False
+
+    @app.on_request
+    async def note(request: Request[Any, Any]) -> None:
+        contexts.note(request.query_string)
+
     for variant, options in VARIANTS.items():
         sio = socketio.AsyncServer(**options)
         register(sio, variant)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import contexts
 from behaviours import VARIANTS, register, variant_path
 
 import socketio
@@ -23,4 +24,4 @@ def build(**options: Any) -> Any:
         sio = socketio.Server(**own, **options)
         register(sio, variant)
         app = socketio.WSGIApp(sio, app, socketio_path=variant_path(variant))
-    return app
+    return contexts.wsgi(app)

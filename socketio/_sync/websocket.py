@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..abc.transport import WebSocket
 from ..engine.ended import ENDED_WEBSOCKET
 from ..engine.http import BAD_REQUEST, Headers, HTTPError, Request
-from ..engine.in_threads import WebSocketOutput
+from ..engine.in_threads import WebSocketOutput, in_context
 from ..engine.session import Reason, Session
 from ..exceptions import ProtocolError
 from ..protocol.engine import (
@@ -42,11 +42,11 @@ class WebSocketTransport(WebSocketOutput):
 
     name = "websocket"
     receive: Callable[[str | bytes], None]
-    __slots__ = ("_late", "_probed", "receive")
+    __slots__ = ("_late", "_probed", "_receive_session", "receive")
 
     def __init__(self, session: Session, websocket: WebSocket) -> None:
         self.session = session
-        self.receive = session.receive
+        self.receive = self._receive_session = in_context(session.receive)
         self._websocket = websocket
         self._blocked = True
         self._closing = False
@@ -122,7 +122,7 @@ class WebSocketTransport(WebSocketOutput):
         Web servers keep their own connection objects, and so this transport, until the garbage
         collector comes by.
         """
-        self.receive = _ignore
+        self.receive = self._receive_session = _ignore
         with self.session.lock:
             self._blocked = True
             self._websocket = ENDED_WEBSOCKET
@@ -198,7 +198,7 @@ class WebSocketTransport(WebSocketOutput):
             polling = session.transport
             session.transport = self
             session.upgrading = None
-            self.receive = session.receive
+            self.receive = self._receive_session
             if isinstance(polling, PollingTransport):
                 polling.wake()
             polling.resume_reading()

@@ -7,6 +7,8 @@ thread, so nothing here takes a lock: sending one packet is the hot path of ever
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -41,6 +43,15 @@ class LoopEngine(BaseEngine):
     def _renew(self) -> None:
         """Get ready for new sessions; timers of the loop before have ended with it."""
         self._enter()
+
+
+def in_context(receive: Callable[[str | bytes], None]) -> Callable[[str | bytes], None]:
+    """Return a function that takes messages in the context of the caller.
+
+    Whoever reads a websocket may have another context than the request that opened it, in which a
+    middleware has set variables for the handlers.
+    """
+    return functools.partial(contextvars.copy_context().run, receive)
 
 
 class WebSocketOutput(Transport):

@@ -8,6 +8,7 @@ is locked by whoever changes the tables of deadlines or the timer.
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -125,6 +126,21 @@ class ThreadEngine(BaseEngine):
             runtime.sleep(0.01)
         runtime.wait_idle(max(deadline - runtime.now(), 0))
         runtime.abort_sockets()
+
+
+def in_context(receive: Callable[[str | bytes], None]) -> Callable[[str | bytes], None]:
+    """Return a function that takes messages in the context of the caller.
+
+    Whoever reads a websocket has another context than the request that opened it, in which a
+    middleware has set variables for the handlers.
+    """
+    context = contextvars.copy_context()
+
+    def receive_there(message: str | bytes) -> None:
+        # A copy: a thread that a handler holds up is still in it when another thread reads on.
+        context.copy().run(receive, message)
+
+    return receive_there
 
 
 class WebSocketOutput(Transport):

@@ -163,6 +163,8 @@ class Job:
         self.function = function
         self.args = args
         self.reserved = reserved
+        # Of whoever starts it: another thread may run it.
+        self.context = contextvars.copy_context()
 
     def overtake(self, said: bool) -> None:
         """Let the next job of its lane begin, since this one waits; see `Work`."""
@@ -202,9 +204,9 @@ class Job:
             function(self)
 
     def run(self) -> None:
-        """Run the function in a context of its own."""
+        """Run the function in a context of its own, a copy of the one that it was started in."""
         try:
-            contextvars.copy_context().run(self.function, *self.args)
+            self.context.run(self.function, *self.args)
         except SystemExit:
             logger.debug("%r called sys.exit(), which ends no more than itself", self.function)
         except KeyboardInterrupt:
