@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Any, overload
 
 from .._core import forks
@@ -210,6 +212,37 @@ class BaseServer(Consumer):
             PluginError: No attachment knows this application; the message names those there are.
         """
         return self.eio.attach_for(self, app, socketio_path, **options)
+
+    def run_handlers_in(self, context: Callable[[], AbstractContextManager[Any]]) -> None:
+        """Have every handler of a synchronous server run in a context of its application's.
+
+        Meant for attachments: a framework may promise its users such a context wherever their code
+        runs. What the context raises at its beginning is logged, and the handler runs without it.
+
+        Args:
+            context: Makes the context, anew for each run of a handler.
+
+        Raises:
+            TypeError: This server's handlers are coroutines, which share their thread.
+        """
+        if self.flavour != "sync":
+            raise TypeError("only the handlers of a synchronous server run in such a context")
+        run_in = functools.partial(self._run_in, context)
+        for name in ("_run_event", "_run_connect", "_run_disconnect", "_run_ack"):
+            setattr(self, name, functools.partial(run_in, getattr(self, name)))
+
+    def _run_in(
+        self,
+        context: Callable[[], AbstractContextManager[Any]],
+        function: Callable[..., Any],
+        *args: Any,
+    ) -> Any:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(context())
+            except BaseException as error:
+                failed(error, self.logger, "the context %r of handlers failed", context)
+            return function(*args)
 
     # -- handlers -------------------------------------------------------------------------
 

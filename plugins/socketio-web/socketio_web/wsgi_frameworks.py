@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from socketio import Server
 from socketio.abc import Attachment
 from socketio.web import WSGIApp
 
@@ -37,7 +38,11 @@ class WSGIAttachment(Attachment):
 
 
 class FlaskAttachment(Attachment):
-    """Wraps the `wsgi_app` of a Flask application."""
+    """Wraps the `wsgi_app` of a Flask application.
+
+    Handlers of a Socket.IO server run in an application context each, as Flask's views do: there
+    `current_app` is the application, and what has been opened for a context is closed at its end.
+    """
 
     mode = None
 
@@ -53,5 +58,7 @@ class FlaskAttachment(Attachment):
         Returns:
             The application itself.
         """
+        if isinstance(server, Server):
+            server.run_handlers_in(app.app_context)
         app.wsgi_app = WSGIApp(server, app.wsgi_app, socketio_path=socketio_path, **options)
         return app
