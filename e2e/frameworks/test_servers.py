@@ -209,6 +209,26 @@ async def test_context_variables(web_server: Running, transport: str, seen: list
             assert await peer.ask("requests") == [seen]
 
 
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+@servers("websocket")
+async def test_messages_of_every_size(web_server: Running, transport: str) -> None:
+    """Empty attachments, and an answer of 3 MB, arrive at once under every server."""
+    placeholders = ",".join(f'{{"_placeholder":true,"num":{number}}}' for number in range(4))
+    sent = [b"", b"x", b"", b"\0"]
+    async with aiohttp.ClientSession() as http:
+        peer = await Peer(EngineSession(http, web_server.url), transport).open()
+        await peer.connect()
+        for turn in range(3):
+            await peer.send(f'54-{turn}["ack",{placeholders}]', *sent)
+            answer = await peer.receive()
+            assert isinstance(answer, str)
+            assert answer.startswith(f"64-{turn}[")
+            assert [await peer.receive() for _ in sent] == sent
+        for size in (3_000_000, 1):
+            await peer.send(f'2["text",{size}]')
+            assert await peer.receive() == f'2["text","{"x" * size}"]'
+
+
 @servers("websocket")
 async def test_subprotocols(web_server: Running) -> None:
     """The first one that the client offers is chosen, whoever answers its handshake."""

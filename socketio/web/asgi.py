@@ -211,7 +211,7 @@ class ASGIWebSocket(WebSocket):
             "text" if isinstance(data, str) else "bytes": data,
         }
         if not self._direct:
-            self._sending = self._engine.runtime.start(self._send_event, event)
+            self._sending = self._engine.runtime.start(self._send_event, event, data)
             return self._sending
         try:
             return self._engine.runtime.step(self._send(event))
@@ -219,14 +219,19 @@ class ASGIWebSocket(WebSocket):
             self._closed = True
             raise ConnectionResetError(f"cannot send: {error!r}") from error
 
-    async def _send_event(self, event: Event) -> None:
+    async def _send_event(self, event: Event, message: str | bytes | None = None) -> None:
+        flow = self._flow
         try:
-            await self._send(event)
-            if self._flow is not None:
-                await self._flow.wait()
+            if flow is None or message is None or not flow.send_here(message):
+                await self._send(event)
+            if flow is not None:
+                await flow.wait()
         except Exception as error:  # each server has its own for a client that is gone
             self._closed = True
             self._engine.logger.debug("cannot send: %r", error)
+            # One that is still there would wait for ever for what the server has refused.
+            self._sending = None
+            self.abort()
 
     async def serve(self, transport: Receiver) -> None:
         """Hand every message to the transport; see `WebSocket.serve`."""

@@ -51,16 +51,18 @@ def _twisted_transport(send: Any) -> Any:
 
 
 class TwistedFlow:
-    """Makes daphne and its client wait for each other, which daphne does not by itself.
+    """Does what daphne's `send` and `receive` do not: waits for the client, and sends every message.
 
     Its `send` does not wait while the buffer of the transport is full, and the queue behind its
     `receive` has no bound.
 
     Args:
-        transport: The transport; it tells of its buffer by the methods of a push producer.
+        protocol: Daphne's protocol of a websocket.
+        transport: Its transport; it tells of its buffer by the methods of a push producer.
     """
 
-    def __init__(self, transport: Any) -> None:
+    def __init__(self, protocol: Any, transport: Any) -> None:
+        self._protocol = protocol
         self._transport = transport
         # So much is read, parsed in Python and put into the queue before others have a turn.
         transport.bufferSize = READ_SIZE
@@ -90,6 +92,24 @@ class TwistedFlow:
         """Read on."""
         self._transport.resumeProducing()
 
+    def send_here(self, data: str | bytes) -> bool:
+        """Send a message that daphne would drop or refuse, and tell whether it was one.
+
+        It takes an empty binary message for none, and holds what is sent to its limit of what may
+        be received (`--websocket-max-message-size`, 1 MiB).
+        """
+        protocol = self._protocol
+        limit = getattr(protocol, "maxMessagePayloadSize", 0)
+        small = not limit or len(data) * 4 <= limit  # so it is in UTF-8, whatever it holds
+        if (data and small) or not hasattr(protocol, "serverSend"):
+            return False
+        protocol.maxMessagePayloadSize = 0
+        try:
+            protocol.serverSend(data, isinstance(data, bytes))
+        finally:
+            protocol.maxMessagePayloadSize = limit
+        return True
+
     async def wait(self) -> None:
         """Wait until more may be sent."""
         if self._paused is not None:
@@ -99,4 +119,6 @@ class TwistedFlow:
 def find_flow(send: Any) -> TwistedFlow | None:
     """Return what waits for the connection where the server's `send` does not."""
     transport = _twisted_transport(send)
-    return None if not hasattr(transport, "registerProducer") else TwistedFlow(transport)
+    if not hasattr(transport, "registerProducer"):
+        return None
+    return TwistedFlow(send.args[0], transport)

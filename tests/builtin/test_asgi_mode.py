@@ -74,3 +74,43 @@ async def test_a_name_with_underscores_cannot_take_the_place_of_one_with_hyphens
     assert environ["HTTP_X_REAL_IP"] == "192.0.2.1"
     assert environ["HTTP_X_OWN"] == "1"
     assert environ["HTTP_COOKIE"] == "a=1; b=2"
+
+
+async def test_a_message_that_the_server_refuses_ends_the_session(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nobody is left waiting on a connection on which nothing can be sent any more."""
+    sio = socketio.AsyncServer()
+    gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    sent: list[str] = []
+
+    @sio.event
+    async def connect(sid: str, environ: object) -> None:
+        await sio.emit("large", "x" * 1000, to=sid)
+
+    @sio.event
+    async def disconnect(sid: str, reason: str) -> None:
+        gone.set_result(reason)
+
+    messages: asyncio.Queue[dict[str, object]] = asyncio.Queue()
+    messages.put_nowait({"type": "websocket.connect"})
+    messages.put_nowait({"type": "websocket.receive", "text": "40"})
+
+    async def send(event: dict[str, object]) -> None:
+        if len(str(event.get("text", ""))) > 1000:
+            raise RuntimeError("a message of at most 1000 bytes, please")
+        sent.append(str(event.get("text", event["type"])))
+
+    scope = {
+        "type": "websocket",
+        "path": "/socket.io/",
+        "query_string": b"EIO=4&transport=websocket",
+        "headers": [],
+    }
+    async with asyncio.timeout(10):
+        await socketio.ASGIApp(sio)(scope, messages.get, send)
+        assert await gone == "transport close"
+    assert sent[0] == "websocket.accept"
+    assert any(text.startswith("40") for text in sent)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+    await sio.shutdown()
