@@ -11,6 +11,7 @@ import msgpackParser from "socket.io-msgpack-parser";
 const VARIANTS = {
   main: { maxHttpBufferSize: 100_000 },
   fast: { pingInterval: 400, pingTimeout: 800 },
+  punctual: { pingInterval: 300, pingTimeout: 200, connectTimeout: 1000 },
   brief: { pingInterval: 400, pingTimeout: 60_000, upgradeTimeout: 1000, connectTimeout: 1500 },
   msgpack: { parser: msgpackParser },
   cors: { cors: { origin: ["http://allowed.example"], credentials: true }, cookie: "io" },

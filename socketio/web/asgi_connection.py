@@ -51,7 +51,7 @@ def _twisted_transport(send: Any) -> Any:
 
 
 class TwistedFlow:
-    """Does what daphne's `send` and `receive` do not: waits for the client, and sends every message.
+    """Does what daphne does not: waits for its client, has it wait, and sends every message.
 
     Its `send` does not wait while the buffer of the transport is full, and the queue behind its
     `receive` has no bound.
