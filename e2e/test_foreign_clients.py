@@ -61,6 +61,8 @@ def both_reasons(server: Program, facts: dict[str, Any], *own: str) -> None:
     assert second["reason"] in {"client disconnect", *own}
 
 
+# The client itself loses a packet now and then, with the official server too.
+@pytest.mark.flaky(reruns=2)
 @pytest.mark.parametrize("transports", ["polling", "websocket", "polling,websocket"])
 def test_go(server: Program, run: Run, transports: str) -> None:
     # Over polling it sends nothing while a poll waits: frequent pings end its polls.
