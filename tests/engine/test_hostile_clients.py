@@ -6,6 +6,7 @@ What they cost ends with them: nothing of theirs stays in memory, nothing reache
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import json
 import re
 import socket
@@ -26,6 +27,9 @@ HANDSHAKE = (
     b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
+
+
+MIDDLEWARE: contextvars.ContextVar[str] = contextvars.ContextVar("middleware", default="nobody")
 
 
 async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -244,6 +248,79 @@ async def test_a_post_is_answered_when_the_handlers_have_caught_up(serve: Any) -
         gate.set()
         assert (await posting).endswith(b"ok")
         await until(lambda: handled == list(range(1000)))
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+async def test_a_stranger_is_answered_in_the_middle_of_a_flood(serve: Any, transport: str) -> None:
+    sio = socketio.AsyncServer()
+    count = 4000
+    handled = 0
+
+    @sio.on("work")
+    def work(sid: str) -> None:
+        nonlocal handled
+        handled += 1
+        time.sleep(0.0002)  # it computes
+
+    @sio.on("whoami")
+    async def whoami(sid: str) -> str:
+        return sid
+
+    async with serve(sio) as port:
+        loop = asyncio.get_running_loop()
+        stranger = await connect_slow(port)
+        if transport == "websocket":
+            client = await connect_slow(port)
+            flooding = loop.sock_sendall(client, masked('42["work"]') * count)
+        else:
+            path = "/socket.io/?EIO=4&transport=polling"
+            opened = await request(port, "GET", path)
+            path += "&sid=" + json.loads(opened.partition(b"\r\n\r\n0")[2])["sid"]
+            await request(port, "POST", path, b"40")
+            flooding = request(port, "POST", path, b"\x1e".join([b'42["work"]'] * count))
+        flood = asyncio.create_task(flooding)
+        await until(lambda: handled > 0)
+        for number in range(1, 4):
+            await loop.sock_sendall(stranger, masked(f'42{number}["whoami"]'))
+            async with asyncio.timeout(20):
+                assert f'43{number}["'.encode() in await loop.sock_recv(stranger, 100)
+        assert handled < count
+        await until(lambda: handled == count)
+        await flood
+        if transport == "websocket":
+            client.close()
+        stranger.close()
+
+
+async def test_what_goes_on_in_a_later_turn_sees_what_a_middleware_has_set(serve: Any) -> None:
+    sio = socketio.AsyncServer()
+    seen: set[str] = set()
+    handled = 0
+
+    @sio.on("work")
+    async def work(sid: str) -> None:
+        nonlocal handled
+        handled += 1
+        seen.add(MIDDLEWARE.get())
+        time.sleep(0.0002)  # noqa: ASYNC251  # it computes
+        if handled == 1000:
+            MIDDLEWARE.set("a handler")
+
+    @sio.on("connect")
+    async def connect(sid: str, environ: Any) -> None:
+        MIDDLEWARE.set("another handler")
+
+    token = MIDDLEWARE.set("the middleware")
+    try:
+        async with serve(sio) as port:
+            client = await connect_slow(port)
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(client, masked('42["work"]') * 2000)
+            await until(lambda: handled == 2000)
+            assert seen == {"the middleware"}
+            client.close()
+    finally:
+        MIDDLEWARE.reset(token)
 
 
 async def test_while_a_client_is_not_read_its_missing_pong_is_no_offence(serve: Any) -> None:
