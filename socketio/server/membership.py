@@ -136,7 +136,7 @@ class Memberships:
         namespace = member.namespace
         if (
             len(self.memberships) > MAX_LEFT or len(namespace) > MAX_LEFT_NAME
-        ) and self.memberships[namespace] is member:
+        ) and self.memberships.get(namespace) is member:  # a later one may be forgotten already
             del self.memberships[namespace]
 
 

@@ -13,6 +13,7 @@ from socketio.server.membership import (
     CONNECTED,
     GONE,
     LEAVING,
+    MAX_LEFT_NAME,
     PENDING,
     TRANSITIONS,
     Membership,
@@ -176,3 +177,32 @@ async def test_a_manager_that_marks_a_client_takes_no_disconnect_handler_away(
     assert set(sio.manager.pending_disconnect) == {("/", sid)}
     await sio.disconnect(sid)
     assert reasons == ["server disconnect"]
+
+
+async def test_a_long_name_that_is_forgotten_before_an_older_membership_of_it() -> None:
+    """A client joins again while its disconnect handler runs, and is refused."""
+    sio = socketio.AsyncServer(namespaces="*")
+    namespace = "/" + "x" * MAX_LEFT_NAME
+    begun, may_end = asyncio.Event(), asyncio.Event()
+    welcome = [True, False]
+    sio.on("connect", lambda *_: welcome.pop(0), namespace=namespace)
+
+    async def disconnect(sid: str, reason: str) -> None:
+        begun.set()
+        await may_end.wait()
+
+    sio.on("disconnect", disconnect, namespace=namespace)
+    client = AsyncTestClient(sio)
+    old = await client.connect(namespace)
+    answer = asyncio.ensure_future(sio.call("question", to=old, namespace=namespace, timeout=9))
+    assert await client.receive(namespace) == ["question"]
+    client.leave(namespace)
+    await begun.wait()
+    with pytest.raises(ConnectionRefusedError):
+        await client.connect(namespace)
+    may_end.set()
+    with pytest.raises(socketio.exceptions.TimeoutError, match="gone"):
+        await answer
+    assert client.session is not None
+    assert client.session.client.alive == 0
+    await sio.shutdown()
