@@ -71,6 +71,51 @@ __all__ = [
     "exceptions",
 ]
 
+
+async def prepare(*names: str) -> None:
+    """Import what public names stand for, in a thread, before a running event loop needs it.
+
+    Names are imported when they are first used. Where that is in a coroutine, hundreds of files
+    would be read in the event loop, which holds up everything else in it.
+
+    Args:
+        *names: Names such as `AsyncClient`; without any, what asyncio programs make servers and
+            clients of.
+
+    Raises:
+        AttributeError: There is no such name.
+    """
+    import asyncio
+    import sys
+    import threading
+
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+
+    def tell(error: "BaseException | None") -> None:
+        if error is None and not ended.done():
+            ended.set_result(None)
+        elif error is not None and not ended.done():
+            ended.set_exception(error)
+
+    def load() -> None:
+        error = None
+        try:
+            for name in names or _names.PREPARED:
+                getattr(sys.modules[__name__], name)
+            if not names:
+                from . import ASGIApp, AsyncServer
+
+                ASGIApp(AsyncServer())  # which reads what plugins there are
+        except BaseException as caught:
+            error = caught
+        loop.call_soon_threadsafe(tell, error)
+
+    # No executor: its modules would be read here.
+    threading.Thread(target=load, name="socketio-prepare", daemon=True).start()
+    await ended
+
+
 if not TYPE_CHECKING:  # a type checker that saw this would believe in every misspelt name
 
     def __getattr__(name):

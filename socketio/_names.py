@@ -117,6 +117,9 @@ PACKAGE = {
 }
 """The names of `socketio` itself that are always there, and which of `MODULES` has each."""
 
+PREPARED = ["AsyncServer", "ASGIApp", "AsyncClient", "AsyncSimpleClient"]
+"""What `prepare()` imports if it is told no names."""
+
 PLUGIN_NAMES = {*MANAGERS, *OF_MODES}
 """The names of `socketio` itself that plugins provide."""
 

@@ -14,7 +14,13 @@ from .. import exceptions
 from .._core.failures import failed
 from .._core.pending_call import PendingCall
 from ..client import asyncio_tasks as tasks
-from ..client.base_client import BaseClient, error_data, values
+from ..client.base_client import (
+    AnswerLostError,
+    BaseClient,
+    NotSentError,
+    error_data,
+    values,
+)
 from ..client.client_state import Attempt, ClientState, Reconnection
 from ..client.termination import Terminated, async_until_terminated
 from ..protocol import packets
@@ -73,6 +79,7 @@ class AsyncClient(BaseClient):
             on_open=self._engine_opened,
             on_message=self._engine_message,
             on_close=self._engine_closed,
+            awaits_server=self._awaits_server,
             on_cancel=self._engine_cancelled,
             **kwargs,
         )
@@ -198,7 +205,8 @@ class AsyncClient(BaseClient):
     async def _engine_opened(self) -> None:
         auth = await self._current_value(self.connection_auth)
         for namespace in self.connection_namespaces:
-            await self.eio.send_all(self._packet_messages(packets.CONNECT, namespace, auth))
+            messages = self._packet_messages(packets.CONNECT, namespace, auth)
+            await self.eio.send_all(messages, wait=False)
 
     # -- reconnecting -------------------------------------------------------------------------
 
@@ -306,7 +314,8 @@ class AsyncClient(BaseClient):
         # What an attempt waits for cannot be taken back in threads: it ends with the process.
         await self._stop_reconnection(final=True, timeout=0)
         try:
-            await self._disconnect(FLUSH_TIMEOUT)
+            if self._move(ClientState.DISCONNECTING):
+                await self._end_connection()
             if self._state is ClientState.DISCONNECTED:  # handlers of a loss may still run
                 await self._wait_for_end(FLUSH_TIMEOUT)
         except TimeoutError:
@@ -321,19 +330,28 @@ class AsyncClient(BaseClient):
     async def disconnect(self) -> None:
         """Disconnect from all namespaces and end the connection, or a running reconnection.
 
-        The disconnect handlers have run when it returns.
-        """
-        await self._disconnect(None)
+        The disconnect handlers have run when it returns. If it is cancelled, the connection ends
+        all the same.
 
-    async def _disconnect(self, timeout: float | None) -> None:
+        Raises:
+            RuntimeError: The client is connected in another event loop.
+        """
+        self.eio.check_home()
         await self._stop_reconnection(final=True, timeout=FLUSH_TIMEOUT)
-        if not self._move(ClientState.DISCONNECTING):
-            return
+        if self._move(ClientState.DISCONNECTING):
+            await tasks.finish(self._end_connection)
+            if self._state is ClientState.DISCONNECTED:
+                await self._wait_for_end()
+        elif self.eio.state != "disconnected":
+            # Another one is at work: a cancelled one too, or the server's.
+            await self._wait_until_disconnected()
+
+    async def _end_connection(self) -> None:
+        """Say goodbye in every namespace, and end the connection."""
         for namespace in list(self.namespaces):
-            await self.eio.send_all(self._packet_messages(packets.DISCONNECT, namespace))
+            messages = self._packet_messages(packets.DISCONNECT, namespace)
+            await self.eio.send_all(messages, wait=False)
         await self._close_engine()
-        if self._state is ClientState.DISCONNECTED:
-            await self._wait_for_end(timeout)
 
     async def _close_engine(self) -> None:
         await self.eio.disconnect()
@@ -355,6 +373,9 @@ class AsyncClient(BaseClient):
     ) -> None:
         """Send an event to the server.
 
+        While more than 1 MiB has not left, because the server does not read, it waits until half
+        of that has.
+
         Args:
             event: The event's name.
             data: Its argument; a tuple for several, None for none.
@@ -363,11 +384,15 @@ class AsyncClient(BaseClient):
 
         Raises:
             BadNamespaceError: The client is not connected to the namespace.
+            DisconnectedError: The connection ended before the event had left; it is a
+                `BadNamespaceError` as well.
             ValueError: The name is reserved, or the data has no JSON form.
             TypeError: The data is of a type that cannot be sent.
         """
-        messages, _ = self._event_messages(event, data, namespace, callback)
-        await self.eio.send_all(messages)
+        messages, ack_id = self._event_messages(event, data, namespace, callback)
+        if not await self.eio.send_all(messages):
+            self._forget_ack(namespace, ack_id)
+            raise NotSentError(f"the connection ended before {event!r} was sent")
 
     async def send(self, data: Any, namespace: str | None = None, callback: Any = None) -> None:
         """Send a `message` event; see `emit`."""
@@ -396,7 +421,9 @@ class AsyncClient(BaseClient):
         call = PendingCall(self._runtime.create_waiter())
         messages, ack_id = self._event_messages(event, data, namespace, call)
         try:
-            await self.eio.send_all(messages)
+            # Who waits for the answer need not wait before: that is the time limit's.
+            if not await self.eio.send_all(messages, wait=False):
+                raise AnswerLostError(f"the connection ended before {event!r} was sent")
             return values(await call.waiter.wait(timeout))
         except TimeoutError:
             raise exceptions.TimeoutError(
@@ -423,7 +450,8 @@ class AsyncClient(BaseClient):
             except (TypeError, ValueError):
                 self.logger.exception("the handler of %r returned what cannot be sent", event)
                 return
-            await self.eio.send_all(messages)
+            if not await self.eio.send_all(messages):
+                self.logger.info("the ack of %r was not sent: the connection has ended", event)
 
     async def _run_callback(self, callback: Any, arguments: list[Any]) -> None:
         try:

@@ -69,6 +69,7 @@ class AsyncSimpleClient:
         client = self.client_class(*self.client_args, **self.client_kwargs)
         self.connected_event = client.eio.create_event()
         self.input_event = client.eio.create_event()
+        client._keeps_events = True
         client.on("connect", self._connected, namespace)
         client.on("disconnect", self._disconnected, namespace)
         client.on("__disconnect_final", self._ended, namespace)
@@ -197,7 +198,10 @@ class AsyncSimpleClient:
                 continue
             if not await happens(self.input_event, timeout):
                 raise TimeoutError(f"no event came within {timeout} s")
-        return self.input_buffer.popleft()
+        event = self.input_buffer.popleft()
+        if self.client is not None:
+            self.client.eio.inbox.leave(len(self.input_buffer))
+        return event
 
     async def disconnect(self) -> None:
         """End the connection."""

@@ -139,6 +139,47 @@ def refuse_coroutine_function(function: Function, event: str, instead: str) -> N
         )
 
 
+class _Watched(dict[Any, Any]):
+    """A dict that tells when an application has changed it by itself.
+
+    Args:
+        changed: What it calls then.
+    """
+
+    __slots__ = ("_changed",)
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        super().__init__()
+        self._changed = changed
+
+
+def _telling(name: str) -> Callable[..., Any]:
+    original = getattr(dict, name)
+
+    @functools.wraps(original)
+    def change(self: _Watched, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return original(self, *args, **kwargs)
+        finally:
+            self._changed()
+
+    return change
+
+
+_CHANGES = (
+    "__setitem__",
+    "__delitem__",
+    "__ior__",
+    "clear",
+    "pop",
+    "popitem",
+    "setdefault",
+    "update",
+)
+for _name in _CHANGES:
+    setattr(_Watched, _name, _telling(_name))
+
+
 class HandlerTable:
     """Functions by namespace and event, class-based namespaces by name, and how to choose.
 
@@ -150,19 +191,20 @@ class HandlerTable:
     """
 
     def __init__(self, reserved: frozenset[str]) -> None:
-        self.functions: dict[str, dict[Any, Function]] = {}
-        self.classes: dict[str, Any] = {}
         self._reserved = reserved
-        self._forms: dict[tuple[str, Any], Form] = {}
+        self._forms: dict[tuple[str, Any], tuple[Function, Form]] = {}
         self._chosen: dict[tuple[str, Any], Handler | None] = {}
+        # Applications take handlers out, and put others there.
+        self.functions: dict[str, dict[Any, Function]] = _Watched(self._chosen.clear)
+        self.classes: dict[str, Any] = {}
 
     def add(self, namespace: str, event: Any, function: Function, form: Form | None = None) -> None:
         """Register a function; it replaces the one that was there."""
-        self.functions.setdefault(check_namespace(namespace), {})[event] = function
-        self._forms.pop((namespace, event), None)
+        if namespace not in self.functions:
+            self.functions[check_namespace(namespace)] = _Watched(self._chosen.clear)
         if form is not None:
-            self._forms[namespace, event] = form
-        self._chosen.clear()
+            self._forms[namespace, event] = function, form
+        self.functions[namespace][event] = function
 
     def add_class(self, namespace: str, handler: Any) -> None:
         """Register a class-based namespace; it replaces the one that was there."""
@@ -195,7 +237,9 @@ class HandlerTable:
                 continue
             # A client that sends the event `*` means no catch-all handler: that gets it by name.
             if event in functions and event != CATCH_ALL:
-                return Handler(functions[event], before, self._forms.get((place, event)))
+                function = functions[event]
+                known, form = self._forms.get((place, event), (None, None))
+                return Handler(function, before, form if known is function else None)
             if event not in self._reserved and CATCH_ALL in functions:
                 return Handler(functions[CATCH_ALL], (event, *before))
         return None

@@ -9,6 +9,7 @@ disconnect is flushed, and a failed connection says why.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import time
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..client import thread_tasks as tasks
+from ..client.inbox import ClientInbox
 from ..client.requests_link import (
     EngineConnectionError,
     EngineioClient,
@@ -41,6 +43,7 @@ from ..protocol.engine import (
 from ..protocol.engine_client import (
     FLUSH_TIMEOUT,
     MAX_REDIRECTS,
+    SEND_MARK,
     Address,
     Answer,
     ClientOutbox,
@@ -52,6 +55,12 @@ from ..protocol.engine_client import (
 )
 
 __all__ = ["EngineClient", "EngineConnectionError"]
+
+TURN = 64
+"""How many messages are taken in a row before others have a turn."""
+
+SPARE = 16
+"""How many packets of others who sends writes along; the rest is left to a task."""
 
 
 class _Connection:
@@ -69,6 +78,12 @@ class _Connection:
         self.reader: tasks.Task | None = None
         self.writer: tasks.Task | None = None
         self.turn = tasks.Turn()
+        self.room = tasks.Crowd()
+        """Those who wait until the server has taken what they sent."""
+        self.pause = tasks.Crowd()
+        """The reader, while it waits for the application."""
+        self.pinged = self.heard = time.monotonic()
+        """When the server's last ping came, and when its last packet of any kind."""
         self.home = tasks.Home()
         self.silence: tasks.SilenceTimer | None = None
         self.end_reason: str | None = None
@@ -95,6 +110,8 @@ class EngineClient(EngineioClient):
         on_message: Called with each message, in order; it must not wait.
         on_close: Called once for each session that was open, with the reason.
         on_cancel: Called when a session ends because the event loop does, before it is closed.
+        awaits_server: Tells whether somebody waits for an answer of the server, which is then
+            read for even if handlers do not keep up.
     """
 
     def __init__(
@@ -110,6 +127,7 @@ class EngineClient(EngineioClient):
         on_message: Callable[[str | bytes], None] | None = None,
         on_close: Callable[[str], None] | None = None,
         on_cancel: Callable[[], None] | None = None,
+        awaits_server: Callable[[], bool] | None = None,
     ) -> None:
         if not isinstance(ssl_verify, bool | str | os.PathLike):
             raise TypeError(
@@ -134,6 +152,9 @@ class EngineClient(EngineioClient):
         self._on_message = on_message
         self._on_close = on_close
         self._on_cancel = on_cancel
+        self._awaits_server = awaits_server
+        self.inbox = ClientInbox(self._caught_up)
+        """What has been received and not been dealt with, by this or an earlier connection."""
         self._connection: _Connection | None = None
         self._last: _Connection | None = None
 
@@ -208,6 +229,9 @@ class EngineClient(EngineioClient):
         connection.link.abort()
         try:
             if connection.websocket is not None:
+                if not connection.turn.take():
+                    # Who writes cannot go on, and a close frame would wait behind what they write.
+                    connection.websocket.abort()
                 connection.websocket.close()
         finally:
             connection.link.close()
@@ -244,6 +268,7 @@ class EngineClient(EngineioClient):
         while answer.redirects:
             redirects += 1
             address = self._redirected(address, answer, redirects)
+            link.follow(address.url)
             url = address.request("polling", timestamp=self._timestamp())
             answer = self._ask(link, "GET", url, address)
         if answer.status != 200:
@@ -265,6 +290,7 @@ class EngineClient(EngineioClient):
             while isinstance(websocket, Answer) and websocket.redirects:
                 redirects += 1
                 address = self._redirected(address, websocket, redirects)
+                link.follow(address.url)
                 url = address.request("websocket", timestamp=self._timestamp())
                 websocket = link.open_websocket(url, address)
             if isinstance(websocket, Answer):
@@ -316,7 +342,7 @@ class EngineClient(EngineioClient):
     def _begin(self, connection: _Connection) -> None:
         """Read and write from now on."""
         if connection.websocket is not None:
-            connection.websocket.limit(connection.handshake.silence)
+            connection.websocket.limit(connection.handshake.silence, patient=True)
         connection.ready = True
         connection.reader = tasks.start(self._read, connection)
         self._flush(connection)
@@ -382,17 +408,26 @@ class EngineClient(EngineioClient):
             self._release(connection)
 
     def _read_all(self, connection: _Connection) -> None:
-        websocket = connection.websocket
+        websocket, inbox = connection.websocket, self.inbox
+        count = 0
         if websocket is not None:
             while not connection.closed:
+                if inbox.is_high:
+                    self._pause(connection)
                 message = websocket.receive()
                 if isinstance(message, str):
                     self._receive(connection, *decode_packet(message))
                 else:
                     self._receive(connection, MESSAGE, message)
+                count += 1
+                if count % TURN == 0:
+                    tasks.breathe()
             return
         # After a disconnect of ours has begun there is nothing more to ask for.
         while not connection.closed and connection.end_reason is None:
+            if inbox.is_high:
+                self._pause(connection)
+                continue
             answer = connection.link.poll(
                 self._request_url(connection), connection.address, connection.handshake.silence
             )
@@ -400,6 +435,53 @@ class EngineClient(EngineioClient):
                 raise EngineConnectionError(*refusal(answer.status, answer.body))
             for packet in decode_payload(answer.body.decode()):
                 self._receive(connection, *packet)
+                count += 1
+                if count % TURN == 0:
+                    tasks.breathe()
+
+    def _pause(self, connection: _Connection) -> None:
+        """Wait, without reading, until the application has caught up with what has been read.
+
+        When a ping is due, the reader goes on until it has come: the server would take us for
+        dead otherwise. While we do not read, its silence is no offence.
+        """
+        inbox, outbox, silence = self.inbox, connection.outbox, connection.silence
+        self.logger.info("Reading pauses until the handlers have caught up")
+        if silence is not None:
+            silence.stop()
+        try:
+            while not inbox.is_low and not connection.closed:
+                seconds = connection.pinged + connection.handshake.ping_interval - time.monotonic()
+                if inbox.is_full:
+                    seconds = connection.handshake.silence
+                elif seconds <= 0:
+                    return
+                sent, waited = outbox.sent, connection.room.waiting
+                if connection.pause.wait_until(
+                    functools.partial(self._may_read, connection), seconds
+                ):
+                    return
+                if inbox.is_full and waited and outbox.sent == sent:
+                    # Handlers wait for the server to read, and nobody listens whether it lives.
+                    self._lose(connection, "the server has stopped reading")
+        finally:
+            if silence is not None and not connection.closed:
+                silence.restart()
+
+    def _may_read(self, connection: _Connection) -> bool:
+        """Tell whether a pause is over, or somebody waits for what only reading can bring."""
+        inbox = self.inbox
+        if inbox.is_low or connection.closed:
+            return True
+        return not inbox.is_full and (
+            connection.room.waiting or (self._awaits_server is not None and self._awaits_server())
+        )
+
+    def _caught_up(self) -> None:
+        """Let the reader go on if it waits for what has been dealt with now."""
+        connection = self._connection
+        if connection is not None and connection.pause.waiting and self.inbox.is_low:
+            connection.pause.wake()
 
     def _cancelled(self, connection: _Connection) -> None:
         """Take our leave when the event loop ends, unless the session has ended before."""
@@ -415,6 +497,7 @@ class EngineClient(EngineioClient):
     def _receive(self, connection: _Connection, packet_type: int, data: str | bytes) -> None:
         if connection.closed:
             return
+        connection.heard = time.monotonic()
         if self.logger.isEnabledFor(logging.INFO):
             self.logger.info(
                 "Received packet %s data %s",
@@ -426,6 +509,7 @@ class EngineClient(EngineioClient):
                 self._on_message(data)
         elif packet_type == PING:
             assert isinstance(data, str)
+            connection.pinged = connection.heard
             if connection.silence is not None:
                 connection.silence.restart()
             connection.outbox.add(EnginePacket(PONG, data))
@@ -443,63 +527,116 @@ class EngineClient(EngineioClient):
         """Send one message; it is dropped if there is no session."""
         self.send_all((data,))
 
-    def send_all(self, messages: Iterable[str | bytes]) -> None:
+    def send_all(self, messages: Iterable[str | bytes], wait: bool = True) -> bool:
         """Send messages with nothing between them; they are dropped if there is no session.
+
+        Args:
+            messages: The messages.
+            wait: Whether to wait while more than `SEND_MARK` bytes have not left, until half of
+                these have.
+
+        Returns:
+            False if the session has ended, and they have not left.
 
         Raises:
             RuntimeError: The connection belongs to another process or event loop.
         """
         connection = self._connection
         if connection is None or connection.closed or self.state != "connected":
-            return
+            return False
         connection.home.check()
         if self.logger.isEnabledFor(logging.INFO):
             messages = list(messages)
             for message in messages:
                 shown = message if isinstance(message, str) else "<binary>"
                 self.logger.info("Sending packet MESSAGE data %s", shown)
-        connection.outbox.add_all([EnginePacket(MESSAGE, message) for message in messages])
-        self._flush(connection)
+        outbox = connection.outbox
+        end = outbox.add_all([EnginePacket(MESSAGE, message) for message in messages])
+        self._flush(connection, wait)
+        if connection.pause.waiting:
+            connection.pause.wake()  # somebody may wait for an answer now
+        if wait and outbox.size > SEND_MARK:
+            self._wait_for_room(connection)
+        return not connection.closed or outbox.sent >= end
 
-    def _flush(self, connection: _Connection) -> None:
-        """Write what waits, unless somebody is writing: they take ours along."""
+    def _wait_for_room(self, connection: _Connection) -> None:
+        """Wait until the server has taken enough of what was sent, or the session has ended."""
+        outbox = connection.outbox
+        connection.room.wait_until(lambda: outbox.size <= SEND_MARK // 2 or connection.closed)
+
+    def check_home(self) -> None:
+        """Refuse to end what belongs to another event loop; a child process lets go of it.
+
+        Raises:
+            RuntimeError: The connection is another event loop's.
+        """
+        connection = self._connection
+        if connection is not None and not connection.home.left:
+            connection.home.check()
+
+    def _flush(self, connection: _Connection, may_wait: bool = False) -> None:
+        """Write what waits, unless somebody is writing: they take ours along.
+
+        Args:
+            connection: The session.
+            may_wait: Whether the caller may be made to wait a little for the server to read.
+        """
+        if not self._take_turn(connection):
+            return
+        outbox, websocket = connection.outbox, connection.websocket
+        if websocket is not None and websocket.takes(outbox.size, may_wait):
+            tasks.begin(self._write_now, connection, len(outbox) + SPARE)
+        else:
+            # A POST lasts a round trip, and what is emitted meanwhile shares the next one.
+            connection.writer = tasks.start(self._write_behind, connection)
+
+    def _take_turn(self, connection: _Connection) -> bool:
+        """Take the turn to write, if there is something and nobody has it."""
         # What is emitted while still connecting goes out at the end of it.
-        while (
+        return (
             connection.ready
-            and len(connection.outbox)
+            and len(connection.outbox) > 0
             and not connection.closed
             and connection.turn.take()
-        ):
-            if connection.websocket is None:
-                # A POST lasts a round trip, and what is emitted meanwhile shares the next one.
-                connection.writer = tasks.start(self._write_behind, connection)
-                return
-            self._write(connection)
+        )
+
+    def _write_now(self, connection: _Connection, count: int) -> None:
+        """Write up to a number of packets; a task does it with what others add meanwhile."""
+        self._write(connection, count)
+        if self._take_turn(connection):
+            connection.writer = tasks.start(self._write_behind, connection)
 
     def _write_behind(self, connection: _Connection) -> None:
         self._write(connection)
-        self._flush(connection)
+        while self._take_turn(connection):
+            self._write(connection)
 
-    def _write(self, connection: _Connection) -> None:
-        """Write what waits, and give the turn back."""
+    def _write(self, connection: _Connection, count: int | None = None) -> None:
+        """Write what waits, or up to a number of packets, and give the turn back."""
         try:
-            self._write_all(connection)
+            self._write_all(connection, count)
         except EngineConnectionError as error:
             connection.turn.give()
             self._lose(connection, _say(error))
-        except BaseException:
-            # Interrupted in the middle: what others have sent still waits.
+        except BaseException as error:
             connection.turn.give()
-            tasks.start(self._flush, connection)
+            if not isinstance(error, tasks.Cancelled):
+                # Interrupted in the middle: what others have sent still waits.
+                tasks.start(self._flush, connection)
             raise
         else:
             connection.turn.give()
 
-    def _write_all(self, connection: _Connection) -> None:
-        outbox, websocket = connection.outbox, connection.websocket
+    def _write_all(self, connection: _Connection, count: int | None) -> None:
+        outbox, websocket, room = connection.outbox, connection.websocket, connection.room
         if websocket is not None:
-            while (packet := outbox.next()) is not None:
+            while count != 0 and (packet := outbox.next()) is not None:
                 websocket.send(packet.websocket)
+                outbox.has_left()
+                if room.waiting and outbox.size <= SEND_MARK // 2:
+                    room.wake()
+                if count is not None:
+                    count -= 1
             return
         while len(outbox) and not connection.closed:
             answer = self._ask(
@@ -511,6 +648,9 @@ class EngineClient(EngineioClient):
             )
             if answer.status != 200:
                 raise EngineConnectionError(*refusal(answer.status, answer.body))
+            outbox.has_left()
+            if room.waiting and outbox.size <= SEND_MARK // 2:
+                room.wake()
 
     # -- the end -----------------------------------------------------------------------------
 
@@ -537,8 +677,12 @@ class EngineClient(EngineioClient):
             connection.link.abort()  # a poll that the server need not answer any more
         elif abort:
             connection.websocket.abort()
-        if connection.reader is not None:
-            tasks.stop(connection.reader, FLUSH_TIMEOUT)
+        if (
+            connection.reader is not None
+            and not tasks.stop(connection.reader, FLUSH_TIMEOUT)
+            and connection.websocket is not None
+        ):
+            connection.websocket.abort()  # the server does not take its leave
         self._release(connection)
 
     def _say_goodbye(self, connection: _Connection) -> None:
@@ -586,6 +730,14 @@ class EngineClient(EngineioClient):
         tasks.interrupt(connection.reader)
 
     def _silent(self, connection: _Connection) -> None:
+        """Give a server up that has not been heard for too long.
+
+        A ping may be late because much comes before it.
+        """
+        left = connection.heard + connection.handshake.silence - time.monotonic()
+        if left > 0 and connection.silence is not None:
+            connection.silence.restart(left)
+            return
         self._lose(connection, "the server has stopped communicating")
 
     def _end(self, connection: _Connection, reason: str) -> None:
@@ -604,6 +756,8 @@ class EngineClient(EngineioClient):
             self._forget()
         if self in connected_clients:
             connected_clients.remove(self)
+        connection.room.wake()
+        connection.pause.wake()
         if self._on_close is not None:
             self._on_close(connection.end_reason or reason)
 

@@ -70,6 +70,7 @@ class SimpleClient:
         client = self.client_class(*self.client_args, **self.client_kwargs)
         self.connected_event = client.eio.create_event()
         self.input_event = client.eio.create_event()
+        client._keeps_events = True
         client.on("connect", self._connected, namespace)
         client.on("disconnect", self._disconnected, namespace)
         client.on("__disconnect_final", self._ended, namespace)
@@ -198,7 +199,10 @@ class SimpleClient:
                 continue
             if not happens(self.input_event, timeout):
                 raise TimeoutError(f"no event came within {timeout} s")
-        return self.input_buffer.popleft()
+        event = self.input_buffer.popleft()
+        if self.client is not None:
+            self.client.eio.inbox.leave(len(self.input_buffer))
+        return event
 
     def disconnect(self) -> None:
         """End the connection."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import ipaddress
 import netrc
 import os
 import ssl
@@ -116,6 +117,9 @@ class Link:
         self._options: dict[str, Any] = {} if ssl_verify else {"ssl": False}
         self._cookies: _Cookies | None = None
         self._basic: str | None = None
+        self._owns = False  # whether the session was made here, as requests would make one
+        self._tunnels: aiohttp.ClientSession | None = None
+        self._lost: tuple[type[Exception], ...] = _LOST
 
     async def open(self, url: str) -> None:
         """Make the session, if none was given.
@@ -125,11 +129,8 @@ class Link:
         """
         if self.session is not None and self.session.closed:
             self.session, self._closes = None, True  # its owner has no use for it any more
-        own = self.session is None and self._factory is None
-        # Certificates, .netrc and the settings of a system are on disk.
-        proxy, context, self._basic = await asyncio.to_thread(_settings, url, self._ssl_verify, own)
-        if context is not None:
-            self._options["ssl"] = context
+        self._owns = self.session is None and self._factory is None
+        proxy = await self._find_settings(url)
         if self.session is not None:
             return
         if self._factory is not None:
@@ -138,11 +139,26 @@ class Link:
             return
         connector = None
         if proxy is not None and urlsplit(proxy).scheme.startswith("socks"):
-            connector = _socks_connector(proxy)
-        elif proxy is not None:
-            self._options["proxy"] = proxy
+            connector = self._connector(proxy)
         self._cookies = _Cookies()
         self.session = aiohttp.ClientSession(connector=connector, cookie_jar=self._cookies)
+
+    async def follow(self, url: str) -> None:
+        """Be ready for the address that a redirect has led to."""
+        await self._find_settings(url)
+
+    async def _find_settings(self, url: str) -> str | None:
+        """Find out what holds for an address; return the proxy."""
+        # Certificates, .netrc and the settings of a system are on disk.
+        proxy, context, self._basic = await asyncio.to_thread(
+            _settings, url, self._ssl_verify, self._owns
+        )
+        if context is not None:
+            self._options["ssl"] = context
+        self._options.pop("proxy", None)
+        if proxy is not None and not urlsplit(proxy).scheme.startswith("socks"):
+            self._options["proxy"] = proxy
+        return proxy
 
     async def request(
         self, method: str, url: str, address: Address, timeout: float | None, body: str | None
@@ -177,7 +193,7 @@ class Link:
             ) as response:
                 location = response.headers.get("Location")
                 return Answer(response.status, await response.read(), location)
-        except _LOST as error:
+        except self._lost as error:
             raise EngineConnectionError(_say(error)) from error
 
     async def poll(self, url: str, address: Address, silence: float) -> Answer:
@@ -219,9 +235,10 @@ class Link:
             raise EngineConnectionError("there is no session")
         options = {"max_msg_size": 0, **self._options, **self._websocket_options}
         options["headers"] = {**self._headers(url, address), **dict(options.get("headers") or {})}
+        session = self._choose_session(url, options)
         try:
             async with asyncio.timeout(self._timeout):
-                return Websocket(await self.session.ws_connect(_encoded(url), **options))
+                return Websocket(await session.ws_connect(_encoded(url), **options))
         except aiohttp.TooManyRedirects as error:
             count = len(error.history)
             raise ProtocolError(f"the server redirects more than {count} times") from error
@@ -230,16 +247,68 @@ class Link:
         except aiohttp.ClientResponseError as error:
             location = None if error.headers is None else error.headers.get("Location")
             return Answer(error.status, b"", location)
-        except _LOST as error:
+        except self._lost as error:
             raise EngineConnectionError(_say(error)) from error
+
+    def _choose_session(self, url: str, options: dict[str, Any]) -> aiohttp.ClientSession:
+        """Return the session of a websocket: one that asks an HTTP proxy for a tunnel, if it can.
+
+        Others are forwarded, which not every proxy does (RFC 6455, section 4.1).
+        """
+        assert self.session is not None
+        proxy = options.get("proxy")
+        if self._cookies is None or not url.startswith("http:") or proxy is None:
+            return self.session
+        if not str(proxy).startswith("http:"):
+            return self.session  # nothing that asks a proxy behind TLS for a tunnel
+        if self._tunnels is None:
+            try:
+                connector = self._connector(str(proxy))
+            except EngineConnectionError:  # its package is not installed
+                return self.session
+            self._tunnels = aiohttp.ClientSession(connector=connector, cookie_jar=self._cookies)
+        del options["proxy"]
+        return self._tunnels
+
+    def _connector(self, proxy: str) -> aiohttp.BaseConnector:
+        """Return what connects through a SOCKS proxy, or through tunnels of an HTTP proxy.
+
+        Raises:
+            engineio.exceptions.ConnectionError: The package for that is not installed.
+        """
+        connector, error = _connecting_through(proxy)
+        self._lost = (*_LOST, error)
+        return connector
 
     def abort(self) -> None:
         """End what waits for an answer; here its task is cancelled."""
 
     async def close(self) -> None:
         """Close the session, unless it was given."""
+        if self._tunnels is not None:
+            await self._tunnels.close()
         if self._closes and self.session is not None:
             await self.session.close()
+
+
+class _Cancelled:
+    """Tells a task that is cancelled from one that aiohttp says so to.
+
+    All who wait until the transport takes more share one future there: when one of them is
+    cancelled, those who wait after it are told that they are.
+    """
+
+    __slots__ = ("_count", "_task")
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self._count = 0 if self._task is None else self._task.cancelling()
+
+    @property
+    def is_meant(self) -> bool:
+        """Whether this task was cancelled since; what began in place may have another one now."""
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > (self._count if task is self._task else 0)
 
 
 class Websocket:
@@ -278,6 +347,7 @@ class Websocket:
         Raises:
             engineio.exceptions.ConnectionError: The connection is lost.
         """
+        cancelled = _Cancelled()
         try:
             if isinstance(message, str):
                 await self._websocket.send_str(message)
@@ -285,8 +355,16 @@ class Websocket:
                 await self._websocket.send_bytes(message)
         except _LOST as error:
             raise EngineConnectionError(_say(error)) from error
+        except asyncio.CancelledError as error:
+            if cancelled.is_meant:
+                raise
+            raise EngineConnectionError("the server has stopped reading") from error
 
-    def limit(self, seconds: float) -> None:
+    def takes(self, size: int, may_wait: bool) -> bool:
+        """Tell whether the caller may write so much; here a task goes on with what has to wait."""
+        return True
+
+    def limit(self, seconds: float, patient: bool = False) -> None:
         """Limit how long a read or write may take; the loop's timers do that here."""
 
     async def leave(self) -> None:
@@ -294,11 +372,16 @@ class Websocket:
 
     async def close(self) -> None:
         """Close it, giving the server a moment to do the same."""
+        cancelled = _Cancelled()
         try:
             async with asyncio.timeout(FLUSH_TIMEOUT):
                 await self._websocket.close()
         except _LOST:
             self.abort()  # it was broken, or the server does not answer
+        except asyncio.CancelledError:
+            self.abort()
+            if cancelled.is_meant:
+                raise
 
     def abort(self) -> None:
         """End the connection at once, without waiting for what has not been sent.
@@ -333,20 +416,38 @@ def _settings(
     trusted: Any = ssl_verify
     if trusted is True and environment:
         trusted = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-    if parts.scheme == "https" and not isinstance(trusted, bool):
+    if not isinstance(trusted, bool):  # also for plain HTTP: a redirect may lead to TLS
         path = os.fspath(trusted)
-        if not os.path.exists(path):
-            raise ValueError(f"ssl_verify: there is no file or folder of certificates at {path!r}")
         folder = os.path.isdir(path)
-        context = ssl.create_default_context(
-            cafile=None if folder else path, capath=path if folder else None
-        )
+        if folder or os.path.exists(path):
+            context = ssl.create_default_context(
+                cafile=None if folder else path, capath=path if folder else None
+            )
+        elif parts.scheme == "https":
+            raise ValueError(f"ssl_verify: there is no file or folder of certificates at {path!r}")
     basic = _basic_of_netrc(parts.hostname or "") if environment and "@" not in url else None
     proxies = getproxies() if environment else {}
     proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or not parts.hostname or proxy_bypass(parts.netloc.rpartition("@")[2]):
+    if not proxy or not parts.hostname or _bypasses(parts.netloc.rpartition("@")[2], proxies):
         return None, context, basic
     return proxy if "://" in proxy else f"http://{proxy}", context, basic
+
+
+def _bypasses(server: str, proxies: Mapping[str, str]) -> bool:
+    """Tell whether a host, maybe with a port, is an exception from the proxies."""
+    if proxy_bypass(server):
+        return True
+    try:
+        address = ipaddress.ip_address(urlsplit(f"//{server}").hostname or "")
+    except ValueError:
+        return False  # a name
+    for exception in proxies.get("no", "").split(","):
+        try:
+            if "/" in exception and address in ipaddress.ip_network(exception.strip()):
+                return True
+        except ValueError:
+            pass  # no network
+    return False
 
 
 def _basic_of_netrc(host: str) -> str | None:
@@ -365,7 +466,8 @@ def _basic_of_netrc(host: str) -> str | None:
     return "Basic " + b64encode(f"{user or account}:{password}".encode("latin-1")).decode()
 
 
-def _socks_connector(proxy: str) -> aiohttp.BaseConnector:
+def _connecting_through(proxy: str) -> tuple[aiohttp.BaseConnector, type[Exception]]:
+    """Return what connects through a proxy, and what it raises when that refuses."""
     try:
         import aiohttp_socks
     except ImportError as error:
@@ -380,7 +482,7 @@ def _socks_connector(proxy: str) -> aiohttp.BaseConnector:
     connector: aiohttp.BaseConnector = aiohttp_socks.ProxyConnector.from_url(
         f"{scheme}://{rest}", rdns=names_there
     )
-    return connector
+    return connector, aiohttp_socks.ProxyError
 
 
 def _encoded(url: str) -> yarl.URL:

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import os
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, TypeAlias
 
-from ..runtimes.asyncio.runtime import AsyncioRuntime
+from ..runtimes.asyncio.runtime import AsyncioRuntime, Suspended
 from ..runtimes.asyncio.tasks import create_task
 
 Task: TypeAlias = asyncio.Task[None]
+
+Cancelled = asyncio.CancelledError
+"""What a task raises that has been taken back, together with all that it might start anew."""
 
 _tasks: set[Task] = set()  # a loop itself keeps its tasks by weak references only
 
@@ -26,10 +30,31 @@ def start(function: Callable[..., Awaitable[None]], *args: Any) -> Task:
     async def run() -> None:
         await function(*args)
 
-    task = create_task(run())
+    return _keep(create_task(run()))
+
+
+def _keep(task: Task) -> Task:
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)
     return task
+
+
+async def begin(function: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+    """Run a coroutine function, which keeps nothing of its task, as far as it need not wait.
+
+    A task goes on with it, so that its caller may be cancelled, or go on too.
+    """
+    coroutine = function(*args)
+    try:
+        yielded = coroutine.send(None)
+    except StopIteration:
+        return
+    _keep(create_task(Suspended(coroutine, contextvars.copy_context(), yielded)))
+
+
+async def breathe() -> None:
+    """Let others have a turn."""
+    await asyncio.sleep(0)
 
 
 async def join(task: asyncio.Task[Any] | None, timeout: float | None = None) -> None:
@@ -43,16 +68,20 @@ async def join(task: asyncio.Task[Any] | None, timeout: float | None = None) -> 
         await asyncio.wait((task,), timeout=timeout)
 
 
-async def stop(task: Task, timeout: float) -> None:
+async def stop(task: Task, timeout: float) -> bool:
     """End a task, unless it is the one that calls, and wait until it has.
 
     Args:
         task: The task.
         timeout: Seconds that what cannot be taken back gets; here everything can.
+
+    Returns:
+        Whether it has ended, or calls.
     """
     if task is not asyncio.current_task():
         task.cancel()
         await asyncio.wait((task,))
+    return True
 
 
 async def break_off(task: asyncio.Task[Any], close: Callable[[], Awaitable[None]]) -> None:
@@ -149,6 +178,50 @@ class Turn:
         return True
 
 
+class Crowd:
+    """Who waits until something has changed."""
+
+    __slots__ = ("_futures",)
+
+    def __init__(self) -> None:
+        self._futures: set[asyncio.Future[None]] = set()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anybody does."""
+        return bool(self._futures)
+
+    async def wait_until(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
+        """Wait until a condition holds, which is looked at whenever `wake` is called.
+
+        Args:
+            condition: The condition.
+            seconds: How long to wait at most.
+
+        Returns:
+            Whether it holds.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    future: asyncio.Future[None] = loop.create_future()
+                    self._futures.add(future)
+                    try:
+                        await future
+                    finally:
+                        self._futures.discard(future)
+        except TimeoutError:
+            return condition()
+        return True
+
+    def wake(self) -> None:
+        """Have all of them look at their conditions."""
+        for future in self._futures:
+            if not future.done():
+                future.set_result(None)
+
+
 class SilenceTimer:
     """Notices that nothing has been heard for too long.
 
@@ -165,11 +238,16 @@ class SilenceTimer:
         self._timer: asyncio.TimerHandle | None = None
         self.restart()
 
-    def restart(self) -> None:
-        """Begin anew: something was heard."""
+    def restart(self, seconds: float | None = None) -> None:
+        """Begin anew: something was heard.
+
+        Args:
+            seconds: How much of the time is left; None: all of it.
+        """
         self.stop()
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._seconds, self._function, *self._args)
+        delay = self._seconds if seconds is None else seconds
+        self._timer = loop.call_later(delay, self._function, *self._args)
 
     def stop(self) -> None:
         """Stop listening for it."""

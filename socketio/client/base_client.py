@@ -143,6 +143,7 @@ class BaseClient(ABC):
         self.failed_namespaces: list[str] = []
         self.callbacks: dict[str, AckCounter] = {}
         self._recovering: set[str] = set()
+        self._keeps_events = False  # whether a simple client does, until it is asked for them
         self._decoder = Decoder(self.packet_class)
 
         self._lock = threading.RLock()
@@ -389,7 +390,18 @@ class BaseClient(ABC):
             and is_offset(arguments[-1], time.time())
         ):
             arguments.pop()
-        self._lane.start(self._run_event, namespace, ack_id, event, arguments)
+        pending = self._lane.start(self._run_event, namespace, ack_id, event, arguments)
+        if self._keeps_events:
+            self.eio.inbox.keep(self._decoder.size)
+        elif pending is not None:
+            self.eio.inbox.hold(pending, self._decoder.size)
+
+    def _awaits_server(self) -> bool:
+        """Tell whether somebody waits for an answer of the server."""
+        attempt = self._attempt
+        if attempt is not None and not attempt.answered:
+            return True
+        return any(list(self.callbacks.values()))  # an empty counter has no length
 
     def _receive_early(self, event: EarlyEvent) -> None:
         """Keep an event that comes before the answer to CONNECT, if one is still to come.
@@ -661,6 +673,13 @@ class AnswerLostError(exceptions.DisconnectedError, exceptions.TimeoutError):
     """A connection ended before the answer to a `call()` came.
 
     It is both: programs written for python-socketio, which waits in vain, expect a timeout.
+    """
+
+
+class NotSentError(exceptions.DisconnectedError, exceptions.BadNamespaceError):
+    """A connection ended before what was emitted had left.
+
+    It is both: a moment later an emit would have found no connected namespace.
     """
 
 

@@ -9,6 +9,7 @@ takes serves both.
 from __future__ import annotations
 
 import os
+import selectors
 import socket
 import threading
 import time
@@ -56,6 +57,9 @@ _OWN_CONNECTION: Final = frozenset(
 """Websocket options that say how to connect, which is then left to websocket-client."""
 _OF_A_WEBSOCKET: Final = frozenset({"connection", "upgrade", "cookie", "host", "content-length"})
 """Headers that the handshake of a websocket writes itself."""
+_AT_ONCE: Final = 65_536
+"""Bytes that a thread which sends writes itself: what the system takes, if the server reads."""
+_Selector: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
 class EngineioClient(engineio.Client):  # type: ignore[misc]  # engineio has no types
@@ -147,6 +151,9 @@ class Link:
         """
         if self.session is None:
             self.session = self._factory() if self._factory else requests.Session()
+
+    def follow(self, url: str) -> None:
+        """Be ready for the address that a redirect has led to; requests looks at each anew."""
 
     def request(
         self,
@@ -320,7 +327,8 @@ class Link:
         if elsewhere is not None:  # websocket-client before 1.9 takes this for a connection
             websocket.shutdown()  # type: ignore[no-untyped-call]  # it has no annotations
             return elsewhere
-        websocket.sock = share(websocket.sock)  # one thread reads while another one writes
+        # One thread reads while another one writes.
+        websocket.sock = _PatientSocket(share(websocket.sock))  # type: ignore[assignment]  # as good
         return Websocket(websocket)
 
     def _take_socket(self, pool: Any, prepared: requests.PreparedRequest) -> Any:
@@ -371,6 +379,33 @@ class Link:
         """Close the session, unless it was given."""
         if self._closes and self.session is not None:
             self.session.close()
+
+
+class _PatientSocket:
+    """A socket whose writers wait for a server that does not read, if they are told to.
+
+    Whether the server is alive, the reader hears. A write that has timed out cannot be taken up
+    again by websocket-client.
+
+    Args:
+        connection: The socket.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.patient = False
+
+    def send(self, data: bytes) -> int:
+        """Write what the connection takes; see `socket.send`."""
+        while True:
+            try:
+                return int(self._connection.send(data))
+            except TimeoutError:
+                if not self.patient:
+                    raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
 
 
 class Websocket:
@@ -424,13 +459,35 @@ class Websocket:
         except _LOST as error:
             raise EngineConnectionError(_say(error)) from error
 
-    def limit(self, seconds: float) -> None:
+    def takes(self, size: int, may_wait: bool) -> bool:
+        """Tell whether the caller may write so much, rather than a thread for that alone.
+
+        Args:
+            size: In bytes.
+            may_wait: Whether it may wait if the server does not read.
+        """
+        if size > _AT_ONCE:
+            return False
+        connection = self._websocket.sock
+        if may_wait or connection is None:
+            return True
+        with _Selector() as selector:
+            try:
+                selector.register(connection, selectors.EVENT_WRITE)
+            except ValueError:
+                return True  # it is closed, which the write tells
+            return bool(selector.select(0))
+
+    def limit(self, seconds: float, patient: bool = False) -> None:
         """Limit how long a read or write may take.
 
         Args:
             seconds: After so many without a byte the connection is lost.
+            patient: Whether only the reader minds.
         """
         try:
+            if isinstance(self._websocket.sock, _PatientSocket):
+                self._websocket.sock.patient = patient
             self._websocket.settimeout(seconds)
         except OSError:
             pass  # it is closed, which the next read or write tells

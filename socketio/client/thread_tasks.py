@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ..runtimes.threads.runtime import ThreadingRuntime
 from ..runtimes.threads.waits import waiting
@@ -18,6 +18,9 @@ from .termination import disconnect_at_exit, forget_at_exit
 Task: TypeAlias = threading.Thread
 
 _NOTHING = nullcontext()
+
+Cancelled: Final[tuple[type[BaseException], ...]] = ()
+"""What a task raises that has been taken back: no thread can be."""
 
 
 def start(function: Callable[..., None], *args: Any) -> Task:
@@ -29,6 +32,15 @@ def start(function: Callable[..., None], *args: Any) -> Task:
     except RuntimeError:
         function(*args)
     return thread
+
+
+def begin(function: Callable[..., None], *args: Any) -> None:
+    """Run a function, which waits little."""
+    function(*args)
+
+
+def breathe() -> None:
+    """Let others have a turn; threads have theirs in any case."""
 
 
 def join(task: Task | None, timeout: float | None = None) -> None:
@@ -43,14 +55,18 @@ def join(task: Task | None, timeout: float | None = None) -> None:
             task.join(timeout)
 
 
-def stop(task: Task, timeout: float) -> None:
+def stop(task: Task, timeout: float) -> bool:
     """Wait until a thread has ended, unless it is the one that calls.
 
     Args:
         task: The thread.
         timeout: Seconds that it gets: it cannot be taken back, only what it waits for can.
+
+    Returns:
+        Whether it has ended, or calls.
     """
     join(task, timeout)
+    return not task.is_alive() or task is threading.current_thread()
 
 
 def break_off(task: Task, close: Callable[[], None]) -> None:
@@ -114,13 +130,53 @@ class Turn:
         return self._lock.acquire(timeout=seconds)
 
 
+class Crowd:
+    """Who waits until something has changed."""
+
+    __slots__ = ("_changed", "_count")
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition(threading.Lock())
+        self._count = 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anybody does."""
+        return self._count > 0
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
+        """Wait until a condition holds, which is looked at whenever `wake` is called.
+
+        Args:
+            condition: The condition; it takes no locks.
+            seconds: How long to wait at most.
+
+        Returns:
+            Whether it holds.
+        """
+        with waiting(), self._changed:
+            # First counted, then looked at: `wake` is called after the change, and either sees
+            # this or comes before the look.
+            self._count += 1
+            try:
+                return bool(self._changed.wait_for(condition, seconds))
+            finally:
+                self._count -= 1
+
+    def wake(self) -> None:
+        """Have all of them look at their conditions."""
+        if self._count:
+            with self._changed:
+                self._changed.notify_all()
+
+
 class SilenceTimer:
     """Stands for the timer of the event loop: in threads the sockets' timeouts notice silence."""
 
     def __init__(self, seconds: float, function: Callable[..., None], *args: Any) -> None:
         pass
 
-    def restart(self) -> None:
+    def restart(self, seconds: float | None = None) -> None:
         """Begin anew: something was heard."""
 
     def stop(self) -> None:

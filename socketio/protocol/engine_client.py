@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,12 @@ SHOWN_BYTES: Final = 100
 
 FLUSH_TIMEOUT: Final = 0.5
 """Seconds that a disconnect waits for the last packets to leave and the websocket to close."""
+
+SEND_MARK: Final = 1 << 20
+"""Bytes of unsent packets above which an emit waits until half of them have left."""
+
+PACKET_COST: Final = 256
+"""Bytes that a packet takes in the outbox beside its data."""
 
 MAX_REDIRECTS: Final = 20
 """How many redirects of one request are followed."""
@@ -354,32 +361,74 @@ def choose_transports(transports: str | list[str] | tuple[str, ...] | None) -> l
 
 
 class ClientOutbox:
-    """Packets that wait to be sent, in order."""
+    """Packets that wait to be sent, in order, counted at what they cost.
 
-    __slots__ = ("_max_payload", "_packets")
+    Any thread may add; only who has the turn to write takes packets out.
+
+    Args:
+        max_payload: Bytes that the body of one POST may have; None: any number.
+    """
+
+    __slots__ = (
+        "_added_cost",
+        "_lock",
+        "_max_payload",
+        "_packets",
+        "_sent_cost",
+        "_taken",
+        "_taken_cost",
+        "added",
+        "sent",
+    )
 
     def __init__(self, max_payload: int | None) -> None:
         self._max_payload = max_payload
         self._packets: deque[EnginePacket] = deque()
+        self._lock = threading.Lock()
+        self._added_cost = 0
+        self._sent_cost = 0
+        self._taken = 0
+        self._taken_cost = 0
+        self.added = 0
+        """How many packets there have been."""
+        self.sent = 0
+        """How many of them have left."""
 
     def __len__(self) -> int:
         return len(self._packets)
 
+    @property
+    def size(self) -> int:
+        """Bytes of memory that packets take which have not left."""
+        return self._added_cost - self._sent_cost
+
     def add(self, packet: EnginePacket) -> None:
         """Keep a packet until it can be sent."""
-        self._packets.append(packet)
+        self.add_all((packet,))
 
-    def add_all(self, packets: Iterable[EnginePacket]) -> None:
-        """Keep packets until they can be sent, with nothing between them."""
-        # One call of C, into which no other thread gets; packets made before it, not in it.
-        self._packets.extend(list(packets))
+    def add_all(self, packets: Iterable[EnginePacket]) -> int:
+        """Keep packets until they can be sent, with nothing between them.
+
+        Returns:
+            What `sent` will at least be when all of them have left.
+        """
+        packets = list(packets)  # made before the lock is held
+        cost = sum(map(_cost, packets))
+        with self._lock:
+            self._packets.extend(packets)
+            self._added_cost += cost
+            self.added += len(packets)
+            return self.added
 
     def next(self) -> EnginePacket | None:
         """Take the packet that has waited longest, or None."""
         try:
-            return self._packets.popleft()
-        except IndexError:  # another thread took the last one
+            packet = self._packets.popleft()
+        except IndexError:
             return None
+        self._taken += 1
+        self._taken_cost += _cost(packet)
+        return packet
 
     def next_payload(self) -> str:
         """Take what the body of one POST may carry: at least one packet.
@@ -398,6 +447,19 @@ class ClientOutbox:
             size += 1 + (len(text) if text.isascii() else len(text.encode()))
             if encoded and self._max_payload is not None and size > self._max_payload:
                 break
-            self._packets.popleft()
+            self.next()
             encoded.append(text)
         return "\x1e".join(encoded)
+
+    def has_left(self) -> None:
+        """Note that what was taken out has left."""
+        self.sent += self._taken
+        self._sent_cost += self._taken_cost
+        self._taken = self._taken_cost = 0
+
+
+def _cost(packet: EnginePacket) -> int:
+    """Return the bytes of memory that a packet takes while it waits."""
+    data = packet.data
+    wide = isinstance(data, str) and not data.isascii()
+    return PACKET_COST + len(data) * (4 if wide else 1)

@@ -716,3 +716,64 @@ def test_a_serializer_that_fails_ends_the_connection(
     client.connect(engine_server)
     engine_server.send('42["boom"]')
     client.wait_for("disconnect", "transport error")
+
+
+# -- what applications do with the table ------------------------------------------------------
+
+
+def test_handlers_may_be_taken_out_and_exchanged(engine_server: EngineServer, make: Make) -> None:
+    client = make()
+    sio = client.client
+    sio.on("event", lambda: seen.append("first"))
+    sio.on("disconnect", lambda reason: seen.append(reason))
+    seen: list[str] = []
+    client.connect(engine_server)
+
+    def told(*expected: str) -> None:
+        engine_server.send('42["event"]', '42["then"]')
+        wait_until(lambda: "then" in seen)
+        seen.remove("then")
+        assert seen == list(expected)
+        seen.clear()
+
+    sio.on("then", lambda: seen.append("then"))
+    told("first")
+    sio.handlers["/"]["event"] = lambda: seen.append("second")
+    told("second")
+    del sio.handlers["/"]["event"]
+    told()
+    sio.handlers["/"].update(event=lambda: seen.append("third"))
+    told("third")
+    sio.handlers["/"].pop("event")
+    told()
+    sio.handlers["/"]["disconnect"] = lambda reason: seen.append("exchanged")
+    client.do("disconnect")
+    assert seen == ["exchanged"]
+
+
+def test_every_connect_error_handler_may_disconnect(
+    make: Make, flavour: str, engine_server: EngineServer
+) -> None:
+    client = make()
+    sio = client.client
+    seen: list[str] = []
+    for namespace in ("/a", "/b"):
+        if flavour == "sync":
+
+            def refused(data: Any) -> None:
+                sio.disconnect()
+                seen.append("refused")
+
+            sio.on("connect_error", refused, namespace=namespace)
+        else:
+
+            async def refused_async(data: Any) -> None:
+                await sio.disconnect()
+                seen.append("refused")
+
+            sio.on("connect_error", refused_async, namespace=namespace)
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            client.do("connect", "http://127.0.0.1:1", namespaces=["/a", "/b"])
+    assert seen == ["refused"] * 4
+    assert not sio.connected

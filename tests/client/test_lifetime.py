@@ -20,6 +20,7 @@ import trustme
 from aiohttp import web
 
 import socketio
+from socketio.exceptions import DisconnectedError
 
 from .conftest import DEADLINE, EngineServer, LoopThread
 from .test_faults import Blocking, wait_until
@@ -126,10 +127,9 @@ def test_an_emit_ends_when_the_network_falls_silent(
     done = threading.Event()
 
     def send() -> None:
-        try:
+        with pytest.raises(DisconnectedError):
             client.do("emit", "large", b"x" * 20_000_000)
-        finally:
-            done.set()
+        done.set()
 
     threading.Thread(target=send, daemon=True).start()
     assert done.wait(DEADLINE)
@@ -263,6 +263,52 @@ def test_a_client_in_a_running_loop_reads_no_files_there(
     assert program.returncode == 0, program.stderr
     expected = "[] []" if verify == "nothing" else "[] [False]"
     assert program.stdout.strip() == expected
+
+
+PREPARED = """
+import asyncio, sys, threading
+import socketio
+
+name, wanted = sys.argv[1:]
+opened, loop_thread = [], threading.get_ident()
+watching = False
+
+def hook(event, arguments):
+    if watching and event in ("open", "import") and threading.get_ident() == loop_thread:
+        opened.append((event, str(arguments[0])))
+
+async def main():
+    global watching
+    watching = True
+    await (socketio.prepare() if wanted == "all" else socketio.prepare(name))
+    made = getattr(socketio, name)()
+    if name == "AsyncServer":
+        socketio.ASGIApp(made)
+    watching = False
+    print(opened)
+
+sys.addaudithook(hook)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("AsyncServer", "all"), ("AsyncClient", "all"), ("AsyncSimpleClient", "its own")],
+)
+def test_what_was_prepared_is_not_read_in_the_loop(name: str, wanted: str) -> None:
+    program = subprocess.run(
+        [sys.executable, "-c", PREPARED, name, wanted],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE * 3,
+    )
+    assert program.stdout.strip() == "[]", program.stderr
+
+
+async def test_what_does_not_exist_cannot_be_prepared() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'AsyncCleint'"):
+        await socketio.prepare("AsyncCleint")
 
 
 # -- without the extras -----------------------------------------------------------------------

@@ -162,6 +162,21 @@ def test_a_header_of_two_lines_is_refused(
 QUERY = "q=%2B%2F%20%26&r=a+b&empty=&flag&list%5B%5D=1"
 
 
+def test_a_host_of_the_callers(server: EngineServer, make: Make) -> None:
+    seen = exchange(make(), server, headers={"Host": "virtual.example:81"})
+    assert {request.headers["Host"] for request in seen.values()} == {"virtual.example:81"}
+
+
+def test_parameters_of_a_session(server: EngineServer, loop_thread: LoopThread) -> None:
+    session = requests.Session()
+    session.params = {"tenant": "a b"}
+    client = Blocking("sync", loop_thread, reconnection=False, http_session=session)
+    seen = exchange(client, server)
+    assert {request.query["tenant"] for request in seen.values()} == {"a b"}
+    client.do("disconnect")
+    session.close()
+
+
 def test_a_query_is_sent_as_it_is_encoded(server: EngineServer, make: Make) -> None:
     client = make()
     client.do("connect", f"{server.url}?{QUERY}&name=ä b", wait_timeout=20)
@@ -233,6 +248,29 @@ def test_digest_authentication_stays_on_polling(
     session.close()
 
 
+def test_digest_authentication_by_a_middleware(
+    server: EngineServer, loop_thread: LoopThread
+) -> None:
+    def challenge(request: web.Request) -> web.StreamResponse | None:
+        if request.headers.get("Authorization", "").startswith("Digest "):
+            return None
+        value = 'Digest realm="r", nonce="n", qop="auth", algorithm=MD5'
+        return web.Response(status=401, headers={"WWW-Authenticate": value})
+
+    async def create() -> aiohttp.ClientSession:
+        middleware = aiohttp.DigestAuthMiddleware(login="user", password="secret")
+        return aiohttp.ClientSession(middlewares=(middleware,))
+
+    server.answer_first = challenge
+    session = loop_thread.run(create())
+    for transports in (BOTH, ["websocket"]):
+        client = Blocking("async", loop_thread, reconnection=False, http_session=session)
+        server.requests.clear()
+        exchange(client, server, transports=transports)
+        client.do("disconnect")
+    loop_thread.run(session.close())
+
+
 # -- redirects --------------------------------------------------------------------------------
 
 
@@ -296,6 +334,22 @@ def test_a_redirect_to_nowhere(server: EngineServer, make: Make, transport: str)
     )
     with pytest.raises(ConnectionError, match="redirects to 'mailto:somebody'"):
         make().connect(server, transports=[transport])
+
+
+@pytest.mark.parametrize("transports", [BOTH, ["websocket"]])
+def test_a_redirect_to_tls_finds_the_trusted_certificates(
+    server: EngineServer, make: Make, transports: list[str], authority_of: AuthorityOf
+) -> None:
+    with authority_of() as authority:
+        server.answer_first = lambda request: web.Response(
+            status=307, headers={"Location": f"{authority.server.url}{request.raw_path}"}
+        )
+        client = make(ssl_verify=str(authority.file))
+        client.connect(server, transports=transports)
+        client.do("emit", "event")
+        authority.server.wait_for('42["event"]')
+        assert client.client.transport() == "websocket"
+        client.do("disconnect")
 
 
 # -- TLS --------------------------------------------------------------------------------------
@@ -408,6 +462,25 @@ def test_certificates_of_a_session(
         session.close()
 
 
+def test_certificates_of_a_session_of_aiohttp(
+    loop_thread: LoopThread, authority_of: AuthorityOf
+) -> None:
+    with authority_of(client_certificates=True) as authority:
+        context = ssl.create_default_context(cafile=str(authority.file))
+        context.load_cert_chain(authority.client)
+
+        async def create() -> aiohttp.ClientSession:
+            return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context))
+
+        session = loop_thread.run(create())
+        for transports in (BOTH, ["websocket"]):
+            client = Blocking("async", loop_thread, reconnection=False, http_session=session)
+            authority.server.requests.clear()
+            exchange(client, authority.server, transports=transports)
+            client.do("disconnect")
+        loop_thread.run(session.close())
+
+
 def test_options_of_websocket_client_go_before_the_session(
     loop_thread: LoopThread, authority_of: AuthorityOf
 ) -> None:
@@ -457,8 +530,7 @@ def test_a_proxy_of_the_environment(
     monkeypatch.setenv(variable, url_of(proxy, "http"))
     exchange(make(), server, transports=transports)
     port = server.url.rpartition(":")[2]
-    if flavour == "sync":
-        assert f"CONNECT localhost:{port}" in proxy.asked  # the websocket's
+    assert f"CONNECT localhost:{port}" in proxy.asked  # the websocket's
     assert len(proxy.asked) >= len(transports)
 
 
@@ -478,8 +550,40 @@ def test_a_proxy_before_tls(
     assert {entry.split()[0] for entry in proxy.asked} == {"CONNECT"}
 
 
-@pytest.mark.parametrize("exception", ["localhost", "*", "other.example,localhost"])
+@pytest.mark.parametrize("variable", ["no_proxy", "NO_PROXY"])
+@pytest.mark.parametrize(
+    ("host", "exception"),
+    [
+        ("localhost", "localhost"),
+        ("localhost", "*"),
+        ("localhost", "other.example, localhost"),
+        ("localhost", "localhost:PORT"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("127.0.0.1", "127.0.0.0/8"),
+        ("127.0.0.1", "10.0.0.0/8,127.0.0.1/32"),
+    ],
+)
 def test_exceptions_from_a_proxy(
+    server: EngineServer,
+    proxy: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Make,
+    host: str,
+    exception: str,
+    variable: str,
+) -> None:
+    port = server.url.rpartition(":")[2]
+    monkeypatch.setenv("http_proxy", url_of(proxy, "http"))
+    monkeypatch.setenv(variable, exception.replace("PORT", port))
+    server.url = f"http://{host}:{port}"
+    exchange(make(), server)
+    assert proxy.asked == []
+
+
+@pytest.mark.parametrize(
+    "exception", ["127.0.0.0/33", "10.0.0.0/8", "host:1", "other.example", "127/8"]
+)
+def test_what_is_no_exception_from_a_proxy(
     server: EngineServer,
     proxy: Proxy,
     monkeypatch: pytest.MonkeyPatch,
@@ -488,8 +592,51 @@ def test_exceptions_from_a_proxy(
 ) -> None:
     monkeypatch.setenv("http_proxy", url_of(proxy, "http"))
     monkeypatch.setenv("no_proxy", exception)
+    server.url = server.url.replace("localhost", "127.0.0.1")
     exchange(make(), server)
-    assert proxy.asked == []
+    assert proxy.asked
+
+
+def test_a_redirect_leaves_a_proxy_that_is_not_for_there(
+    server: EngineServer,
+    elsewhere: EngineServer,
+    proxy: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Make,
+) -> None:
+    port = elsewhere.url.rpartition(":")[2]
+    monkeypatch.setenv("http_proxy", url_of(proxy, "http"))
+    monkeypatch.setenv("no_proxy", f"localhost:{port}")
+    server.answer_first = lambda request: web.Response(
+        status=307, headers={"Location": f"{elsewhere.url}{request.raw_path}"}
+    )
+    client = make()
+    client.connect(server, transports=BOTH)
+    client.do("emit", "event")
+    elsewhere.wait_for('42["event"]')
+    assert len(proxy.asked) == 1
+
+
+def test_a_proxy_that_refuses(
+    server: EngineServer, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, make: Make
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://user:wrong@127.0.0.1:{proxy.port}")
+    for transport in BOTH:
+        with pytest.raises(ConnectionError, match="407"):
+            make().connect(server, transports=[transport])
+
+
+@pytest.mark.parametrize("transport", BOTH)
+def test_a_socks_proxy_that_refuses(
+    server: EngineServer,
+    socks: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Make,
+    transport: str,
+) -> None:
+    monkeypatch.setenv("all_proxy", f"socks5://user:wrong@127.0.0.1:{socks.port}")
+    with pytest.raises(ConnectionError, match=r"(?i)authentication"):
+        make().connect(server, transports=[transport])
 
 
 @pytest.mark.parametrize(("scheme", "asked"), [("socks5", "address"), ("socks5h", "localhost")])

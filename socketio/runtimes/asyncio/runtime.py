@@ -35,7 +35,7 @@ _NO_LOCK = contextlib.nullcontext()
 _ENDED = (StopIteration, asyncio.CancelledError)
 
 
-class _Suspended(Coroutine[Any, Any, Any]):
+class Suspended(Coroutine[Any, Any, Any]):
     """Goes on, as the coroutine of a task, with one whose first step was done elsewhere.
 
     Args:
@@ -81,7 +81,7 @@ class _Suspended(Coroutine[Any, Any, Any]):
         raise RuntimeError("this is only for a task of its own")
 
 
-class _Carrier(_Suspended):
+class _Carrier(Suspended):
     """The coroutine of a task that is ready to take over one whose first step has suspended.
 
     The first step already runs with this task as the current one, so whatever the coroutine
@@ -347,7 +347,7 @@ class AsyncioRuntime(Runtime):
             yielded = coroutine.send(None)
         except StopIteration:
             return None
-        rest = _Suspended(coroutine, _copy_context(), yielded)
+        rest = Suspended(coroutine, _copy_context(), yielded)
         return create_task(rest, loop=self._loop or self.bind(), name=HANDLER_TASK)
 
     def create_series(self) -> AsyncioSeries:
