@@ -139,7 +139,7 @@ def refuse_coroutine_function(function: Function, event: str, instead: str) -> N
         )
 
 
-class _Watched(dict[Any, Any]):
+class _HandlerMap(dict[Any, Any]):
     """A dict that tells when an application has changed it by itself.
 
     Args:
@@ -157,7 +157,7 @@ def _telling(name: str) -> Callable[..., Any]:
     original = getattr(dict, name)
 
     @functools.wraps(original)
-    def change(self: _Watched, *args: Any, **kwargs: Any) -> Any:
+    def change(self: _HandlerMap, *args: Any, **kwargs: Any) -> Any:
         try:
             return original(self, *args, **kwargs)
         finally:
@@ -177,7 +177,7 @@ _CHANGES = (
     "update",
 )
 for _name in _CHANGES:
-    setattr(_Watched, _name, _telling(_name))
+    setattr(_HandlerMap, _name, _telling(_name))
 
 
 class HandlerTable:
@@ -195,13 +195,13 @@ class HandlerTable:
         self._forms: dict[tuple[str, Any], tuple[Function, Form]] = {}
         self._chosen: dict[tuple[str, Any], Handler | None] = {}
         # Applications take handlers out, and put others there.
-        self.functions: dict[str, dict[Any, Function]] = _Watched(self._chosen.clear)
+        self.functions: dict[str, dict[Any, Function]] = _HandlerMap(self._chosen.clear)
         self.classes: dict[str, Any] = {}
 
     def add(self, namespace: str, event: Any, function: Function, form: Form | None = None) -> None:
         """Register a function; it replaces the one that was there."""
         if namespace not in self.functions:
-            self.functions[check_namespace(namespace)] = _Watched(self._chosen.clear)
+            self.functions[check_namespace(namespace)] = _HandlerMap(self._chosen.clear)
         if form is not None:
             self._forms[namespace, event] = function, form
         self.functions[namespace][event] = function
