@@ -236,6 +236,8 @@ class BrokerLink:
     async def put(self, message: bytes) -> bool:
         """Put a message into the outbox; while the broker takes messages, wait for room.
 
+        It waits for twice the timeout at most, should the broker be there and take nothing.
+
         Whoever waits is let in in order, one after another. What the link's receiver puts waits
         for nothing: nobody would receive meanwhile.
 
@@ -377,13 +379,18 @@ class BrokerLink:
             self._crowd.append(waiter)
         self._let_in()  # what left the outbox before that line has let nobody in
         try:
-            await waiter.wait()
+            await waiter.wait(2 * self._times.timeout)
+        except TimeoutError:
+            self._leave_crowd(waiter)  # no broker that takes messages, whatever the state says
         except BaseException:
-            with self._crowd_lock:
-                if waiter in self._crowd:
-                    self._crowd.remove(waiter)
+            self._leave_crowd(waiter)
             self._let_in()  # it may have been this one's turn
             raise
+
+    def _leave_crowd(self, waiter: Waiter) -> None:
+        with self._crowd_lock:
+            if waiter in self._crowd:
+                self._crowd.remove(waiter)
 
     def _let_in(self) -> None:
         """Let the next one go on who waits for room, if there is some; it lets in the next."""

@@ -208,6 +208,23 @@ class TestBroker(OnMemory):
         assert client.receive() == ["n", 1]
         assert outside.manager.health().dropped == 0
 
+    def test_nobody_waits_for_long_for_a_broker_that_takes_nothing(
+        self, create_node: Callable[..., Node], create_outside: Callable[[], External]
+    ) -> None:
+        client = create_node().client()
+        limited = create_outside()
+        limited.manager.timeout, limited.manager.outbox_messages = 0.3, 10
+        self.broker.seconds = lambda messages: 60.0 if b'"event":"n"' in messages[0] else 0.0
+        began = time.monotonic()
+        limited.run(self._emit_together, limited, 30, "x")
+        assert time.monotonic() - began < 8
+        health = limited.manager.health()
+        assert (health.outbox_messages, health.dropped) == (10, 20)
+        self.broker.seconds = lambda messages: 0.0
+        wait_for(lambda: not limited.manager.health().outbox_messages, "an empty outbox", 20)
+        limited.emit("last")
+        assert len(client.until("last", 20)) == 10
+
     @staticmethod
     def _emit_together(outside: External, count: int, data: str) -> Any:
         """Emit so much that it travels together."""

@@ -151,7 +151,8 @@ class AsyncKafkaDriver(BusDriver):
             "linger_ms": 0,
             # of a consumer
             "enable_auto_commit": False,
-            "auto_offset_reset": "latest",
+            # For one that falls so far behind that Kafka drops what it has not read.
+            "auto_offset_reset": "earliest",
             "fetch_max_wait_ms": 500,
             "fetch_min_bytes": 1,
         }
@@ -174,9 +175,9 @@ class AsyncKafkaDriver(BusDriver):
         await self._consumer.start()
         partitions = await self._producer.partitions_for(self._topic)
         assigned = [TopicPartition(self._topic, number) for number in sorted(partitions)]
-        self._consumer.assign(assigned)
         ends = await self._consumer.end_offsets(assigned)
         begins = await self._consumer.beginning_offsets(assigned)
+        self._consumer.assign(assigned)
         for each in assigned:
             start = self._positions.start(
                 each.partition, begins[each], ends[each], self._topic, self._logger

@@ -176,7 +176,8 @@ class KafkaDriver(BusDriver):
             "delivery_timeout_ms": milliseconds,
             # of a consumer
             "enable_auto_commit": False,
-            "auto_offset_reset": "latest",
+            # For one that falls so far behind that Kafka drops what it has not read.
+            "auto_offset_reset": "earliest",
             "fetch_max_wait_ms": 500,
             "fetch_min_bytes": 1,
         }

@@ -44,7 +44,7 @@ def test_our_options_win(manager: Any, producer: Any, consumer: Any, admin: Any)
     both = {"client_id": "me", "request_timeout_ms": 3000, "bootstrap_servers": ["localhost:9092"]}
     writing = {"acks": "all", "linger_ms": 0, "max_request_size": 1 << 21}
     reading = {
-        "auto_offset_reset": "latest",
+        "auto_offset_reset": "earliest",
         "enable_auto_commit": False,
         "fetch_max_bytes": 1 << 20,
         "fetch_max_wait_ms": 500,
