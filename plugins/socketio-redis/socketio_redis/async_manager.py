@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from socketio.abc import BusDriver, sharing_key
@@ -180,13 +181,15 @@ class AsyncRedisDriver(BusDriver):
     async def _check_place(self) -> None:
         """See that we are with the primary, or in the cluster; see `Place`."""
         place, writer = self._place, self._writer
-        if place.question is not None:
-            try:
-                said = await self._ask(writer, *place.question)
-            except ResponseError:
-                place.question = None  # not for us
-            else:
-                place.check(said)
+        try:
+            place.check(await self._ask(writer, *place.question))
+        except ResponseError:
+            place.cannot_ask()
+        except RedisConnectionError:
+            # It was closed because it was idle. Nothing is lost with it, unlike with the other one.
+            await writer.disconnect()
+            await writer.connect()
+            place.check(await self._ask(writer, *place.question))
         if self._sentinel is not None:
             try:
                 told = await self._sentinel.discover_master(self._service)

@@ -9,6 +9,7 @@ from typing import Any
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
@@ -171,13 +172,15 @@ class RedisDriver(BusDriver):
     def _check_place(self) -> None:
         """See that we are with the primary, or in the cluster; see `Place`."""
         place, writer = self._place, self._writer
-        if place.question is not None:
-            try:
-                said = self._ask(writer, *place.question)
-            except ResponseError:
-                place.question = None  # not for us
-            else:
-                place.check(said)
+        try:
+            place.check(self._ask(writer, *place.question))
+        except ResponseError:
+            place.cannot_ask()
+        except RedisConnectionError:
+            # It was closed because it was idle. Nothing is lost with it, unlike with the other one.
+            writer.disconnect()
+            writer.connect()
+            place.check(self._ask(writer, *place.question))
         if self._sentinel is not None:
             try:
                 told = self._sentinel.discover_master(self._service)

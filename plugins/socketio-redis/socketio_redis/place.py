@@ -25,8 +25,8 @@ class Place:
     """
 
     def __init__(self, topology: str) -> None:
-        self.question: tuple[str, ...] | None = ("ROLE",)
-        """The command that asks; None when the server does not answer it, or not us."""
+        self.question: tuple[str, ...] = ("ROLE",)
+        """The command that asks, and shows that the connection stands."""
         if topology == "cluster":
             self.question = ("CLUSTER", "INFO")
         self._topology = topology
@@ -35,10 +35,14 @@ class Place:
 
     def due(self, now: float) -> bool:
         """Tell whether it is time to ask again."""
-        if now < self._next or (self.question is None and self._topology != "sentinel"):
+        if now < self._next:
             return False
         self._next = now + CHECK_SECONDS
         return True
+
+    def cannot_ask(self) -> None:
+        """Note that the server does not answer, or not us; from now on we only see that it does."""
+        self.question = ("PING",)
 
     def check(self, answer: Any) -> None:
         """Look at what the server says.
@@ -46,6 +50,8 @@ class Place:
         Raises:
             Displaced: It is in no cluster that works, or no primary any more.
         """
+        if self.question == ("PING",):
+            return
         if self._topology == "cluster":
             if b"cluster_state:ok" not in answer:
                 raise Displaced("the Redis Cluster is not in the state ok")

@@ -323,7 +323,7 @@ class BusContract(ProcessContract, ManagerContract):
                 emitter.run(self._large, flavour, emit)
                 emitter.emit("last")
                 numbers = [event[1] for event in client.until("last", 60) if event[0] == "n"]
-                assert numbers == list(range(60))
+                assert numbers == list(range(45))
                 healths = [each.manager.health() for each in (emitter, there)]
                 assert [(each.dropped, each.reconnects) for each in healths] == [(0, 0)] * 2
         finally:
@@ -333,12 +333,12 @@ class BusContract(ProcessContract, ManagerContract):
     def _large(flavour: str, emit: Callable[..., Any]) -> Any:
         data = "x" * 900_000
         if flavour == "sync":
-            for number in range(60):
+            for number in range(45):
                 emit("n", (number, data))
             return None
 
         async def emit_all() -> None:
-            for number in range(60):
+            for number in range(45):
                 await emit("n", (number, data))
 
         return emit_all()
