@@ -13,6 +13,9 @@ from typing import Any, Final
 VALUE: Final = 72
 """Bytes that a value takes at most besides its text: a list or dict, or an entry in one of them."""
 
+SHORT: Final = 64
+"""Characters up to which a message counts at its length: the rest is in what any message costs."""
+
 WORTH_A_LOOK: Final = 65_536
 """Bytes from which it is looked whether the marks stand in texts."""
 
@@ -34,6 +37,8 @@ def decoded_size(message: str | bytes, arguments: Iterable[Any] = ()) -> int:
         message: The message.
         arguments: What was decoded. In a long text among these, a mark is a character as any other.
     """
+    if len(message) <= SHORT:
+        return len(message)
     if isinstance(message, bytes):
         return len(message) + VALUE * (len(message) - len(message.translate(None, HEADS)))
     size = sys.getsizeof(message) + VALUE * _marks(message)
