@@ -5,9 +5,11 @@ Called by `WSGIApp` and by attachments; it knows WSGI and gevent. Nothing has to
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -20,7 +22,7 @@ import gevent.thread
 
 from socketio.abc import Headers, Response
 from socketio.runtimes import Primitives, ThreadingRuntime
-from socketio.web import Environ, SocketWebSocket, WSGIRequest, find_socket
+from socketio.web import Environ, SocketWebSocket, StartResponse, WSGIRequest, find_socket
 
 from .green_mode import GreenMode, ReentrantLock
 
@@ -112,6 +114,20 @@ class GeventMode(GreenMode):
         # gevent's server gives the socket's file, to requests with a body within another object.
         file = getattr(body, "rfile", body)
         return getattr(getattr(file, "raw", None), "_sock", None)
+
+    def handle_request(  # type: ignore[override]  # the arguments are the mode's own
+        self, engine: Engine, environ: Environ, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Serve one request.
+
+        gevent's server writes an answer's head and its body one after the other, and the second
+        would wait 40 ms and more for the client to acknowledge the first.
+        """
+        connection = self.find_socket(environ)
+        if hasattr(connection, "setsockopt"):
+            with contextlib.suppress(OSError):  # no TCP socket, or none any more
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return super().handle_request(engine, environ, start_response)
 
     def find_server(self, environ: Environ) -> Callable[[], bool] | None:
         """Return a function that tells whether gevent's server stops."""
