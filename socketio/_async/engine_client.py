@@ -58,9 +58,6 @@ __all__ = ["AsyncEngineClient", "EngineConnectionError"]
 TURN = 64
 """How many messages are taken in a row before others have a turn."""
 
-SPARE = 16
-"""How many packets of others who sends writes along; the rest is left to a task."""
-
 
 class _Connection:
     """One session with a server, from its handshake to its end."""
@@ -583,10 +580,12 @@ class AsyncEngineClient(EngineioClient):
         if not self._take_turn(connection):
             return
         outbox, websocket = connection.outbox, connection.websocket
-        if websocket is not None and websocket.takes(outbox.size, may_wait):
-            await tasks.begin(self._write_now, connection, len(outbox) + SPARE)
-        else:
+        if websocket is None or not websocket.takes(outbox.size, may_wait):
             # A POST lasts a round trip, and what is emitted meanwhile shares the next one.
+            connection.writer = tasks.start(self._write_behind, connection)
+            return
+        await tasks.begin(self._write, connection, tasks.at_most(len(outbox)))
+        if len(outbox) and self._take_turn(connection):  # what others have added meanwhile
             connection.writer = tasks.start(self._write_behind, connection)
 
     def _take_turn(self, connection: _Connection) -> bool:
@@ -598,12 +597,6 @@ class AsyncEngineClient(EngineioClient):
             and not connection.closed
             and connection.turn.take()
         )
-
-    async def _write_now(self, connection: _Connection, count: int) -> None:
-        """Write up to a number of packets; a task does it with what others add meanwhile."""
-        await self._write(connection, count)
-        if self._take_turn(connection):
-            connection.writer = tasks.start(self._write_behind, connection)
 
     async def _write_behind(self, connection: _Connection) -> None:
         await self._write(connection)

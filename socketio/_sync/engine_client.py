@@ -59,9 +59,6 @@ __all__ = ["EngineClient", "EngineConnectionError"]
 TURN = 64
 """How many messages are taken in a row before others have a turn."""
 
-SPARE = 16
-"""How many packets of others who sends writes along; the rest is left to a task."""
-
 
 class _Connection:
     """One session with a server, from its handshake to its end."""
@@ -584,10 +581,12 @@ class EngineClient(EngineioClient):
         if not self._take_turn(connection):
             return
         outbox, websocket = connection.outbox, connection.websocket
-        if websocket is not None and websocket.takes(outbox.size, may_wait):
-            tasks.begin(self._write_now, connection, len(outbox) + SPARE)
-        else:
+        if websocket is None or not websocket.takes(outbox.size, may_wait):
             # A POST lasts a round trip, and what is emitted meanwhile shares the next one.
+            connection.writer = tasks.start(self._write_behind, connection)
+            return
+        tasks.begin(self._write, connection, tasks.at_most(len(outbox)))
+        if len(outbox) and self._take_turn(connection):  # what others have added meanwhile
             connection.writer = tasks.start(self._write_behind, connection)
 
     def _take_turn(self, connection: _Connection) -> bool:
@@ -599,12 +598,6 @@ class EngineClient(EngineioClient):
             and not connection.closed
             and connection.turn.take()
         )
-
-    def _write_now(self, connection: _Connection, count: int) -> None:
-        """Write up to a number of packets; a task does it with what others add meanwhile."""
-        self._write(connection, count)
-        if self._take_turn(connection):
-            connection.writer = tasks.start(self._write_behind, connection)
 
     def _write_behind(self, connection: _Connection) -> None:
         self._write(connection)

@@ -320,6 +320,7 @@ class Websocket:
 
     def __init__(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
         self._websocket = websocket
+        self._interrupted = False  # whether somebody was cancelled while they waited to send
 
     async def receive(self) -> str | bytes:
         """Return the next message.
@@ -347,7 +348,7 @@ class Websocket:
         Raises:
             engineio.exceptions.ConnectionError: The connection is lost.
         """
-        cancelled = _Cancelled()
+        cancelled = _Cancelled() if self._interrupted else None
         try:
             if isinstance(message, str):
                 await self._websocket.send_str(message)
@@ -356,7 +357,8 @@ class Websocket:
         except _LOST as error:
             raise EngineConnectionError(_say(error)) from error
         except asyncio.CancelledError as error:
-            if cancelled.is_meant:
+            if cancelled is None or cancelled.is_meant:
+                self._interrupted = True
                 raise
             raise EngineConnectionError("the server has stopped reading") from error
 

@@ -383,7 +383,7 @@ class ClientOutbox:
 
     def __init__(self, max_payload: int | None) -> None:
         self._max_payload = max_payload
-        self._packets: deque[EnginePacket] = deque()
+        self._packets: deque[tuple[EnginePacket, int]] = deque()
         self._lock = threading.Lock()
         self._added_cost = 0
         self._sent_cost = 0
@@ -412,22 +412,22 @@ class ClientOutbox:
         Returns:
             What `sent` will at least be when all of them have left.
         """
-        packets = list(packets)  # made before the lock is held
-        cost = sum(map(_cost, packets))
+        added = [(packet, _cost(packet)) for packet in packets]  # before the lock is held
         with self._lock:
-            self._packets.extend(packets)
-            self._added_cost += cost
-            self.added += len(packets)
+            self._packets.extend(added)
+            for _, cost in added:
+                self._added_cost += cost
+            self.added += len(added)
             return self.added
 
     def next(self) -> EnginePacket | None:
         """Take the packet that has waited longest, or None."""
         try:
-            packet = self._packets.popleft()
+            packet, cost = self._packets.popleft()
         except IndexError:
             return None
         self._taken += 1
-        self._taken_cost += _cost(packet)
+        self._taken_cost += cost
         return packet
 
     def next_payload(self) -> str:
@@ -440,7 +440,7 @@ class ClientOutbox:
         encoded: list[str] = []
         size = -1
         while self._packets:
-            packet = self._packets[0]
+            packet, _ = self._packets[0]
             if encoded and packet is CLOSE_PACKET:
                 break
             text = packet.polling
