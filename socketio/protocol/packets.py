@@ -15,6 +15,7 @@ from itertools import count
 from typing import Any, ClassVar, Final, cast
 
 from ..exceptions import ProtocolError
+from .depth import MAX_DEPTH, check_received, check_sendable, may_be_deep
 from .json_codec import JSONModule, codec_for, default_codec, take_out_binary
 from .surrogates import replace_surrogates
 
@@ -140,6 +141,8 @@ class Packet:
             return messages if len(messages) > 1 else messages[0]
         attachments: list[bytes] = []
         text: str = cls.json.dumps(data, attachments)
+        if len(text) > 2 * MAX_DEPTH and may_be_deep(text):
+            check_sendable(data)
         if not attachments and namespace == "/":
             # What nearly every event is: no packet object is needed for it.
             return "2" + text if id is None else f"2{id}{text}"
@@ -163,11 +166,13 @@ class Packet:
             One message, or a list of the text message followed by its binary attachments.
 
         Raises:
-            ValueError: NaN or an infinity in the data.
+            ValueError: NaN or an infinity in the data, or data that is nested too deeply.
             TypeError: A value that JSON cannot express.
         """
         attachments: list[bytes] = []
         text = "" if self.data is None else self.json.dumps(self.data, attachments)
+        if may_be_deep(text):
+            check_sendable(self.data)
         return self.frame(text, attachments, self.id)
 
     def frame(self, text: str, attachments: list[bytes], id: int | None) -> str | list[str | bytes]:
@@ -254,8 +259,15 @@ class Packet:
         if packet_type >= BINARY_EVENT:
             self.attachments = []
             if count == 0:
-                self.data = reconstruct_binary(data, self.attachments)
+                self._put_attachments()
+        elif may_be_deep(text):
+            check_received(data)
         return count
+
+    def _put_attachments(self) -> None:
+        """Complete the data, of which the placeholders are no levels."""
+        self.data = reconstruct_binary(self.data, self.attachments)
+        check_received(self.data)
 
     def _check(self, packet_type: int, data: Any) -> None:
         """Refuse a payload that its packet type does not allow."""
@@ -292,7 +304,7 @@ class Packet:
         self.attachments.append(attachment)
         if len(self.attachments) < self.attachment_count:
             return False
-        self.data = reconstruct_binary(self.data, self.attachments)
+        self._put_attachments()
         return True
 
     @classmethod
@@ -440,6 +452,8 @@ class Decoder:
         if message[:2] != "2[" or self._loads is None or self._packet is not None:
             return None
         data: list[Any] = self._loads(message[1:])  # type: ignore[arg-type]  # compared with text
+        if len(message) > 2 * MAX_DEPTH and may_be_deep(message):  # type: ignore[arg-type]  # as above
+            check_received(data)
         if type(data[0] if data else None) is not str or data[0] in RESERVED_EVENTS:
             check_event(data)
         return data

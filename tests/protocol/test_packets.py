@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from socketio.exceptions import ProtocolError
 from socketio.msgpack_packet import MsgPackPacket
 from socketio.protocol import packets
+from socketio.protocol.depth import MAX_DEPTH
 from socketio.protocol.packets import (
     ACK,
     BINARY_EVENT,
@@ -249,14 +250,14 @@ def test_binary_packets_nested_more_deeply_than_python_recurses(
 ) -> None:
     """Trap 6: whatever the parser lets through, attachments are put into."""
     placeholder = '{"_placeholder":true,"num":0}'
-    for depth in (100, 500, 900, 1100, 100_000):
+    for depth in (100, MAX_DEPTH - 1, MAX_DEPTH, 500, 900, 1100, 100_000):
         decoder = Decoder(packet_class)
         try:
             assert decoder.add(f'51-["x",{opening * depth}{placeholder}{end * depth}]') is None
-        except ProtocolError:  # too deep for the parser of this Python
-            assert depth > 500
+            packet = decoder.add(b"data")
+        except ProtocolError:
+            assert depth >= MAX_DEPTH
             continue
-        packet = decoder.add(b"data")
         assert packet is not None
         value = packet.data[1]
         for _ in range(depth):
