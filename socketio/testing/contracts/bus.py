@@ -19,6 +19,7 @@ import pytest
 
 from ...bus.signature import Signer
 from ...exceptions import TimeoutError
+from ...protocol.depth import MAX_DEPTH
 from .cluster import External, Node, wait_for
 from .managers import ManagerContract
 from .processes import ProcessContract
@@ -257,6 +258,20 @@ class BusContract(ProcessContract, ManagerContract):
         nodes[0].emit("x", 1)
         assert nodes[0].fence(clients) == [[["x", 1]], [["x", 1]]]
         assert [node.manager.health().reconnects for node in nodes] == [0, 0]
+
+    @pytest.mark.parametrize("serializer", ["default", "msgpack"])
+    def test_the_deepest_event_that_is_accepted_goes_through(
+        self, create_node: Callable[..., Node], serializer: str
+    ) -> None:
+        deepest: Any = b"binary"
+        for level in range(MAX_DEPTH - 1):
+            deepest = [deepest] if level % 2 else {"a": deepest}
+        nodes = [create_node(serializer=serializer) for _ in range(2)]
+        clients = [node.client() for node in nodes]
+        clients[1].on("ask", lambda value: value)
+        nodes[0].emit("x", deepest)
+        answers = nodes[0].call("ask", deepest, to=clients[1].sid)
+        assert (answers == deepest, clients[1].receive() == ["x", deepest]) == (True, True)
 
     @pytest.mark.heavy  # some thousands of messages, as fast as the broker takes them
     def test_a_burst_waits_for_the_broker_and_loses_nothing(
