@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from .. import exceptions
 from .._core.failures import failed
+from .._core.logs import escaped
 from .._core.pending_call import PendingCall
 from ..client import asyncio_tasks as tasks
 from ..client.base_client import (
@@ -242,7 +243,7 @@ class AsyncClient(BaseClient):
         try:
             await self._connect_once(True, ClientState.RECONNECTING)
         except (exceptions.ConnectionError, ValueError) as error:
-            self.logger.warning("Reconnection failed: %s", error)
+            self.logger.warning("Reconnection failed: %s", escaped(error))
         except BaseException as error:
             failed(error, self.logger, "Reconnection failed")
         return reconnection.aborted or self._state is not ClientState.RECONNECTING
@@ -440,7 +441,9 @@ class AsyncClient(BaseClient):
         try:
             result = await self._trigger(event, namespace, *arguments)
         except BaseException as error:
-            failed(error, self.logger, "the handler of %r [%s] failed", event, namespace)
+            failed(
+                error, self.logger, "the handler of %.100r [%s] failed", event, escaped(namespace)
+            )
             return
         if ack_id is not None and namespace in self.namespaces:
             try:
@@ -448,7 +451,7 @@ class AsyncClient(BaseClient):
                     packets.ACK, namespace, packets.arguments_of(result), ack_id
                 )
             except (TypeError, ValueError):
-                self.logger.exception("the handler of %r returned what cannot be sent", event)
+                self.logger.exception("the handler of %.100r returned what cannot be sent", event)
                 return
             if not await self.eio.send_all(messages):
                 self.logger.info("the ack of %r was not sent: the connection has ended", event)
@@ -463,7 +466,7 @@ class AsyncClient(BaseClient):
         try:
             await self._trigger("connect", namespace)
         except BaseException as error:
-            failed(error, self.logger, "the connect handler of %s failed", namespace)
+            failed(error, self.logger, "the connect handler of %s failed", escaped(namespace))
         finally:
             self._handled(attempt)
 
@@ -477,7 +480,7 @@ class AsyncClient(BaseClient):
         try:
             await self._trigger("connect_error", namespace, data)
         except BaseException as error:
-            failed(error, self.logger, "the connect_error handler of %s failed", namespace)
+            failed(error, self.logger, "the connect_error handler of %s failed", escaped(namespace))
 
     async def _run_disconnect(self, namespace: str, reason: str, final: bool) -> None:
         try:
@@ -486,7 +489,7 @@ class AsyncClient(BaseClient):
                 if final:
                     await self._run_final(namespace)
         except BaseException as error:
-            failed(error, self.logger, "the disconnect handler of %s failed", namespace)
+            failed(error, self.logger, "the disconnect handler of %s failed", escaped(namespace))
         finally:
             self._disconnect_handled()
 
@@ -494,7 +497,12 @@ class AsyncClient(BaseClient):
         try:
             await self._trigger("__disconnect_final", namespace)
         except BaseException as error:
-            failed(error, self.logger, "the __disconnect_final handler of %s failed", namespace)
+            failed(
+                error,
+                self.logger,
+                "the __disconnect_final handler of %s failed",
+                escaped(namespace),
+            )
 
     async def _trigger(self, event: Any, namespace: str, *arguments: Any) -> Any:
         """Run the handler that an event belongs to and return its result."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from .._core.logs import escaped, log_id
 from ..abc.transport import WebSocket
 from ..engine.http import (
     BAD_REQUEST,
@@ -45,7 +46,7 @@ class AsyncEngine(LoopEngine):
         try:
             response = await self._answer(request)
         except HTTPError as error:
-            self.logger.info("request refused: %s", error)
+            self.logger.info("request refused: %s", escaped(error))
             response = error.response()
         response.headers += self.origins.headers(request)
         compress(response, request, self.config)
@@ -77,7 +78,7 @@ class AsyncEngine(LoopEngine):
         except NotImplementedError:
             await websocket.refuse(HTTPError(BAD_REQUEST).response())
         except HTTPError as error:
-            self.logger.info("websocket refused: %s", error)
+            self.logger.info("websocket refused: %s", escaped(error))
             await websocket.refuse(error.response())
 
     async def open(self, session: Session) -> None:
@@ -125,7 +126,7 @@ class AsyncEngine(LoopEngine):
         """Send an Engine.IO packet to one client; one that is gone is no error."""
         session = self.sessions.get(sid)
         if session is None:
-            self.logger.debug("cannot send to unknown session %s", sid)
+            self.logger.debug("cannot send to unknown session %s", log_id(sid))
         else:
             session.send(pkt)
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
+from .._core.logs import escaped
 from ..client import asyncio_tasks as tasks
 from ..client.aiohttp_link import (
     EngineConnectionError,
@@ -191,7 +192,7 @@ class AsyncEngineClient(EngineioClient):
         try:
             await link.open(address.url)
             self.http = link.session
-            self.logger.info("Attempting %s connection to %s", self.transports[0], address)
+            self.logger.info("Attempting %s connection to %s", self.transports[0], escaped(address))
             if self.transports[0] == "polling":
                 await self._connect_polling(link, address)
             else:
@@ -316,7 +317,7 @@ class AsyncEngineClient(EngineioClient):
         if count > MAX_REDIRECTS:
             raise ProtocolError(f"the server redirects more than {MAX_REDIRECTS} times")
         address = address.follow(answer.location or "")
-        self.logger.info("Redirected to %s", address)
+        self.logger.info("Redirected to %s", escaped(address))
         return address
 
     async def _opened(self, connection: _Connection) -> None:
@@ -331,7 +332,9 @@ class AsyncEngineClient(EngineioClient):
         self.state = "connected"
         connected_clients.append(self)
         connection.silence = tasks.SilenceTimer(handshake.silence, self._silent, connection)
-        self.logger.info("%s connection accepted with %s", transport.capitalize(), handshake)
+        self.logger.info(
+            "%s connection accepted with %s", transport.capitalize(), escaped(handshake)
+        )
         if self._on_open is not None:
             await self._on_open()
 
@@ -350,7 +353,7 @@ class AsyncEngineClient(EngineioClient):
         if not link.suits_websockets(url, address):
             self.logger.info("The session's authentication keeps it on polling")
             return
-        self.logger.info("Attempting WebSocket upgrade to %s", address)
+        self.logger.info("Attempting WebSocket upgrade to %s", escaped(address))
         websocket = None
         try:
             opened = await link.open_websocket(url, address)
@@ -364,7 +367,7 @@ class AsyncEngineClient(EngineioClient):
             await websocket.send(str(UPGRADE))
         except (ValueError, EngineConnectionError) as error:
             # ValueError: a ProtocolError, text that is none, what a library refuses to send.
-            self.logger.warning("WebSocket upgrade failed: %s", _say(error))
+            self.logger.warning("WebSocket upgrade failed: %s", escaped(_say(error)))
         else:
             connection.websocket = websocket
             connection.transport = self.current_transport = "websocket"
@@ -383,7 +386,9 @@ class AsyncEngineClient(EngineioClient):
         try:
             return await link.request(method, url, address, timeout, body)
         except EngineConnectionError as error:
-            self.logger.info("HTTP %s request to %s failed: %s", method, address, error)
+            self.logger.info(
+                "HTTP %s request to %s failed: %s", method, escaped(address), escaped(error)
+            )
             raise
 
     def _request_url(self, connection: _Connection) -> str:
@@ -396,7 +401,7 @@ class AsyncEngineClient(EngineioClient):
         except (ValueError, EngineConnectionError) as error:
             # ValueError: a payload that is no UTF-8, or a ProtocolError.
             if not connection.closed:
-                self.logger.warning("Connection lost: %s", _say(error))
+                self.logger.warning("Connection lost: %s", escaped(_say(error)))
         # A read that fails while we disconnect leaves the end to whoever disconnects.
         if connection.end_reason is None:
             self._end(connection, self.reason.TRANSPORT_ERROR)
@@ -498,7 +503,7 @@ class AsyncEngineClient(EngineioClient):
             self.logger.info(
                 "Received packet %s data %s",
                 packet_names[packet_type],
-                data if isinstance(data, str) else "<binary>",
+                escaped(data) if isinstance(data, str) else "<binary>",
             )
         if packet_type == MESSAGE:
             if self._on_message is not None:
@@ -544,7 +549,7 @@ class AsyncEngineClient(EngineioClient):
         if self.logger.isEnabledFor(logging.INFO):
             messages = list(messages)
             for message in messages:
-                shown = message if isinstance(message, str) else "<binary>"
+                shown = escaped(message) if isinstance(message, str) else "<binary>"
                 self.logger.info("Sending packet MESSAGE data %s", shown)
         outbox = connection.outbox
         end = outbox.add_all([EnginePacket(MESSAGE, message) for message in messages])
@@ -714,7 +719,7 @@ class AsyncEngineClient(EngineioClient):
     def _lose(self, connection: _Connection, why: str) -> None:
         """End a session whose transport has failed, whoever waits for it."""
         if not connection.closed:
-            self.logger.warning("Connection lost: %s", why)
+            self.logger.warning("Connection lost: %s", escaped(why))
             self._end(connection, self.reason.TRANSPORT_ERROR)
         if connection.websocket is not None:
             connection.websocket.abort()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._core.logs import escaped
 from ..runtimes.asynchronous import settled
 from ..server.base_manager import BaseManager
 from ..server.rooms import Room
@@ -77,7 +78,7 @@ class AsyncManager(BaseManager):
         """
         callback = self.pop_callback(sid, id)
         if callback is None:
-            self.get_logger().debug("unknown ack %d of %s ignored", id, sid)
+            self.get_logger().debug("unknown ack %d of %s ignored", id, escaped(sid))
             return
         await settled(callback(*data))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.failures import failed
 from .._core.forms import Form
+from .._core.logs import escaped
 from .._core.pending_call import PendingCall
 from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
@@ -238,7 +239,9 @@ class AsyncServer(FlavouredServer):
             ValueError: The client is not connected, or the room is another client's own.
         """
         if self._logs_events:
-            self.logger.info("%s enters room %r [%s]", sid, room, namespace or "/")
+            self.logger.info(
+                "%s enters room %r [%s]", escaped(sid), room, escaped(namespace or "/")
+            )
         await self.manager.enter_room(sid, namespace or "/", room)
 
     @in_own_loop
@@ -251,7 +254,9 @@ class AsyncServer(FlavouredServer):
             namespace: Their namespace; None means `/`.
         """
         if self._logs_events:
-            self.logger.info("%s leaves room %r [%s]", sid, room, namespace or "/")
+            self.logger.info(
+                "%s leaves room %r [%s]", escaped(sid), room, escaped(namespace or "/")
+            )
         await self.manager.leave_room(sid, namespace or "/", room)
 
     @in_own_loop
@@ -266,7 +271,7 @@ class AsyncServer(FlavouredServer):
             ValueError: The room is a client's own.
         """
         if self._logs_events:
-            self.logger.info("Room %r is closed [%s]", room, namespace or "/")
+            self.logger.info("Room %r is closed [%s]", room, escaped(namespace or "/"))
         await self.manager.close_room(room, namespace or "/")
 
     # -- sessions -------------------------------------------------------------------------
@@ -511,7 +516,7 @@ class AsyncServer(FlavouredServer):
         event = data[0]
         if self._logs_events:
             # The name is the client's, and may be as long as a message.
-            self.logger.info("Received event %.100r from %s [%s]", event, sid, namespace)
+            self.logger.info("Received event %.100r from %s [%s]", event, sid, escaped(namespace))
         if self.observers:
             # The handler's arguments are made of this very list.
             self.observers.tell("event_received", namespace, sid, list(data))
@@ -533,7 +538,9 @@ class AsyncServer(FlavouredServer):
                     self.observers.tell("ack_sent", namespace, sid, ack_id, answer)
                 self._send_to(session, ACK, answer, namespace, ack_id)
         except BaseException as error:
-            self._handler_failed(session, error, "handler of %r in %s failed", event, namespace)
+            self._handler_failed(
+                session, error, "handler of %.100r in %s failed", event, escaped(namespace)
+            )
 
     async def _run_connect(self, member: Membership, auth: Any) -> None:
         """Run the connect handler, and accept or refuse the client as it says."""
@@ -557,7 +564,7 @@ class AsyncServer(FlavouredServer):
                     member.session,
                     error,
                     "connect handler of %s failed, the client is refused",
-                    member.namespace,
+                    escaped(member.namespace),
                 )
             finally:
                 # Whatever goes on from here, the client would wait for an answer for ever.
@@ -618,7 +625,7 @@ class AsyncServer(FlavouredServer):
                 )
         except BaseException as error:
             self._handler_failed(
-                member.session, error, "disconnect handler of %s failed", namespace
+                member.session, error, "disconnect handler of %s failed", escaped(namespace)
             )
         finally:
             await self.manager.disconnect(sid, namespace, ignore_queue=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from .._core.logs import escaped
 from ..abc.transport import WebSocket
 from ..engine.ended import ENDED_WEBSOCKET
 from ..engine.http import BAD_REQUEST, Headers, HTTPError, Request
@@ -93,7 +94,7 @@ class WebSocketTransport(WebSocketOutput):
             if session.transport is self:
                 session.fail(error)
         except OSError as gone:
-            session.engine.logger.debug("%s: the client is gone: %s", session.sid, gone)
+            session.engine.logger.debug("%s: the client is gone: %s", session.log_id, escaped(gone))
         finally:
             self._closing = True
             self._cancel_timer()
@@ -185,7 +186,7 @@ class WebSocketTransport(WebSocketOutput):
             else:
                 raise ProtocolError(f"{message!r:.40} instead of a probe or an upgrade")
         except ProtocolError as error:
-            session.engine.logger.warning("%s: upgrade refused: %s", session.sid, error)
+            session.engine.logger.warning("%s: upgrade refused: %s", session.log_id, escaped(error))
             self._close_websocket(PROTOCOL_ERROR, str(error)[:100])
 
     def _upgrade(self) -> None:
@@ -204,7 +205,7 @@ class WebSocketTransport(WebSocketOutput):
             if session.paused:
                 self.pause_reading()
             self._flush()
-        session.engine.logger.info("%s: upgraded to %s", session.sid, self.name)
+        session.engine.logger.info("%s: upgraded to %s", session.log_id, self.name)
         # Not with the lock held: who is told may send to other sessions.
         session.engine.consumer.session_upgraded(session)
 
@@ -286,7 +287,7 @@ class WebSocketTransport(WebSocketOutput):
         with session.lock:
             if session.transport is self:
                 session.drop_outbox()
-        session.engine.logger.info("%s: cut off, it did not read its last packets", session.sid)
+        session.engine.logger.info("%s: cut off, it did not read its last packets", session.log_id)
         if not self._websocket.abort():
             self._start_close(NORMAL, "")
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .._core.chance import uniform
+from .._core.logs import escaped
 from ..abc.driver import BusDriver, MessageRefused
 from ..abc.runtime import Runtime, Waiter
 from ..bus.health import HealthState, ManagerHealth
@@ -522,7 +523,8 @@ class BrokerLink:
             self._reached = driver.reached
             if refused is not None:
                 self._logger.error(
-                    "%s dropped a message of %d bytes: %s", self._name, len(batch[sent]), refused
+                    "%s dropped a message of %d bytes: %s",
+                    *(self._name, len(batch[sent]), escaped(refused)),
                 )
                 outbox.discard(1, refused=True)
             while self._flushing and self._flushing[0][0] <= outbox.sent:
@@ -633,10 +635,10 @@ class BrokerLink:
         if self._state != "disconnected":
             self._logger.error(
                 "%s has no connection to %s: %s; messages are kept, next attempt in %.1f s",
-                *(self._name, self._url, self._last_error, delay),
+                *(self._name, self._url, escaped(self._last_error), delay),
             )
         else:
-            self._logger.debug("%s: %s; next attempt in %.1f s", self._name, error, delay)
+            self._logger.debug("%s: %s; next attempt in %.1f s", self._name, escaped(error), delay)
         self._set_state("disconnected")
 
     def _refuse(self, error: Exception, delay: float) -> None:
@@ -651,7 +653,7 @@ class BrokerLink:
             self.outbox.discard(len(self.outbox), refused=True)
         self._logger.log(
             *(level, "%s cannot use %s: %s; next attempt in %.1f s"),
-            *(self._name, self._url, self._last_error, delay),
+            *(self._name, self._url, escaped(self._last_error), delay),
         )
 
     def _delay(self, failures: int) -> float:

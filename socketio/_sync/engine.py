@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .._core.logs import escaped, log_id
 from ..abc.transport import WebSocket
 from ..engine.http import (
     BAD_REQUEST,
@@ -46,7 +47,7 @@ class Engine(ThreadEngine):
         try:
             response = self._answer(request)
         except HTTPError as error:
-            self.logger.info("request refused: %s", error)
+            self.logger.info("request refused: %s", escaped(error))
             response = error.response()
         response.headers += self.origins.headers(request)
         compress(response, request, self.config)
@@ -78,7 +79,7 @@ class Engine(ThreadEngine):
         except NotImplementedError:
             websocket.refuse(HTTPError(BAD_REQUEST).response())
         except HTTPError as error:
-            self.logger.info("websocket refused: %s", error)
+            self.logger.info("websocket refused: %s", escaped(error))
             websocket.refuse(error.response())
 
     def open(self, session: Session) -> None:
@@ -126,7 +127,7 @@ class Engine(ThreadEngine):
         """Send an Engine.IO packet to one client; one that is gone is no error."""
         session = self.sessions.get(sid)
         if session is None:
-            self.logger.debug("cannot send to unknown session %s", sid)
+            self.logger.debug("cannot send to unknown session %s", log_id(sid))
         else:
             session.send(pkt)
 

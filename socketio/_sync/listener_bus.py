@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from .._core.chance import uniform
+from .._core.logs import escaped
 from ..bus.broker_url import without_password
 from ..bus.health import HealthState, ManagerHealth
 from ..bus.messages import PresenceMessage
@@ -95,7 +96,7 @@ class ListenerBus:
             if not self._closed:
                 self._set_state("disconnected")
             manager.get_logger().error(
-                "_listen() of %s: %s; it is called again", type(manager).__name__, error
+                "_listen() of %s: %s; it is called again", type(manager).__name__, escaped(error)
             )
             manager._runtime().sleep(delay * uniform(0.5, 1.0))
 

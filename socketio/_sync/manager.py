@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._core.logs import escaped
 from ..runtimes.synchronous import settled
 from ..server.base_manager import BaseManager
 from ..server.rooms import Room
@@ -76,7 +77,7 @@ class Manager(BaseManager):
         """
         callback = self.pop_callback(sid, id)
         if callback is None:
-            self.get_logger().debug("unknown ack %d of %s ignored", id, sid)
+            self.get_logger().debug("unknown ack %d of %s ignored", id, escaped(sid))
             return
         settled(callback(*data))
 

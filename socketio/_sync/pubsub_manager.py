@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from .._core import forks
 from .._core.failures import failed
+from .._core.logs import escaped
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
 from ..bus import messages as bus
@@ -510,7 +511,7 @@ class PubSubManager(Manager):
         try:
             self.server.disconnect(sid, namespace=namespace, ignore_queue=True)
         except BaseException as error:  # the application's disconnect handler
-            failed(error, self.get_logger(), "error while disconnecting %s", sid)
+            failed(error, self.get_logger(), "error while disconnecting %s", escaped(sid))
 
     def _note_malformed(self, kind: str, detail: str) -> None:
         self._malformed += 1
@@ -518,7 +519,7 @@ class PubSubManager(Manager):
             self._kinds_logged.add(kind)
             self.get_logger().warning(
                 "%s ignored a message on %r (%s); further ones of this kind are only counted",
-                *(self.name, self.channel, detail),
+                *(self.name, self.channel, escaped(detail)),
             )
 
     # -- the way to the broker ------------------------------------------------------------

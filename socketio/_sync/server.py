@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.failures import failed
 from .._core.forms import Form
+from .._core.logs import escaped
 from .._core.pending_call import PendingCall
 from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
@@ -239,7 +240,9 @@ class Server(FlavouredServer):
             ValueError: The client is not connected, or the room is another client's own.
         """
         if self._logs_events:
-            self.logger.info("%s enters room %r [%s]", sid, room, namespace or "/")
+            self.logger.info(
+                "%s enters room %r [%s]", escaped(sid), room, escaped(namespace or "/")
+            )
         self.manager.enter_room(sid, namespace or "/", room)
 
     @in_own_loop
@@ -252,7 +255,9 @@ class Server(FlavouredServer):
             namespace: Their namespace; None means `/`.
         """
         if self._logs_events:
-            self.logger.info("%s leaves room %r [%s]", sid, room, namespace or "/")
+            self.logger.info(
+                "%s leaves room %r [%s]", escaped(sid), room, escaped(namespace or "/")
+            )
         self.manager.leave_room(sid, namespace or "/", room)
 
     @in_own_loop
@@ -267,7 +272,7 @@ class Server(FlavouredServer):
             ValueError: The room is a client's own.
         """
         if self._logs_events:
-            self.logger.info("Room %r is closed [%s]", room, namespace or "/")
+            self.logger.info("Room %r is closed [%s]", room, escaped(namespace or "/"))
         self.manager.close_room(room, namespace or "/")
 
     # -- sessions -------------------------------------------------------------------------
@@ -508,7 +513,7 @@ class Server(FlavouredServer):
         event = data[0]
         if self._logs_events:
             # The name is the client's, and may be as long as a message.
-            self.logger.info("Received event %.100r from %s [%s]", event, sid, namespace)
+            self.logger.info("Received event %.100r from %s [%s]", event, sid, escaped(namespace))
         if self.observers:
             # The handler's arguments are made of this very list.
             self.observers.tell("event_received", namespace, sid, list(data))
@@ -528,7 +533,9 @@ class Server(FlavouredServer):
                     self.observers.tell("ack_sent", namespace, sid, ack_id, answer)
                 self._send_to(session, ACK, answer, namespace, ack_id)
         except BaseException as error:
-            self._handler_failed(session, error, "handler of %r in %s failed", event, namespace)
+            self._handler_failed(
+                session, error, "handler of %.100r in %s failed", event, escaped(namespace)
+            )
 
     def _run_connect(self, member: Membership, auth: Any) -> None:
         """Run the connect handler, and accept or refuse the client as it says."""
@@ -552,7 +559,7 @@ class Server(FlavouredServer):
                     member.session,
                     error,
                     "connect handler of %s failed, the client is refused",
-                    member.namespace,
+                    escaped(member.namespace),
                 )
             finally:
                 # Whatever goes on from here, the client would wait for an answer for ever.
@@ -613,7 +620,7 @@ class Server(FlavouredServer):
                 )
         except BaseException as error:
             self._handler_failed(
-                member.session, error, "disconnect handler of %s failed", namespace
+                member.session, error, "disconnect handler of %s failed", escaped(namespace)
             )
         finally:
             self.manager.disconnect(sid, namespace, ignore_queue=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._core.logs import escaped
 from ..abc.mode import AsyncMode
 from ..engine.cors import check_layer
 from ..engine.http import NO_WEBSOCKET
@@ -47,7 +48,7 @@ class ASGIMode(AsyncMode):
         try:
             response = await engine.handle_http(request)
         except ConnectionResetError as error:
-            engine.logger.debug("no answer: %s", error)
+            engine.logger.debug("no answer: %s", escaped(error))
             return
         if response.ends_connection and scope.get("http_version", "1.1").startswith("1"):
             response.headers.append(("Connection", "close"))

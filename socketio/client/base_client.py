@@ -25,7 +25,7 @@ from .._core.handlers import (
     name_of,
     refuse_coroutine_function,
 )
-from .._core.logs import choose_logger
+from .._core.logs import choose_logger, escaped
 from .._core.pending_call import PendingCall
 from .._core.serializers import packet_class_for
 from ..engine.config import refuse_unknown
@@ -318,7 +318,7 @@ class BaseClient(ABC):
         if namespace not in self.namespaces:
             raise exceptions.BadNamespaceError(f"{namespace} is not a connected namespace.")
         if self.logger.isEnabledFor(logging.INFO):
-            self.logger.info("Emitting event %r [%s]", event, namespace)
+            self.logger.info("Emitting event %.100r [%s]", event, escaped(namespace))
         ack_id = None
         if callback is not None:
             with self._lock:
@@ -382,7 +382,7 @@ class BaseClient(ABC):
             return
         event, arguments = data[0], data[1:]
         if self.logger.isEnabledFor(logging.INFO):
-            self.logger.info("Received event %r [%s]", event, namespace)
+            self.logger.info("Received event %.100r [%s]", event, escaped(namespace))
         if (
             namespace in self._recovering
             and ack_id is None
@@ -411,7 +411,9 @@ class BaseClient(ABC):
         with self._lock:  # whoever ends the connection forgets what is kept
             attempt = self._attempt
             if attempt is None or not attempt.expects(event.namespace):
-                self.logger.debug("Event of %s ignored: not connected there", event.namespace)
+                self.logger.debug(
+                    "Event of %s ignored: not connected there", escaped(event.namespace)
+                )
                 return
             early = attempt.early
             if not early.keep(event, self._decoder.size) and early.dropped == 1:
@@ -424,7 +426,7 @@ class BaseClient(ABC):
     def _receive_ack(self, namespace: str, ack_id: int | None, data: list[Any]) -> None:
         callback = None if ack_id is None else self._take_callback(namespace, ack_id)
         if callback is None:
-            self.logger.debug("Unknown ack %s of %s ignored", ack_id, namespace)
+            self.logger.debug("Unknown ack %r of %s ignored", ack_id, escaped(namespace))
         elif isinstance(callback, PendingCall):
             callback.waiter.set(data)
         else:
@@ -437,9 +439,9 @@ class BaseClient(ABC):
                 attempt.fail(OLD_GENERATION)
             raise exceptions.ProtocolError(OLD_GENERATION)
         if namespace in self.namespaces or namespace not in self.connection_namespaces:
-            self.logger.debug("CONNECT for %s ignored: nobody asked for it", namespace)
+            self.logger.debug("CONNECT for %s ignored: nobody asked for it", escaped(namespace))
             return
-        self.logger.info("Namespace %s is connected", namespace)
+        self.logger.info("Namespace %s is connected", escaped(namespace))
         self.namespaces[namespace] = data["sid"]
         if "pid" in data:
             self._recovering.add(namespace)
@@ -477,7 +479,9 @@ class BaseClient(ABC):
             self._runtime.start(self._close_engine)
 
     def _receive_refusal(self, namespace: str, data: Any) -> None:
-        self.logger.info("Connection to namespace %s was refused: %s", namespace, data)
+        self.logger.info(
+            "Connection to namespace %s was refused: %s", escaped(namespace), escaped(data)
+        )
         attempt = self._attempt
         if attempt is not None and namespace in attempt.namespaces:
             with self._lock:

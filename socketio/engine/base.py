@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from .._core import forks
 from .._core.handlers import F
+from .._core.logs import escaped
 from ..abc.mode import AsyncMode, Attachment
 from ..abc.transport import Transport
 from ..plugins import PluginError, PluginRegistry, get_registry
@@ -256,7 +257,7 @@ class BaseEngine(EngineOptions, ABC):
             if name is not None and name in self._served():
                 return self._load_transport(name)
         except PluginError as error:
-            self.logger.debug("%s", error)
+            self.logger.debug("%s", escaped(error))
         raise HTTPError(UNKNOWN_TRANSPORT)
 
     def _served(self) -> Collection[str]:
@@ -371,7 +372,7 @@ class BaseEngine(EngineOptions, ABC):
             with self._clock:
                 self.heartbeats.add(session, now)
                 self._wake_by(now + self.heartbeats.interval, now)
-        self.logger.info("%s: opened on %s", session.sid, session.transport_name)
+        self.logger.info("%s: opened on %s", session.log_id, session.transport_name)
 
     def open_packet(self, session: Session) -> EnginePacket:
         """Return the packet that tells the client its session (Engine.IO 4, "Handshake")."""
@@ -485,7 +486,7 @@ class BaseEngine(EngineOptions, ABC):
                 session.is_excused()  # what was before this ping excuses no silence after it
                 session.send(PING_PACKET)
             for session in strangers:
-                self.logger.info("%s: closed, it joined no namespace in time", session.sid)
+                self.logger.info("%s: closed, it joined no namespace in time", session.log_id)
                 session.end(Reason.SERVER_DISCONNECT)
         finally:
             # Whatever a transport of somebody else's raises, the other sessions go on.

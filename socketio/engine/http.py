@@ -17,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from .._core.failures import failed
+from .._core.logs import escaped
 from ..abc.http import BodyRefused as BodyRefused  # what modes and transports exchange is ours too
 from ..abc.http import BodyTooLarge as BodyTooLarge
 from ..abc.http import BodyTooSlow as BodyTooSlow
@@ -213,8 +214,8 @@ class OriginPolicy:
         expected = sorted(own_origins(request) if self._own else self._listed)
         self._logger.warning(
             "%s is not an accepted origin, expected %s; see cors_allowed_origins%s",
-            origin,
-            ", ".join(expected) or "one that the function accepts",
+            escaped(origin),
+            escaped(", ".join(expected)) or "one that the function accepts",
             # An empty list reads like "no check", which it is not.
             "" if self._headers else "=[], and check_origin=False if somebody else checks it",
         )

@@ -13,6 +13,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from .._core.logs import escaped
 from ..abc.mode import AsyncMode
 from ..abc.runtime import Pending, Timer
 from ..abc.transport import Transport, WebSocket
@@ -76,7 +77,9 @@ class WebSocketOutput(Transport):
             pending = self._websocket.write(packet)
         except (OSError, RuntimeError) as error:
             # The reader ends too, and reports why; nothing more can be sent.
-            self.session.engine.logger.debug("%s: cannot send: %s", self.session.sid, error)
+            self.session.engine.logger.debug(
+                "%s: cannot send: %s", self.session.log_id, escaped(error)
+            )
             self._blocked = True
             return
         if pending is not None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
+from .._core.logs import escaped
 from ..abc.mode import AsyncMode
 from ..abc.runtime import Pending, Timer
 from ..abc.transport import Transport, WebSocket
@@ -171,7 +172,9 @@ class WebSocketOutput(Transport):
             pending = self._websocket.write(packet)
         except (OSError, RuntimeError) as error:
             # The reader ends too, and reports why; nothing more can be sent.
-            self.session.engine.logger.debug("%s: cannot send: %s", self.session.sid, error)
+            self.session.engine.logger.debug(
+                "%s: cannot send: %s", self.session.log_id, escaped(error)
+            )
             self._blocked = True
             return
         if pending is not None:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .._core.failures import failed
+from .._core.logs import escaped, log_id
 from ..abc.engine import ServedEngine
 from ..exceptions import ProtocolError
 from ..protocol.engine import MESSAGE, EnginePacket, SessionProtocol, Signal, decode_packet
@@ -109,6 +110,11 @@ class Session(SessionProtocol):
         self.paused = False
         self.upgrading: Transport | None = None
 
+    @property
+    def log_id(self) -> str:
+        """What the session is called in log lines; its own id is a secret."""
+        return log_id(self.sid)
+
     def send(self, packet: EnginePacket) -> None:
         """Send a packet to the client; dropped when the session has ended.
 
@@ -124,7 +130,7 @@ class Session(SessionProtocol):
         if size > self.engine.config.max_outbox_size and len(self.outbox) > 1:
             self.engine.logger.warning(
                 "%s: session closed: the client has not read %d bytes; see max_outbox_size",
-                self.sid,
+                self.log_id,
                 size,
             )
             # Handlers that this starts would run in the middle of somebody's broadcast.
@@ -265,7 +271,7 @@ class Session(SessionProtocol):
             return
         if self.ended is None:
             # As text: a handler may keep records, and an exception would keep its frames, and us.
-            self.engine.logger.warning("%s: session closed: %s", self.sid, str(error))
+            self.engine.logger.warning("%s: session closed: %s", self.log_id, escaped(error))
             self.end(Reason.TRANSPORT_ERROR)
 
     def break_off(self, error: BaseException) -> None:
@@ -280,7 +286,7 @@ class Session(SessionProtocol):
         """
         message = "%s: session closed: a message could not be taken"
         try:
-            failed(error, self.engine.logger, message, self.sid)
+            failed(error, self.engine.logger, message, self.log_id)
         finally:
             self.end(Reason.TRANSPORT_ERROR)
 

@@ -7,7 +7,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote as percent_encode
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -55,8 +55,8 @@ OLD_GENERATION: Final = (
 class Handshake:
     """What the server says when it opens a session (Engine.IO 4, "Handshake")."""
 
-    sid: str
-    """The session id."""
+    sid: str = field(repr=False)
+    """The session id; a secret, which stands in no log line."""
     upgrades: tuple[str, ...]
     """Transports that the session may move to."""
     ping_interval: float

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar, cast
 
 from .._core import forks
+from .._core.logs import escaped
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
 from ..bus.presence import Silence
@@ -121,7 +122,7 @@ async def close_driver(driver: BusDriver, seconds: float, logger: logging.Logger
         if closing.cancelled():
             logger.debug("closing %r takes too long", driver)
         elif closing.exception() is not None:
-            logger.debug("closing %r failed: %s", driver, closing.exception())
+            logger.debug("closing %r failed: %s", driver, escaped(closing.exception()))
 
     closing = create_task(driver.close())
     closing.add_done_callback(note)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
+from .._core.logs import escaped
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
 from .threads.monkey_patching import require_monkey_patching as require_monkey_patching
@@ -72,7 +73,7 @@ def close_driver(driver: BusDriver, seconds: float, logger: logging.Logger) -> N
     try:
         driver.close()
     except Exception as error:  # whatever the client library raises
-        logger.debug("closing %r failed: %s", driver, error)
+        logger.debug("closing %r failed: %s", driver, escaped(error))
 
 
 def cancel(task: Any) -> None:

@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-CLIENT_ID_LENGTH = 12
-"""How much of an engine session's id is shown: the whole of it would let others take it over."""
+from .._core.logs import log_id
 
 SECRET_HEADERS = frozenset(("authorization", "cookie", "proxy-authorization"))
 """Headers whose values are not shown: whoever has them can act as the user."""
@@ -79,7 +78,7 @@ def client_description(
     """
     return {
         "id": sid,
-        "clientId": eio_sid[:CLIENT_ID_LENGTH],
+        "clientId": log_id(eio_sid),
         "transport": transport,
         "nsp": namespace,
         "data": shown(data),

@@ -24,7 +24,7 @@ from .._core.handlers import (
     name_of,
     refuse_coroutine_function,
 )
-from .._core.logs import choose_logger
+from .._core.logs import choose_logger, escaped
 from .._core.serializers import packet_class_for
 from ..engine.base import BaseEngine
 from ..engine.config import EngineConfig, refuse_unknown
@@ -46,7 +46,6 @@ from ..protocol.packets import (
     Packet,
     encode_messages,
 )
-from ..protocol.surrogates import replace_surrogates
 from .base_manager import BaseManager
 from .membership import CONNECTED, LEAVING, PENDING, Membership, Memberships
 from .observers import Observers, size_of
@@ -409,9 +408,8 @@ class BaseServer(Consumer):
         self.observers.tell("packets_sent", len(packets) * receivers, size * receivers)
 
     def _log_emit(self, event: str, to: Any, namespace: str | None) -> None:
-        # A room's name may be a client's text: half a character in it would fail in a log file.
-        whom = "everyone" if to is None else replace_surrogates(str(to))
-        self.logger.info("Emitting event %r to %s [%s]", event, whom, namespace or "/")
+        whom = "everyone" if to is None else escaped(to)  # a room's name may be a client's text
+        self.logger.info("Emitting event %.100r to %s [%s]", event, whom, escaped(namespace or "/"))
 
     def _send_to(
         self,
@@ -446,7 +444,7 @@ class BaseServer(Consumer):
 
     def _not_ready(self, error: Exception) -> HTTPError:
         """Return the answer for clients while the broker refuses us; the log says why."""
-        self.logger.info("no client is accepted: %s", error)
+        self.logger.info("no client is accepted: %s", escaped(error))
         return HTTPError(BAD_REQUEST, "The server is not ready", 503)
 
     def _open(self, session: Session) -> None:
@@ -570,7 +568,7 @@ class BaseServer(Consumer):
     def _accept(self, member: Membership) -> None:
         """Make a client a connected one, then send what its connect handler sent to it."""
         session, namespace = member.session, member.namespace
-        self.logger.info("%s is connected [%s]", member.sid, namespace)
+        self.logger.info("%s is connected [%s]", member.sid, escaped(namespace))
         if self.observers:
             # Before the client knows: in threads its first event may be here before we go on.
             self.observers.tell("client_connected", namespace, member.sid)
@@ -587,7 +585,7 @@ class BaseServer(Consumer):
 
     def _reject(self, member: Membership) -> None:
         """Forget a client that its connect handler has refused."""
-        self.logger.info("%s is refused [%s]", member.sid, member.namespace)
+        self.logger.info("%s is refused [%s]", member.sid, escaped(member.namespace))
         if member.state is CONNECTED and self.observers:  # with `always_connect`
             self.observers.tell(
                 "client_disconnected", member.namespace, member.sid, Reason.SERVER_DISCONNECT
@@ -615,7 +613,7 @@ class BaseServer(Consumer):
                     return None
         if not member.become(LEAVING):
             return None
-        self.logger.info("%s is disconnected: %s [%s]", sid, reason, namespace)
+        self.logger.info("%s is disconnected: %s [%s]", sid, reason, escaped(namespace))
         try:
             self.manager.pre_disconnect(sid, namespace)
             if tell:

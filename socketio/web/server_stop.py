@@ -51,7 +51,7 @@ class ServerStop:
         try:
             register(self.stop)
         except RuntimeError as error:
-            logger.debug("the process is ending already: %s", error)
+            logger.debug("the process is ending already: %r", error)
 
     def watch_server(self) -> None:
         """Find the web server in the call stack of the request that is served now."""

@@ -14,6 +14,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from .._core.logs import escaped
 from ..abc.http import environ_key
 from ..abc.mode import AsyncMode
 from ..engine.cors import check_layer
@@ -289,7 +290,7 @@ class WSGIMode(AsyncMode):
         try:
             websocket = self.create_websocket(engine, request)
         except WebSocketError as error:
-            engine.logger.info("websocket refused: %s", error)
+            engine.logger.info("websocket refused: %s", escaped(error))
             refusal = HTTPError(BAD_REQUEST, f"Invalid websocket upgrade: {error}").response()
             return send_response(start_response, refusal, request.method)
         if websocket is None:

@@ -158,7 +158,7 @@ class TestWhatIsShown:
         assert before["rooms"] == [client.sids["/"]]
         assert before["transport"] == "memory"
         assert client.session is not None
-        assert before["clientId"] == client.session.sid[:12]
+        assert before["clientId"] == client.session.log_id
         assert before["handshake"]["headers"] == {"cookie": "(not shown)", "x-test": "yes"}
         assert client.session.sid not in str(shown), "the engine's session id is a secret"
 

@@ -1,4 +1,4 @@
-"""Whatever a client may send, a handler can send back: the deepest, the longest, JSON and msgpack."""
+"""What a client may send, a handler can send back: the deepest, the longest, the oddest."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from socketio._core.logs import log_id
 from socketio.server.admin_view import TrafficCounts, client_description, room_name, shown, written
 
 
@@ -70,7 +71,7 @@ def test_secrets_of_a_request_are_not_shown() -> None:
         0,
     )
     handshake = described["handshake"]
-    assert described["clientId"] == "0123456789ab"
+    assert described["clientId"] == log_id("0123456789abcdefghij")
     assert described["rooms"] == ["sid", "7"]
     assert described["data"] == {"user": "<object>"}
     assert handshake["address"] == "10.0.0.1"

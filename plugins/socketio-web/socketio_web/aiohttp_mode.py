@@ -173,7 +173,7 @@ class AiohttpMode(AsyncMode):
             try:
                 return _response(engine, await engine.handle_http(translated))
             except ConnectionResetError as error:
-                engine.logger.debug("no answer: %s", error)
+                engine.logger.debug("no answer: %r", error)
                 return web.Response(status=400)
         websocket = UpgradedResponse(
             timeout=engine.config.close_timeout,

@@ -170,7 +170,7 @@ class AiohttpWebSocket(WebSocket):
             try:
                 message = await self._response.receive()
             except ConnectionError as lost:  # aiohttp answers a ping of a client that has gone
-                self._engine.logger.debug("cannot receive: %s", lost)
+                self._engine.logger.debug("cannot receive: %r", lost)
                 self._closed = True
                 break
             turns.received()

@@ -136,7 +136,7 @@ class SanicMode(AsyncMode):
                     _read_no_more(request)
                 return _response(engine, response)
             except ConnectionResetError as error:
-                engine.logger.debug("no answer: %s", error)
+                engine.logger.debug("no answer: %r", error)
                 return HTTPResponse(status=400)
         if scope is not None:
             # The server's own `send` says more than Sanic's method around it.

@@ -152,7 +152,7 @@ class TornadoWebSocket(FramedWebSocket):
                 turns.received()
                 self.deliver(data)
         except StreamClosedError as error:
-            self.engine.logger.debug("the websocket's connection has ended: %s", error)
+            self.engine.logger.debug("the websocket's connection has ended: %r", error)
         finally:
             self.ended()
             self.hang_up()
@@ -300,7 +300,7 @@ class EngineHandler(web.RequestHandler):
         try:
             self.finish(response.body if self.request.method != "HEAD" else None)
         except StreamClosedError as error:
-            self.engine.logger.debug("no answer: %s", error)
+            self.engine.logger.debug("no answer: %r", error)
 
 
 class TornadoMode(AsyncMode):
@@ -335,7 +335,7 @@ class TornadoMode(AsyncMode):
                     await handler.skip_body()
                 handler.answer(response)
             except ConnectionResetError as error:
-                engine.logger.debug("no answer: %s", error)
+                engine.logger.debug("no answer: %r", error)
             return
         try:
             websocket = TornadoWebSocket(engine, request)

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ..._core.logs import escaped
 from .primitives import Primitives
 from .scheduler import Reader, Scheduler
 
@@ -248,7 +249,7 @@ class SocketLoop:
                 self._connections.add(connection)
         except (OSError, ValueError, KeyError) as error:
             # Somebody else has closed its socket; the other connections must not suffer.
-            logger.debug("%r is watched no more: %s", connection, error)
+            logger.debug("%r is watched no more: %s", connection, escaped(error))
             self._forget(connection)
 
     def _forget(self, connection: LoopConnection) -> None:

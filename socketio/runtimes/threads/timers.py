@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from ..._core.logs import escaped
 from .primitives import Primitives
 
 logger = logging.getLogger("socketio.runtime")
@@ -115,7 +116,7 @@ class TimerThread:
         except RuntimeError as error:
             # The interpreter is ending and starts no threads: nothing is due any more.
             self._alive = False
-            logger.debug("no timers: %s", error)
+            logger.debug("no timers: %s", escaped(error))
 
     def _make_calls(self) -> None:
         while True:
