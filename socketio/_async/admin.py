@@ -6,6 +6,7 @@ Admin UI speaks the events of `@socket.io/admin-ui`.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 import os
@@ -16,10 +17,13 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from .._core import forks
+from .._core.failures import failed
+from .._core.logs import escaped
 from ..engine.session import Session
 from ..exceptions import ConnectionRefusedError
 from ..protocol.packets import arguments_of
 from ..runtimes.asynchronous import settled
+from ..server.admin_guard import FAILURE_DELAY, LoginGuard
 from ..server.admin_view import TrafficCounts, client_description, now, room_name, shown
 from ..server.asynchronous import AdminArguments
 from ..server.membership import Membership
@@ -55,6 +59,9 @@ class InstrumentedAsyncServer(AdminArguments, ServerObserver):
     Raises:
         ValueError: `auth` is missing, or there is no such mode.
     """
+
+    failure_delay = FAILURE_DELAY
+    """Seconds until somebody hears that their credentials are wrong."""
 
     def _configure(
         self,
@@ -97,6 +104,7 @@ class InstrumentedAsyncServer(AdminArguments, ServerObserver):
         self._counts = TrafficCounts()
         self._since: dict[tuple[str, str], float] = {}
         self._admin_sessions: dict[str, None] = {}
+        self._guard = LoginGuard()
         self._began = time.monotonic()
         self._timer: Any = None
         self._stopped = False
@@ -144,11 +152,12 @@ class InstrumentedAsyncServer(AdminArguments, ServerObserver):
 
     # -- who may look ---------------------------------------------------------------------
 
-    async def admit(self, client_auth: Any) -> str | None:
+    async def admit(self, client_auth: Any, address: str = "") -> str | None:
         """Let somebody in, or not.
 
         Args:
             client_auth: What the Admin UI sent: credentials, or the id of a session.
+            address: Where that came from; too many failures shut an address out for a while.
 
         Returns:
             The id of a new session with which the Admin UI comes back, or None.
@@ -159,22 +168,36 @@ class InstrumentedAsyncServer(AdminArguments, ServerObserver):
         if not self.auth:
             return None
         sent = client_auth if isinstance(client_auth, dict) else {}
-        if sent.get("sessionId") in self._admin_sessions:
+        session_id = sent.get("sessionId")
+        if isinstance(session_id, str) and session_id in self._admin_sessions:
             return None
-        if callable(self.auth):
-            right = await settled(self.auth(client_auth))
-        else:
-            accepted = [self.auth] if isinstance(self.auth, dict) else list(self.auth)
-            # Every one is compared, in constant time.
-            right = any([_same(sent, credentials) for credentials in accepted])  # noqa: C419  # a generator would stop at the first
-        if not right:
+        runtime = self.sio.runtime
+        if not self._guard.admits(address, runtime.now()):
+            raise ConnectionRefusedError("too many attempts, try again in a minute")
+        if not await self._knows(client_auth, sent):
+            self._guard.note_failure(address, runtime.now())
+            self.sio.logger.warning("wrong credentials for the Admin UI from %s", escaped(address))
+            await runtime.sleep(self.failure_delay)
             # The Admin UI knows these words and shows its login form again.
             raise ConnectionRefusedError("invalid credentials")
+        self._guard.note_success(address)
         session_id = secrets.token_hex(16)
         self._admin_sessions[session_id] = None
         while len(self._admin_sessions) > MAX_ADMIN_SESSIONS:
             self._admin_sessions.pop(next(iter(self._admin_sessions)), None)
         return session_id
+
+    async def _knows(self, client_auth: Any, sent: Credentials) -> bool:
+        """Tell whether what somebody sent are the credentials."""
+        if callable(self.auth):
+            try:
+                return bool(await settled(self.auth(client_auth)))
+            except BaseException as error:  # a function of the application's
+                failed(error, self.sio.logger, "the function of instrument(auth=) failed")
+                return False
+        accepted = [self.auth] if isinstance(self.auth, dict) else list(self.auth or ())
+        # Every one is compared, in constant time.
+        return any([_same(sent, credentials) for credentials in accepted])  # noqa: C419  # a generator would stop at the first
 
     # -- telling the Admin UI -------------------------------------------------------------
 
@@ -359,7 +382,7 @@ class AdminNamespace(AsyncNamespace):
         Raises:
             ConnectionRefusedError: They are not.
         """
-        session_id = await self._instrumented.admit(auth)
+        session_id = await self._instrumented.admit(auth, str(environ.get("REMOTE_ADDR", "")))
         if session_id is not None:
             await self.emit("session", session_id, to=sid)
         if not self._instrumented.is_development:
@@ -408,8 +431,14 @@ class AdminNamespace(AsyncNamespace):
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Compare JSON values in a time that does not depend on where they differ."""
-    return hmac.compare_digest(
-        json.dumps(one, sort_keys=True, default=repr).encode(),
-        json.dumps(other, sort_keys=True, default=repr).encode(),
-    )
+    """Compare JSON values in a time that tells neither where they differ nor their length."""
+    return hmac.compare_digest(_digest(one), _digest(other))
+
+
+def _digest(value: Any) -> bytes:
+    """Return what stands for a value; one that cannot be written is like no other."""
+    try:
+        text = json.dumps(value, sort_keys=True, default=repr)
+    except (TypeError, ValueError, RecursionError):  # keys of several types, say, or a circle
+        return secrets.token_bytes(32)
+    return hashlib.sha256(text.encode()).digest()

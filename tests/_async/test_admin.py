@@ -17,6 +17,11 @@ CREDENTIALS = {"username": "admin", "password": "a long secret"}
 ACTIONS = ["EMIT", "JOIN", "LEAVE", "DISCONNECT", "MJOIN", "MLEAVE", "MDISCONNECT"]
 
 
+@pytest.fixture(autouse=True)
+def no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(InstrumentedAsyncServer, "failure_delay", 0)
+
+
 @pytest.fixture
 async def sio() -> AsyncIterator[socketio.AsyncServer]:
     server = socketio.AsyncServer()
