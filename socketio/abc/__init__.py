@@ -8,7 +8,16 @@
 """
 
 from .driver import BusDriver, MessageRefused, refused_for_size, sharing_key
-from .http import BodyTooLarge, BodyTooSlow, Headers, Request, Response, add_headers
+from .http import (
+    BadLength,
+    BodyTooLarge,
+    BodyTooSlow,
+    Headers,
+    Request,
+    Response,
+    add_headers,
+    check_content_length,
+)
 from .mode import AsyncMode, Attachment
 from .runtime import Runtime, Series, Timer, Waiter
 from .transport import Receiver, Transport, WebSocket
@@ -16,6 +25,7 @@ from .transport import Receiver, Transport, WebSocket
 __all__ = [
     "AsyncMode",
     "Attachment",
+    "BadLength",
     "BodyTooLarge",
     "BodyTooSlow",
     "BusDriver",
@@ -31,6 +41,7 @@ __all__ = [
     "Waiter",
     "WebSocket",
     "add_headers",
+    "check_content_length",
     "refused_for_size",
     "sharing_key",
 ]

@@ -47,6 +47,37 @@ def add_headers(environ: dict[str, Any], headers: Iterable[tuple[str, str]]) -> 
             environ[key] += f"{'; ' if key == 'HTTP_COOKIE' else ','}{value}"
 
 
+MAX_LENGTH_DIGITS: Final = 18
+"""Digits of a `Content-Length` that is looked at: no body is longer, and Python refuses to read
+thousands of them."""
+
+
+def check_content_length(length: str | None, transfer_encoding: str | None = None) -> int | None:
+    """Return what a request says of the length of its body.
+
+    Only digits are a length (RFC 9110 §8.6). Where a proxy and we read `+5`, `5_0`, `٥`, or two
+    different lengths each in their own way, a second request could hide in the body of the first.
+
+    Args:
+        length: The header `Content-Length`; repeated ones joined by commas. None or empty: none.
+        transfer_encoding: The header of this name, beside which there must be no length
+            (RFC 9112 §6.1).
+
+    Returns:
+        The number of bytes; None where the request does not say.
+
+    Raises:
+        BadLength: It is no number, or there is a transfer encoding as well.
+    """
+    if not length:
+        return None
+    if not (length.isascii() and length.isdigit() and len(length) <= MAX_LENGTH_DIGITS):
+        raise BadLength(f"the Content-Length {length[:20]!r} is no number of bytes")
+    if transfer_encoding:
+        raise BadLength("a request with both Content-Length and Transfer-Encoding")
+    return int(length)
+
+
 class Request(ABC):
     """One HTTP request, or the request that opens a websocket, in neutral terms.
 
@@ -81,7 +112,28 @@ class Request(ABC):
 
     @abstractmethod
     def header(self, name: str) -> str | None:
-        """Return the value of a header (name in lower case), or None."""
+        """Return the value of a header (name in lower case), or None.
+
+        Of a repeated one these are all values, joined by commas: that there are two of what may be
+        there once must not be missed.
+        """
+
+    def content_length(self, max_bytes: int) -> int | None:
+        """Return how long the body is to be; see `check_content_length`.
+
+        Args:
+            max_bytes: How long it may be.
+
+        Raises:
+            BodyTooLarge: It is longer.
+            BadLength: The request says so in a way that others may read differently.
+        """
+        length = check_content_length(
+            self.header("content-length"), self.header("transfer-encoding")
+        )
+        if length is not None and length > max_bytes:
+            raise BodyTooLarge(f"a body of {length} bytes, at most {max_bytes} allowed")
+        return length
 
     def head_size(self) -> int:
         """Return about how many bytes its headers and its query have, which `environ` keeps.
@@ -130,6 +182,12 @@ class BodyRefused(ProtocolError):
     """The HTTP status of the answer."""
 
 
+class BadLength(BodyRefused):
+    """A request says the length of its body in a way that others may read differently."""
+
+    status = 400
+
+
 class BodyTooLarge(BodyRefused):
     """A request body has more bytes than `max_http_buffer_size`."""
 
@@ -148,22 +206,19 @@ class BodyTooSlow(BodyRefused):
 class Response:
     """An HTTP answer."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "ends_connection", "headers", "status")
 
     def __init__(self, status: int, headers: Headers, body: bytes = b"") -> None:
         self.status = status
         self.headers = headers
         self.body = body
+        self.ends_connection = status in (BodyTooLarge.status, BodyTooSlow.status)
+        """Whether the request was not read to its end, and so no other can follow it."""
 
     @property
     def reason(self) -> str:
         """The status line's text."""
         return STATUS_TEXT.get(self.status, "Unknown")
-
-    @property
-    def ends_connection(self) -> bool:
-        """Whether the request was not read to its end, and so no other can follow it."""
-        return self.status in (BodyTooLarge.status, BodyTooSlow.status)
 
 
 STATUS_TEXT: Final = {

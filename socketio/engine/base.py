@@ -33,6 +33,7 @@ from .http import (
     HTTPError,
     OriginPolicy,
     Request,
+    check_length,
     cookie_header,
     jsonp_index,
     subprotocol_header,
@@ -305,6 +306,7 @@ class BaseEngine(EngineOptions, ABC):
             # Before the query is parsed: what it costs is many times its size.
             text = f"headers and query of more than {limit} bytes; see max_head_size"
             raise HTTPError(BAD_REQUEST, text, 431)
+        check_length(request)
         query = request.query
         transport = self.transport_class(query.get("transport"))
         self.origins.check(request)

@@ -18,12 +18,14 @@ from urllib.parse import parse_qsl
 
 from .._core.failures import failed
 from .._core.logs import escaped
+from ..abc.http import BadLength as BadLength
 from ..abc.http import BodyRefused as BodyRefused  # what modes and transports exchange is ours too
 from ..abc.http import BodyTooLarge as BodyTooLarge
 from ..abc.http import BodyTooSlow as BodyTooSlow
 from ..abc.http import Headers as Headers
 from ..abc.http import Request as Request
 from ..abc.http import Response as Response
+from ..abc.http import check_content_length
 from ..exceptions import ProtocolError
 from .config import CookieOption, EngineConfig
 from .origins import normal, own_origins
@@ -66,6 +68,9 @@ class HTTPError(Exception):
         status: The HTTP status.
     """
 
+    ends_connection = False
+    """Whether no other request can follow this one, because nobody knows where it ends."""
+
     def __init__(self, code: int, message: str | None = None, status: int = 400) -> None:
         self.code = code
         self.status = status
@@ -75,7 +80,9 @@ class HTTPError(Exception):
     def response(self) -> Response:
         """Return the answer: JSON with `code` and `message`."""
         body = json.dumps({"code": self.code, "message": self.message})
-        return Response(self.status, [("Content-Type", "application/json")], body.encode())
+        response = Response(self.status, [("Content-Type", "application/json")], body.encode())
+        response.ends_connection |= self.ends_connection
+        return response
 
 
 NO_WEBSOCKET: Final = HTTPError(BAD_REQUEST, "This server cannot serve websockets")
@@ -85,7 +92,23 @@ NO_WEBSOCKET: Final = HTTPError(BAD_REQUEST, "This server cannot serve websocket
 def refusal(error: ProtocolError) -> HTTPError:
     """Return the answer to a request that broke the protocol."""
     status = error.status if isinstance(error, BodyRefused) else 400
-    return HTTPError(BAD_REQUEST, str(error), status)
+    refused = HTTPError(BAD_REQUEST, str(error), status)
+    refused.ends_connection = isinstance(error, BodyRefused)
+    return refused
+
+
+def check_length(request: Request) -> None:
+    """Refuse a request that says the length of its body in a way that others may read differently.
+
+    Most servers do so themselves. It says nothing about the session that the request names.
+
+    Raises:
+        HTTPError: It does.
+    """
+    try:
+        check_content_length(request.header("content-length"), request.header("transfer-encoding"))
+    except BadLength as error:
+        raise refusal(error) from error
 
 
 def payload_response(request: Request, payload: str) -> Response:
@@ -183,6 +206,8 @@ class OriginPolicy:
 
     def allows(self, request: Request, origin: str) -> bool:
         """Tell whether an origin may connect."""
+        if "," in origin:
+            return False  # two headers: who asks is not known
         if self._any:
             return True
         if self._function is not None:
@@ -206,7 +231,7 @@ class OriginPolicy:
         Raises:
             HTTPError: Forbidden.
         """
-        if not self._check or self._any:
+        if not self._check:
             return
         origin = request.header("origin")
         if origin is None or self.allows(request, origin):

@@ -103,9 +103,7 @@ class ASGIRequest(Request):
 
     async def read_body(self, max_bytes: int) -> bytes:
         """Read the body to its end; see `Request.read_body`."""
-        length = self.header("content-length")
-        if length is not None and length.isdigit() and int(length) > max_bytes:
-            raise BodyTooLarge(f"a body of {length} bytes, at most {max_bytes} allowed")
+        self.content_length(max_bytes)
         chunks = []
         size = 0
         while True:

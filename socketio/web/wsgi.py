@@ -50,9 +50,6 @@ DRAIN_SECONDS = 1.0
 DRAIN_IDLE_SECONDS = 0.1
 """After so long without a byte the client is taken to have sent everything, or to wait."""
 
-MAX_LENGTH_DIGITS = 18
-"""Digits of a `Content-Length` that is looked at: Python refuses to read thousands of them."""
-
 
 class WSGIRequest(Request):
     """A request of a WSGI server.
@@ -82,6 +79,10 @@ class WSGIRequest(Request):
 
     def header(self, name: str) -> str | None:
         """Return the value of a header (name in lower case), or None."""
+        if name == "content-length" and "headers_raw" in self.environ:
+            # eventlet's own: of two lengths it hands on the first.
+            raw = self.environ["headers_raw"]
+            return ",".join(each for key, each in raw if key.lower() == name) or None
         value: str | None = self.environ.get(environ_key(name))
         return value
 
@@ -100,14 +101,9 @@ class WSGIRequest(Request):
         """Read the body to its end; see `Request.read_body`."""
         self._body_read = True
         body = self.environ["wsgi.input"]
-        length = self.environ.get("CONTENT_LENGTH") or ""
-        if length:
-            if not (length.isascii() and length.isdigit()):
-                # Most servers refuse it themselves; it says nothing about the session.
-                raise HTTPError(BAD_REQUEST, f"Content-Length: {length!r:.20} is no number")
-            if len(length) > MAX_LENGTH_DIGITS or int(length) > max_bytes:
-                raise BodyTooLarge(f"a body of {length:.20} bytes, at most {max_bytes} allowed")
-            remaining = int(length)
+        length = self.content_length(max_bytes)
+        if length is not None:
+            remaining = length
         elif self.environ.get("wsgi.input_terminated"):
             remaining = max_bytes + 1
         else:

@@ -91,7 +91,8 @@ class AiohttpRequest(Request):
 
     def header(self, name: str) -> str | None:
         """Return the value of a header, or None."""
-        return self._headers.get(name)
+        values = self._headers.getall(name, None)
+        return None if values is None else ",".join(values)
 
     def head_size(self) -> int:
         """Return about how many bytes its headers and its query have."""
@@ -125,9 +126,7 @@ class AiohttpRequest(Request):
 
     async def read_body(self, max_bytes: int) -> bytes:
         """Read the body to its end, whatever the application's `client_max_size` is."""
-        length = self.request.content_length
-        if length is not None and length > max_bytes:
-            raise BodyTooLarge(f"a body of {length} bytes, at most {max_bytes} allowed")
+        self.content_length(max_bytes)
         chunks = []
         size = 0
         try:

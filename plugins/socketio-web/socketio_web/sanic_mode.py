@@ -49,8 +49,8 @@ class SanicRequest(Request):
 
     def header(self, name: str) -> str | None:
         """Return the value of a header, or None."""
-        value: str | None = self.request.headers.get(name)
-        return value
+        values: list[str] = self.request.headers.getall(name, [])
+        return ",".join(values) if values else None
 
     def head_size(self) -> int:
         """Return about how many bytes its headers and its query have."""
@@ -81,9 +81,7 @@ class SanicRequest(Request):
 
     async def read_body(self, max_bytes: int) -> bytes:
         """Read the body to its end, whatever REQUEST_MAX_SIZE is."""
-        length = self.header("content-length") or ""
-        if length.isdigit() and int(length) > max_bytes:
-            raise BodyTooLarge(f"a body of {length} bytes, at most {max_bytes} allowed")
+        self.content_length(max_bytes)
         chunks: list[bytes] = []
         size = 0
         try:

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 from tornado import web
 from tornado.iostream import IOStream, StreamClosedError
 
-from socketio.abc import AsyncMode, Attachment, BodyTooLarge, Headers, Receiver, Request, Response
+from socketio.abc import (
+    AsyncMode,
+    Attachment,
+    BadLength,
+    BodyTooLarge,
+    Headers,
+    Receiver,
+    Request,
+    Response,
+    check_content_length,
+)
 from socketio.runtimes import AsyncioRuntime, create_task
 from socketio.web import (
     BAD_REQUEST,
@@ -216,8 +226,11 @@ class EngineHandler(web.RequestHandler):
         self._chunks: list[bytes] = []
         self._size = 0
         self._body = asyncio.get_running_loop().create_future()
-        length = self.request.headers.get("Content-Length", "")
-        if length.isdigit() and int(length) > limit:
+        try:
+            length = check_content_length(self.request.headers.get("Content-Length"))
+        except BadLength:
+            length = None  # the engine answers that
+        if length is not None and length > limit:
             self._refuse_body()
         # The engine is to know of the request before its body has come.
         self._serving = create_task(self.server.handle_request(self))
