@@ -33,7 +33,7 @@ LONG_TOOLS := $(addprefix e2e/.tools/,gunicorn-with-eventlet flask-socketio flas
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test e2e task-factories oldest frameworks-oldest servers lint types docs bench brokers brokers-down wheels uwsgi format clean
+.PHONY: help demo test e2e soak fuzz task-factories oldest frameworks-oldest servers lint types docs bench brokers brokers-down wheels uwsgi format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,12 @@ test: $(VENV)/.installed node-packages e2e/.tools/flask-socketio ## run the test
 
 e2e: $(VENV)/.installed node-packages $(LONG_TOOLS) ## run the long tests too: soak, faults, every server
 	$(PYTEST) $(PYTEST_PARALLEL) -m heavy --timeout 600 $(ARGS)
+
+soak: $(VENV)/.installed ## clients that come and go for ten minutes under each of aiohttp and gunicorn: make soak SECONDS=600
+	SOCKETIO_SOAK_SECONDS=$(or $(SECONDS),600) $(PYTEST) -m heavy -rA -p no:xdist e2e/soak $(ARGS)
+
+fuzz: $(VENV)/.installed ## mutated packets, frames and requests, at decoders and live servers: make fuzz SECONDS=300
+	SOCKETIO_FUZZ_SECONDS=$(or $(SECONDS),300) $(PYTEST) -m heavy -rA -p no:xdist e2e/fuzz $(ARGS)
 
 task-factories: $(VENV)/.installed ## run the asyncio tests in loops with a task factory like those of error trackers
 	SOCKETIO_TASK_FACTORY=wrapping $(PYTEST) $(PYTEST_PARALLEL) --timeout 120 $(FACTORY_TESTS) $(ARGS)

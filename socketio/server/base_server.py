@@ -574,6 +574,10 @@ class BaseServer(Consumer):
             self.observers.tell("client_connected", namespace, member.sid)
         with member.client.lock:
             self.manager.connect(session.sid, namespace)
+            if member.state is PENDING:
+                # In threads a session that is just ending is found under its id by nobody, for a
+                # moment. Whoever stayed pending would never leave.
+                member.become(CONNECTED)
             self._send_to(session, CONNECT, {"sid": member.sid}, namespace)
             session.send_all(member.waiting or ())
             if member.state is CONNECTED:
