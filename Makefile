@@ -48,10 +48,10 @@ e2e: $(VENV)/.installed node-packages $(LONG_TOOLS) ## run the long tests too: s
 	$(PYTEST) $(PYTEST_PARALLEL) -m heavy --timeout 600 $(ARGS)
 
 soak: $(VENV)/.installed ## clients that come and go for ten minutes under each of aiohttp and gunicorn: make soak SECONDS=600
-	SOCKETIO_SOAK_SECONDS=$(or $(SECONDS),600) $(PYTEST) -m heavy -rA -p no:xdist e2e/soak $(ARGS)
+	SOCKETIO_SOAK_SECONDS=$(or $(SECONDS),600) $(PYTEST) -m heavy -rA -p no:xdist -o faulthandler_timeout=0 e2e/soak $(ARGS)
 
 fuzz: $(VENV)/.installed ## mutated packets, frames and requests, at decoders and live servers: make fuzz SECONDS=300
-	SOCKETIO_FUZZ_SECONDS=$(or $(SECONDS),300) $(PYTEST) -m heavy -rA -p no:xdist e2e/fuzz $(ARGS)
+	SOCKETIO_FUZZ_SECONDS=$(or $(SECONDS),300) $(PYTEST) -m heavy -rA -p no:xdist -o faulthandler_timeout=0 e2e/fuzz $(ARGS)
 
 task-factories: $(VENV)/.installed ## run the asyncio tests in loops with a task factory like those of error trackers
 	SOCKETIO_TASK_FACTORY=wrapping $(PYTEST) $(PYTEST_PARALLEL) --timeout 120 $(FACTORY_TESTS) $(ARGS)

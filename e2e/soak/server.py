@@ -79,7 +79,7 @@ class Counts(logging.Handler):
 
 
 counts = Counts()
-for name in ("socketio", "engineio", "socketio.server", "engineio.server", "asyncio", "aiohttp"):
+for name in ("socketio", "engineio", "socketio.server", "engineio.server", "asyncio"):
     logging.getLogger(name).addHandler(counts)
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from .._core.logs import escaped
 from ..abc.mode import AsyncMode
 from ..engine.cors import check_layer
-from ..engine.http import NO_WEBSOCKET
+from ..engine.http import BAD_REQUEST, NO_WEBSOCKET, HTTPError
+from ..protocol.websocket import PROTOCOL_ERROR, WebSocketError, handshake_key
 from ..runtimes.asyncio.runtime import AsyncioRuntime
 from ..web.asgi import ASGIRequest, Receive, Scope, Send, send_response
 from ..web.uvicorn_websocket import create_asgi_websocket
@@ -39,9 +40,7 @@ class ASGIMode(AsyncMode):
             await engine.handle_websocket(request, websocket)
             return
         if (request.header("upgrade") or "").lower() == "websocket":
-            # Servers that can serve one give it a scope of its own.
-            engine.warn_no_websocket("give the web server its websocket support")
-            await send_response(send, NO_WEBSOCKET.response())
+            await send_response(send, _no_websocket(engine, request).response())
             return
         if not engine.cors_checked:
             check_layer(engine, request.header("origin"), send)
@@ -53,3 +52,18 @@ class ASGIMode(AsyncMode):
         if response.ends_connection and scope.get("http_version", "1.1").startswith("1"):
             response.headers.append(("Connection", "close"))
         await send_response(send, response)
+
+
+def _no_websocket(engine: AsyncEngine, request: ASGIRequest) -> HTTPError:
+    """Return the refusal of a websocket that comes as a plain request.
+
+    Servers that can serve one give it a scope of its own, unless the client has asked wrongly.
+    """
+    try:
+        if request.method != "GET":
+            raise WebSocketError(PROTOCOL_ERROR, f"a {request.method} request")
+        handshake_key(request.header)
+    except WebSocketError as error:
+        return HTTPError(BAD_REQUEST, f"Invalid websocket upgrade: {error}")
+    engine.warn_no_websocket("give the web server its websocket support")
+    return NO_WEBSOCKET

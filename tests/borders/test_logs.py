@@ -279,6 +279,41 @@ def test_a_server_writes_no_lines_into_the_log_of_a_client(flavour: str, records
     assert [line for line in records.lines if sids[0] in line] == []
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"connection": "close", "sec-websocket-version": "13"},
+        {"connection": "upgrade", "sec-websocket-version": "8"},
+        {"connection": "upgrade", "sec-websocket-version": "13", "sec-websocket-key": "*"},
+    ],
+)
+async def test_no_client_can_say_that_the_server_has_no_websockets(
+    headers: dict[str, str], records: Records
+) -> None:
+    """An ASGI server hands a wrong upgrade on as a plain request."""
+    sent: list[Any] = []
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/socket.io/",
+        "query_string": b"EIO=4&transport=websocket",
+        "headers": [
+            (name.encode(), value.encode())
+            for name, value in {"upgrade": "websocket", **headers}.items()
+        ],
+    }
+    sio = socketio.AsyncServer(logger=True, engineio_logger=True)
+    await socketio.ASGIApp(sio)(scope, lambda: None, send)
+    assert sent[0]["status"] == 400 and b"Invalid websocket upgrade" in sent[1]["body"]
+    assert not any("cannot serve" in line for line in records.lines)
+    await sio.shutdown()
+
+
 # -- every call that logs -----------------------------------------------------------------------
 
 METHODS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
