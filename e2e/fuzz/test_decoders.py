@@ -28,7 +28,7 @@ from socketio.protocol import engine, engine_client
 from socketio.protocol.json_codec import default_codec
 from socketio.protocol.msgpack_packet import MsgPackPacket
 from socketio.protocol.packets import Decoder, Packet, encode_messages
-from socketio.protocol.websocket import ServerConnection, State, WebSocketError
+from socketio.protocol.websocket import ServerConnection, WebSocketError, WebSocketState
 
 SECONDS = float(os.environ.get("SOCKETIO_FUZZ_SECONDS", "30"))
 SLOW = 1.0
@@ -224,7 +224,7 @@ def engine_payloads(data: bytes, attachments: list[bytes]) -> None:
     except ProtocolError:
         return
     if all(isinstance(each, bytes) or _is_text(each) for _, each in packets):
-        again = engine.encode_payload([engine.Packet(kind, each) for kind, each in packets])
+        again = engine.encode_payload([engine.EnginePacket(kind, each) for kind, each in packets])
         assert list(engine.decode_payload(again)) == packets
 
 
@@ -261,7 +261,7 @@ def _events(data: bytes, step: int) -> list[Any]:
     connection = ServerConnection(1000)
     found: list[Any] = []
     for start in range(0, len(data), step):
-        if connection.state is State.CLOSED:
+        if connection.state is WebSocketState.CLOSED:
             break
         for event in connection.receive(data[start : start + step]):
             if isinstance(event, WebSocketError):

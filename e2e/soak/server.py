@@ -45,8 +45,10 @@ class Counts(logging.Handler):
         self.add("errors")
         self.last_error = self.format(record)[-2000:]
 
-    def work(self, state: dict[str, Any], number: int) -> int:
-        """Count a client's message, whose numbers go up one by one."""
+    def work(self, state: dict[str, Any], number: Any) -> Any:
+        """Count a client's message, whose numbers go up one by one; a fuzzer sends others."""
+        if type(number) is not int:
+            return None
         self.add("handled")
         if number <= state["last"]:
             self.add("twice")
@@ -97,12 +99,16 @@ def asynchronous() -> socketio.AsyncServer:
         counts.add("disconnected")
 
     @sio.on("work", namespace="*")
-    async def work(namespace: str, sid: str, number: int, payload: Any) -> Any:
+    async def work(
+        namespace: str, sid: str, number: Any = None, payload: Any = None, *_: Any
+    ) -> Any:
         state = await sio.get_session(sid, namespace)
         return counts.work(state, number), payload
 
     @sio.on("room", namespace="*")
-    async def room(namespace: str, sid: str, name: str) -> None:
+    async def room(namespace: str, sid: str, name: Any = None, *_: Any) -> None:
+        if not isinstance(name, str):
+            return
         await sio.enter_room(sid, name, namespace)
         await sio.emit("news", name, to=name, namespace=namespace)
         await asyncio.sleep(0.01)
@@ -125,11 +131,13 @@ def threaded() -> socketio.Server:
         counts.add("disconnected")
 
     @sio.on("work", namespace="*")
-    def work(namespace: str, sid: str, number: int, payload: Any) -> Any:
+    def work(namespace: str, sid: str, number: Any = None, payload: Any = None, *_: Any) -> Any:
         return counts.work(sio.get_session(sid, namespace), number), payload
 
     @sio.on("room", namespace="*")
-    def room(namespace: str, sid: str, name: str) -> None:
+    def room(namespace: str, sid: str, name: Any = None, *_: Any) -> None:
+        if not isinstance(name, str):
+            return
         sio.enter_room(sid, name, namespace)
         sio.emit("news", name, to=name, namespace=namespace)
         sio.sleep(0.01)
