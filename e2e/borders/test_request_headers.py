@@ -77,14 +77,18 @@ def url(
     return started[kind.name].url
 
 
+def head(*lines: str) -> bytes:
+    """Return the bytes of a request's head."""
+    return "\r\n".join((*lines, "", "")).encode("utf-8", "surrogateescape")
+
+
 async def status(url: str, *lines: str, body: str = "", path: str = "/socket.io/") -> int:
     """Return the status of the answer to a request; 0 for a connection that was closed.
 
     gevent-websocket accepts every websocket before it asks us: one that is closed then is a 403.
     """
     connection = await RawConnection.open(url)
-    head = "\r\n".join((*lines, "", ""))
-    await connection.send(head + body)
+    await connection.send(head(*lines) + body.encode())
     try:
         answer, _ = await connection.head(10)
         if answer == 101 and b'"sid"' not in await connection.rest():
@@ -152,3 +156,64 @@ async def test_two_origins_are_refused(kind: Server, url: str, websocket: bool) 
         lines = [f"GET /socket.io/?EIO=4&transport={transport} HTTP/1.1", f"Host: {host}"]
         lines += [f"Origin: {origin}" for origin in origins]
         assert await status(url, *lines, *(upgrade if websocket else ())) in (400, 403)
+
+
+UPGRADE = (
+    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
+    "Host: x",
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+)
+ADVISORIES: dict[str, bytes] = {
+    "spaces in subprotocols": head(*UPGRADE, f"Sec-WebSocket-Protocol: b{' ' * 7000}x"),
+    "subprotocols that are no ASCII": head(*UPGRADE, "Sec-WebSocket-Protocol: \xff\xfe, \u20ac"),
+    "an extension that is never closed": head(
+        *UPGRADE, f'Sec-WebSocket-Extensions: a; b="{(chr(92) + "a") * 3500}'
+    ),
+    "two thousand headers": head(*UPGRADE, *(f"x{number}: y" for number in range(2000))),
+    "two hosts": head(*UPGRADE, "Host: evil", "Origin: http://evil"),
+}
+"""Openings of websockets that crashed or stalled some server, by what is wrong with them."""
+
+
+async def answers(url: str) -> bool:
+    """Tell whether a server still serves, and soon."""
+    async with asyncio.timeout(10):
+        return bool(await new_session(url))
+
+
+@kinds()
+async def test_openings_of_advisories_hurt_nobody(kind: Server, url: str) -> None:
+    for what, request in ADVISORIES.items():
+        connection = await RawConnection.open(url)
+        await connection.send(request)
+        try:
+            answer, _ = await connection.head(5)
+        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
+            answer = 0  # uvicorn's websockets-sansio says nothing about too many headers
+        await connection.close()
+        if what == "two hosts":
+            assert answer != 101 or kind.name in GEVENT, what
+        assert await answers(url), what
+
+
+@kinds()
+async def test_bodies_of_advisories_hurt_nobody(kind: Server, url: str) -> None:
+    """Binary bodies, and a body in a hundred thousand pieces."""
+    for content_type in ("application/octet-stream", "multipart/form-data; boundary=x", "\xff"):
+        sid = await new_session(url)
+        lines = post(sid, f"Content-Type: {content_type}", "Content-Length: 5")
+        assert await status(url, *lines, body="\0\1\2\3\4") in (400, 0)
+        assert await answers(url)
+    sid = await new_session(url)
+    connection = await RawConnection.open(url)
+    await connection.send(head(*post(sid, "Transfer-Encoding: chunked")))
+    try:
+        await connection.send("1\r\n4\r\n" * 100_000 + "0\r\n\r\n")
+        assert (await connection.head(30))[0] != 200
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass  # cut before it had ended
+    await connection.close()
+    assert await answers(url)
