@@ -250,5 +250,5 @@ def test_a_live_server(fuzzed: Program) -> None:
         time.sleep(0.2)
     print(json.dumps(found))
     assert found["errors"] == 0, found["error"]
-    assert ours(fuzzed) == []
+    assert not (broken := ours(fuzzed)), broken[0]
     assert found["connected"] == found["disconnected"]

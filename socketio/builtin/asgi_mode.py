@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from .._core.logs import escaped
 from ..abc.mode import AsyncMode
 from ..engine.cors import check_layer
-from ..engine.http import BAD_REQUEST, NO_WEBSOCKET, HTTPError
+from ..engine.http import BAD_REQUEST, NO_WEBSOCKET, HTTPError, Response
 from ..protocol.websocket import PROTOCOL_ERROR, WebSocketError, handshake_key
 from ..runtimes.asyncio.runtime import AsyncioRuntime
 from ..web.asgi import ASGIRequest, Receive, Scope, Send, send_response
@@ -40,7 +40,7 @@ class ASGIMode(AsyncMode):
             await engine.handle_websocket(request, websocket)
             return
         if (request.header("upgrade") or "").lower() == "websocket":
-            await send_response(send, _no_websocket(engine, request).response())
+            await _answer(engine, send, _no_websocket(engine, request).response())
             return
         if not engine.cors_checked:
             check_layer(engine, request.header("origin"), send)
@@ -51,7 +51,19 @@ class ASGIMode(AsyncMode):
             return
         if response.ends_connection and scope.get("http_version", "1.1").startswith("1"):
             response.headers.append(("Connection", "close"))
+        await _answer(engine, send, response)
+
+
+async def _answer(engine: AsyncEngine, send: Send, response: Response) -> None:
+    """Give an answer to the server, which may have closed the connection meanwhile.
+
+    uvicorn does so when the client sends something that is no request behind its request, and
+    uvloop then raises a RuntimeError: of both, the client decides when.
+    """
+    try:
         await send_response(send, response)
+    except (OSError, RuntimeError) as error:
+        engine.logger.debug("no answer: %r", error)
 
 
 def _no_websocket(engine: AsyncEngine, request: ASGIRequest) -> HTTPError:

@@ -27,7 +27,7 @@ EXPECTED: dict[str, set[str]] = {
     },
     "The web server, its middleware and proxies": {
         *("origins", "origins with default ports", "lengths", "refused bodies", "subprotocols"),
-        "start and stop",
+        *("start and stop", "answers that cannot be sent"),
     },
     "Decorators and injected arguments": {"wrappers"},
     "The HTTP library of a client": {
