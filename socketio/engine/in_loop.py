@@ -52,7 +52,8 @@ def in_context(receive: Callable[[str | bytes], None]) -> Callable[[str | bytes]
     Whoever reads a websocket may have another context than the request that opened it, in which a
     middleware has set variables for the handlers.
     """
-    return functools.partial(contextvars.copy_context().run, receive)
+    run: Callable[..., None] = contextvars.copy_context().run
+    return functools.partial(run, receive)
 
 
 class WebSocketOutput(Transport):
