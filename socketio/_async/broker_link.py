@@ -324,11 +324,12 @@ class BrokerLink:
         self.raise_if_refused()
         return self.outbox.sent >= position
 
-    async def close(self, farewell: bytes | None = None) -> None:
+    async def close(self, farewell: bytes | None = None, limit: float | None = None) -> None:
         """Publish what waits, if the broker is there, and disconnect.
 
         Args:
             farewell: The last message; it comes back, and wakes the receiver.
+            limit: Seconds that publishing may take; None: as long as two attempts.
         """
         if self._task is None or self._closing:
             self._closing = True
@@ -339,7 +340,7 @@ class BrokerLink:
         self._held_until = 0.0
         self._wake_publisher()
         if self._state != "connecting" or len(self.outbox):
-            await self.flush(2 * self._times.timeout)
+            await self.flush(limit or 2 * self._times.timeout)
         self._closing = True
         self.look_again()
         self._let_in()

@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from .._core.chance import uniform
+from .._core.process_end import EXIT_SECONDS, finish_at_end, is_finished
 from ..abc.driver import BusDriver
 from ..abc.runtime import Runtime
 from ..bus import messages as bus
@@ -39,6 +40,7 @@ class DriverBus:
     def begin(self) -> None:
         """Begin to connect and to receive."""
         self._linked()
+        finish_at_end(self)
 
     async def start(self) -> None:
         """Wait for the outcome of the first attempt to connect; see `BrokerLink`."""
@@ -48,10 +50,24 @@ class DriverBus:
         """Publish a message, in the background; see `BrokerLink.put`."""
         await self._linked().put(message)
 
-    async def close(self) -> None:
-        """Publish what waits, if the broker is there, say that we go, and disconnect."""
+    async def close(self, limit: float | None = None) -> None:
+        """Publish what waits, if the broker is there, say that we go, and disconnect.
+
+        Args:
+            limit: Seconds that publishing may take; see `BrokerLink.close`.
+        """
+        is_finished(self)
         if self._link is not None:
-            await self._link.close(self._manager._encode(self._presence.farewell()))
+            await self._link.close(self._manager._encode(self._presence.farewell()), limit)
+
+    def finish(self) -> None:
+        """Do the same because the process ends, if that is still possible; see `Finishable`."""
+        link = self._link
+        if link is not None and not flavour.finish_at(self._home, self._close_at_end, EXIT_SECONDS):
+            link.say_dropped()
+
+    async def _close_at_end(self) -> None:
+        await self.close(EXIT_SECONDS)
 
     def health(self, received: int, malformed: int, duplicates: int) -> ManagerHealth:
         """Return how the link is doing, with what the manager has counted."""

@@ -8,13 +8,13 @@ and what was emitted has left before the process ends.
 
 from __future__ import annotations
 
-import atexit
 import threading
 import time
 from collections.abc import Callable, Hashable
 from typing import Any
 
 from .._core import forks
+from .._core.process_end import EXIT_SECONDS, finish_at_end, is_finished
 from ..abc.driver import BusDriver
 from ..bus.health import ManagerHealth
 from ..bus.presence import Presence, PresenceTimes
@@ -26,9 +26,6 @@ LINGER = 1.0
 
 GIVE_UP = 60.0
 """Seconds that messages of managers which are gone wait for a broker that is away."""
-
-EXIT_SECONDS = 3.0
-"""Seconds that a process may take to publish what waits when it ends."""
 
 
 class Emitter:
@@ -159,10 +156,11 @@ class Emitter:
             self._ended = True
             self._forget()
             _Emitters.open.pop(id(self), None)
+        is_finished(self)
         self._place.leave()
 
     def finish(self) -> None:
-        """Publish what waits and close, because the process ends."""
+        """Publish what waits and close, because the process ends; see `Finishable`."""
         if not self._place.finish(self.link.close, EXIT_SECONDS):
             self.link.say_dropped()
 
@@ -174,7 +172,6 @@ class _Emitters:
     lock = threading.RLock()
     open: dict[int, Emitter] = {}  # noqa: RUF012  # the one table
     shared: dict[Hashable, Emitter] = {}  # noqa: RUF012  # the one table
-    registered = False
 
     def after_fork(self) -> None:
         """Leave all connections to the parent; see `socketio._core.forks`."""
@@ -199,16 +196,8 @@ def acquire(
         if emitter is None:
             emitter = Emitter(key, create_link, times)
             _Emitters.open[id(emitter)] = emitter
+            finish_at_end(emitter)
             if key is not None:
                 _Emitters.shared[key] = emitter
-        if not _Emitters.registered:
-            _Emitters.registered = True
-            atexit.register(_finish_all)
         emitter.use()
         return emitter
-
-
-def _finish_all() -> None:
-    """Publish what waits before the process ends."""
-    for emitter in list(_Emitters.open.values()):
-        emitter.finish()

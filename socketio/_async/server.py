@@ -398,7 +398,7 @@ class AsyncServer(FlavouredServer):
         """
         await self.eio.shutdown()
         deadline = self.runtime.now() + self.eio.config.close_timeout
-        while self.manager.table.namespaces and self.runtime.now() < deadline:
+        while self.has_clients() and self.runtime.now() < deadline:
             await self.runtime.sleep(0.01)
         await self.manager.shutdown()
         self.manager_initialized = self._manager_begun = False

@@ -395,7 +395,7 @@ class Server(FlavouredServer):
         """
         self.eio.shutdown()
         deadline = self.runtime.now() + self.eio.config.close_timeout
-        while self.manager.table.namespaces and self.runtime.now() < deadline:
+        while self.has_clients() and self.runtime.now() < deadline:
             self.runtime.sleep(0.01)
         self.manager.shutdown()
         self.manager_initialized = self._manager_begun = False

@@ -349,6 +349,14 @@ class Consumer(ABC):
     def session_closed(self, session: Session, reason: str) -> None:
         """Note the end of a session, once; never waits."""
 
+    def has_clients(self) -> bool:
+        """Tell whether there are clients, or some whose disconnect handlers still run."""
+        return False
+
+    def has_begun(self) -> bool:
+        """Tell whether there is something to shut down, even without clients."""
+        return False
+
 
 class SessionOwner(ServedEngine, Protocol):
     """An engine, as its sessions see it."""

@@ -148,6 +148,31 @@ async def end_task(task: Any, seconds: float) -> None:
         await asyncio.wait([task], timeout=seconds)
 
 
+def finish_at(
+    home: asyncio.AbstractEventLoop | None,
+    function: Callable[[], Coroutine[Any, Any, None]],
+    seconds: float,
+) -> bool:
+    """Run a coroutine function in a loop while the process ends.
+
+    Args:
+        home: The loop, which may have ended.
+        function: The function.
+        seconds: How long to wait for it.
+
+    Returns:
+        Whether it has ended in that time. In a loop that does not run, or only as long as it waits
+        for this, nothing can be done.
+    """
+    if home is None or not home.is_running() or home is running_loop():
+        return False
+    try:
+        run_in_loop(home, function()).result(seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
 _emitter_loops = LoopThread()
 forks.watch(_emitter_loops)
 

@@ -85,6 +85,12 @@ def end_task(task: Any, seconds: float) -> None:
     task.join(seconds)
 
 
+def finish_at(home: Any, function: Callable[[], None], seconds: float) -> bool:
+    """Run a function, which has its own time limits, while the process ends."""
+    function()
+    return True
+
+
 class EmitterPlace:
     """Where a connection lives that belongs to no server: in the threads that use it."""
 

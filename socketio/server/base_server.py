@@ -629,6 +629,14 @@ class BaseServer(Consumer):
             leaving = client.start_reserved(self._run_disconnect, member, reason)
         return leaving
 
+    def has_clients(self) -> bool:
+        """Tell whether there are clients; see `Consumer`."""
+        return bool(self.manager.table.namespaces)
+
+    def has_begun(self) -> bool:
+        """Tell whether the client manager is at work; see `Consumer`."""
+        return self._manager_begun
+
     def session_closed(self, session: Session, reason: str) -> None:
         """Leave every namespace of an engine session that has ended."""
         client: Memberships = session.client

@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .._core.process_end import EXIT_SECONDS
 from ..runtimes.asyncio.tasks import create_task
 from .signals import SignalHandlers
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 SECONDS = 0.5
 """How long the last packets may take to leave."""
+
+TICK = 0.01
+"""Seconds between two looks whether disconnect handlers still run."""
 
 FLUSH_SECONDS = 0.05
 """How long the web server gets to write the answers that it has been given."""
@@ -98,13 +102,23 @@ class StopWatch:
         task.add_done_callback(self._tasks.discard)
 
     async def _close_clients(self, number: int | None) -> None:
-        for engine in self._engines:
+        engines = list(self._engines)
+        for engine in engines:
             engine.begin_shutdown()
         with contextlib.suppress(TimeoutError):  # the process was told to end, and does
             async with asyncio.timeout(SECONDS):
-                await asyncio.gather(*[create_task(engine.shutdown()) for engine in self._engines])
+                await asyncio.gather(*[create_task(engine.shutdown()) for engine in engines])
+                # What their disconnect handlers emit comes before what others say at the end.
+                while any(engine.consumer.has_clients() for engine in engines):
+                    await asyncio.sleep(TICK)
         if number is None:
             return
+        if self._signals.ends_process(number):
+            # Nobody else comes by any more, and what was emitted is still on its way.
+            servers: list[Any] = [e.consumer for e in engines if e.consumer.has_begun()]
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EXIT_SECONDS):
+                    await asyncio.gather(*[create_task(server.shutdown()) for server in servers])
         await asyncio.sleep(FLUSH_SECONDS)
         self._signals.pass_on(number)
 

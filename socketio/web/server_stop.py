@@ -22,6 +22,8 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .._core.process_end import EXIT_SECONDS
+
 if TYPE_CHECKING:
     from .._sync.engine import Engine
 
@@ -95,7 +97,7 @@ def stop_in_thread(engine: Engine, then: Callable[[], None]) -> None:
     # In a thread: the signal may have interrupted anything in this one, locks held.
     thread = threading.Thread(target=engine.stop, args=(STOP_SECONDS - STOP_TICK,), daemon=True)
     thread.start()
-    thread.join(STOP_SECONDS)
+    thread.join(STOP_SECONDS + EXIT_SECONDS)
     then()
 
 

@@ -27,6 +27,8 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .._core.process_end import finish_all
+
 if TYPE_CHECKING:
     from .._sync.engine import Engine
 
@@ -62,17 +64,36 @@ def _end_by_signal(process: int, number: int, frame: Any) -> None:
         number: The signal.
         frame: What it interrupted.
     """
-    engines = [engine for engine in _served if engine.sessions] if os.getpid() == process else []
+    engines = []
+    if os.getpid() == process:
+        engines = [each for each in _served if each.sessions or each.consumer.has_begun()]
 
     def go_on() -> None:
         if engines:
             engine = engines.pop()
-            engine.mode.stop_before(engine, go_on)  # type: ignore[attr-defined]  # modes of WSGI have it
+            stopped: Any = engine if engines else _LastEngine(engine)
+            engine.mode.stop_before(stopped, go_on)  # type: ignore[attr-defined]  # modes of WSGI have it
             return
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
 
     go_on()
+
+
+class _LastEngine:
+    """The engine with which everything ends that a process has to say.
+
+    Args:
+        engine: The engine, whose mode knows where one may wait for that.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def stop(self, seconds: float) -> None:
+        """Stop the engine, and finish what `atexit` would have finished."""
+        self._engine.stop(seconds)
+        finish_all()
 
 
 class SignalHandlers:
@@ -121,6 +142,10 @@ class SignalHandlers:
             handler(number, None)
         else:
             signal.raise_signal(number)
+
+    def ends_process(self, number: int) -> bool:
+        """Tell whether a signal ends this process at once when it is passed on."""
+        return self._replaced[number] is signal.SIG_DFL
 
     def _signalled(self, number: int, frame: Any) -> None:
         self.put_back()  # a second signal is not for us

@@ -254,6 +254,10 @@ class AiohttpAttachment(Attachment):
             return response
 
         async def start(_: web.Application) -> None:
+            if not app.on_shutdown.frozen:  # a sub-application's is
+                # The last one, so that the clients hear what the application's own ones emit.
+                app.on_shutdown.remove(shut_down)
+                app.on_shutdown.append(shut_down)
             await server.start()
 
         async def shut_down(_: web.Application) -> None:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
+LAST = 1
+"""The priority of what Sanic calls last when it stops: it goes through its listeners backwards."""
+
 
 class SanicRequest(Request):
     """A request of a Sanic application."""
@@ -267,6 +270,7 @@ class SanicAttachment(Attachment):
 
         app.before_server_start(check_cors)
         app.before_server_start(start)
-        app.before_server_stop(shut_down)
+        # After the application's own ones, so that the clients hear what these emit.
+        app.before_server_stop(shut_down, priority=LAST)
         app.after_server_stop(end_tasks)
         return app
