@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -26,7 +27,7 @@ from ..protocol.packets import arguments_of
 from ..runtimes.synchronous import settled
 from ..server.admin_guard import FAILURE_DELAY, LoginGuard
 from ..server.admin_view import TrafficCounts, client_description, now, room_name, shown
-from ..server.membership import Membership
+from ..server.membership import CONNECTED, Membership
 from ..server.observers import ServerObserver
 from ..server.synchronous import AdminArguments
 from .namespace import Namespace
@@ -108,6 +109,7 @@ class InstrumentedServer(AdminArguments, ServerObserver):
         self._guard = LoginGuard()
         self._began = time.monotonic()
         self._timer: Any = None
+        self._starting = threading.Lock()  # in threads several first sessions may open at once
         self._stopped = False
         self._series: Any = None
 
@@ -223,8 +225,8 @@ class InstrumentedServer(AdminArguments, ServerObserver):
 
     def _clients(self) -> list[Membership]:
         """Return the connected clients of this process."""
-        table = self.sio.manager.table
-        return [one for name in list(table.namespaces) for one in table.in_room(name, None)]
+        members: list[Membership] = self.sio.manager.table.everybody()
+        return [member for member in members if member.state is CONNECTED]
 
     def _describe(self, namespace: str, sid: str) -> dict[str, Any] | None:
         """Return what the Admin UI shows of a client; None when it is gone."""
@@ -241,7 +243,7 @@ class InstrumentedServer(AdminArguments, ServerObserver):
             session.environ,
             manager.get_rooms(sid, namespace),
             member.storage or {},
-            self._since.setdefault((namespace, sid), time.time()),
+            self._since.get((namespace, sid), time.time()),
         )
 
     def welcome(self, sid: str) -> None:
@@ -277,13 +279,14 @@ class InstrumentedServer(AdminArguments, ServerObserver):
 
     def _report(self) -> None:
         """Tell the numbers, and come back after the interval."""
-        self._timer = None
         if self._stopped or self.sio.eio.stopping:
+            self._timer = None
             return
+        # First of all: a session that opens meanwhile must not find the place of the timer empty.
+        self._timer = self.sio.runtime.call_later(self.server_stats_interval, self._report)
         counts = self._counts.take()
         if self._is_watched():
             self._tell("server_stats", self._stats(counts))
-        self._timer = self.sio.runtime.call_later(self.server_stats_interval, self._report)
 
     def _stop_reports(self) -> None:
         self._stopped = True
@@ -296,8 +299,9 @@ class InstrumentedServer(AdminArguments, ServerObserver):
     def session_opened(self, session: Session) -> None:
         """Count a new engine session; the first one starts the reports."""
         self._counts.add("rawConnection")
-        if self._timer is None and not self._stopped:
-            self._timer = self.sio.runtime.call_later(self.server_stats_interval, self._report)
+        with self._starting:
+            if self._timer is None and not self._stopped:
+                self._timer = self.sio.runtime.call_later(self.server_stats_interval, self._report)
 
     def session_closed(self, session: Session, reason: str) -> None:
         """Count the end of an engine session."""

@@ -10,7 +10,7 @@ import pytest
 
 import socketio
 from socketio.async_admin import InstrumentedAsyncServer
-from socketio.testing.memory import AsyncTestClient
+from socketio.testing.memory import AsyncTestClient, TestClient
 
 ADMIN = "/admin"
 CREDENTIALS = {"username": "admin", "password": "a long secret"}
@@ -408,3 +408,48 @@ class TestCluster:
         admin.emit("_disconnect", "/", False, sid, namespace=ADMIN)
         gone = await until(admin, "socket_disconnected", lambda _, one, *__: one == sid)
         assert gone[2] == "server disconnect"
+
+
+async def test_a_client_whose_disconnect_handler_runs_is_not_shown(
+    sio: socketio.AsyncServer,
+) -> None:
+    """The Admin UI would never hear that it has gone."""
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    @sio.event
+    async def disconnect(sid: str, reason: str) -> None:
+        begun.set()
+        await may_end.wait()
+
+    sio.instrument(auth=False)
+    staying, leaving = AsyncTestClient(sio), AsyncTestClient(sio)
+    sids = [await staying.connect(), await leaving.connect()]
+    leaving.leave()
+    await begun.wait()
+    admin = await open_admin(sio)
+    (shown,) = await named(admin, "all_sockets")
+    assert [client["id"] for client in shown if client["nsp"] == "/"] == sids[:1]
+    may_end.set()
+
+
+def test_a_session_that_opens_while_numbers_are_told_begins_no_second_series_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sio = socketio.Server(async_mode="threading")
+    instrumented = sio.instrument(auth=False, mode="production", server_stats_interval=3600)
+    call_later = sio.runtime.call_later
+    due: list[Callable[[], None]] = []
+
+    def count(delay: float, function: Callable[..., Any], *args: Any) -> Any:
+        if function == instrumented._report:
+            due.append(function)
+        return call_later(delay, function, *args)
+
+    monkeypatch.setattr(sio.runtime, "call_later", count)
+    TestClient(sio).connect()
+    assert len(due) == 1
+    # In threads a session may open at any moment, at this one too.
+    monkeypatch.setattr(instrumented, "_is_watched", lambda: bool(TestClient(sio).connect()))
+    due[0]()
+    assert len(due) == 2
+    sio.shutdown()
