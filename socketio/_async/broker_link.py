@@ -26,6 +26,7 @@ from ..bus.outbox import BATCH_BYTES, Outbox
 from ..bus.presence import Silence
 from ..exceptions import ConnectionError
 from ..runtimes import asynchronous as flavour
+from .bus_owner import BusOwner
 
 TICK = 0.25
 """Seconds between two looks at whether the link is still alive."""
@@ -35,7 +36,6 @@ LAST_SECONDS = 1.0
 
 SLOW = 1.0
 """Seconds after which a publication that fails was not refused, but met silence."""
-
 
 COUNT_INTERVAL = 0.05
 """Seconds between two looks at how many are subscribed again, where they can be counted."""
@@ -59,6 +59,20 @@ class LinkTimes:
 
     reconnect_delay_max: float
     """Between two attempts to connect, at most."""
+
+    @classmethod
+    def of(cls, manager: BusOwner) -> LinkTimes:
+        """Return how patient the link of a manager is."""
+        return cls(
+            timeout=manager.timeout,
+            reconnect_delay=manager.reconnect_delay,
+            reconnect_delay_max=manager.reconnect_delay_max,
+        )
+
+    def delay(self, failures: int) -> float:
+        """Return how long to wait after a number of failures in a row, with chance in it."""
+        delay = self.reconnect_delay * float(2 ** min(failures - 1, 16))
+        return min(delay, self.reconnect_delay_max) * uniform(0.5, 1.0)
 
 
 class LinkReceiver(Protocol):
@@ -426,7 +440,7 @@ class BrokerLink:
                     lasted = self._runtime.now() - began > self._times.reconnect_delay_max
                     lasted = lasted and self._state == "connected"
                     self._failures = 1 if lasted else self._failures + 1
-                    delay = self._delay(self._failures)
+                    delay = self._times.delay(self._failures)
                     if refused:
                         self._refuse(error, delay)
                     else:
@@ -659,11 +673,6 @@ class BrokerLink:
             *(level, "%s cannot use %s: %s; next attempt in %.1f s"),
             *(self._name, self._url, escaped(self._last_error), delay),
         )
-
-    def _delay(self, failures: int) -> float:
-        times = self._times
-        delay = times.reconnect_delay * float(2 ** min(failures - 1, 16))
-        return min(delay, times.reconnect_delay_max) * uniform(0.5, 1.0)
 
     async def _pause(self, seconds: float) -> None:
         self._pausing = waiter = self._runtime.create_waiter()

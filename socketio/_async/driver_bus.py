@@ -168,15 +168,6 @@ def presence_times(manager: BusOwner) -> PresenceTimes:
     )
 
 
-def link_times(manager: BusOwner) -> LinkTimes:
-    """Return how patient the link of a manager is."""
-    return LinkTimes(
-        timeout=manager.timeout,
-        reconnect_delay=manager.reconnect_delay,
-        reconnect_delay_max=manager.reconnect_delay_max,
-    )
-
-
 def create_link(
     manager: BusOwner,
     receiver: LinkReceiver,
@@ -192,7 +183,7 @@ def create_link(
         outbox=outbox,
         receive=receive,
         runtime=runtime,
-        times=link_times(manager),
+        times=LinkTimes.of(manager),
         name=type(manager).__name__,
         url=without_password(manager.broker_url),
         logger=manager.get_logger(),

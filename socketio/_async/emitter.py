@@ -73,8 +73,11 @@ class Emitter:
 
     async def leave(self) -> None:
         """Give the emitter back; what was emitted has left, if the broker is there."""
-        if self._give_back():
-            self._forget()
+        with self._lock:  # whoever comes now makes a new one
+            last = self._give_back()
+            if last:
+                self._forget()
+        if last:
             await self._place.wait_for(self.link.close)
             self.ended()
 
@@ -96,10 +99,13 @@ class Emitter:
             self._presence.sent(self._runtime.now())
 
     def _rest(self) -> None:
-        if self.link.state == "idle":
-            self.ended()
-        else:
-            self.link.look_again()
+        with self._lock:
+            if self._users:
+                return  # another manager has come meanwhile
+            if self.link.state == "idle":
+                self.ended()
+                return
+        self.link.look_again()
 
     def _give_back(self) -> bool:
         """Count a user less; return whether it was the last one."""

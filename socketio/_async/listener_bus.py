@@ -6,13 +6,12 @@ import threading
 import time
 from typing import Any
 
-from .._core.chance import uniform
 from .._core.logs import escaped
 from ..bus.broker_url import without_password
 from ..bus.health import HealthState, ManagerHealth
 from ..bus.messages import PresenceMessage
 from ..runtimes import asynchronous as flavour
-from .broker_link import describe
+from .broker_link import LinkTimes, describe
 from .bus_owner import BusOwner
 
 
@@ -72,6 +71,7 @@ class ListenerBus:
 
     async def _listen_until_closed(self) -> None:
         manager, failures = self._manager, 0
+        times = LinkTimes.of(manager)
         while not self._closed:
             began = time.monotonic()
             self._set_state("connected")
@@ -86,18 +86,16 @@ class ListenerBus:
                 error = "it ended"
             except Exception as raised:  # whatever the third party's client library raises
                 error = describe(raised)
-            lasted = time.monotonic() - began > manager.reconnect_delay_max
+            if self._closed:
+                return
+            lasted = time.monotonic() - began > times.reconnect_delay_max
             failures = 1 if lasted else failures + 1
-            delay = min(
-                manager.reconnect_delay * 2 ** min(failures, 16), manager.reconnect_delay_max
-            )
             self._error = error
-            if not self._closed:
-                self._set_state("disconnected")
+            self._set_state("disconnected")
             manager.get_logger().error(
                 "_listen() of %s: %s; it is called again", type(manager).__name__, escaped(error)
             )
-            await manager._runtime().sleep(delay * uniform(0.5, 1.0))
+            await manager._runtime().sleep(times.delay(failures))
 
     def _set_state(self, state: HealthState) -> None:
         self._state = state

@@ -1,7 +1,7 @@
 # Generated from socketio/_async/pubsub_manager.py by tools/unasync.py, do not edit.
 """The base class of client managers that make several processes behave as one.
 
-Called by servers in place of the in-memory manager, and by processes without a server to emit to
+A server has one in place of the in-memory manager; a process without a server has one to emit to
 the clients of others. What it does here it also tells the other processes through a message
 broker; a subclass only says how to reach that broker.
 """
@@ -35,8 +35,8 @@ from ..protocol.json_codec import JSONCodec, codec_for, default_codec
 from ..runtimes import synchronous as flavour
 from ..server.observers import Observers
 from ..server.rooms import Room, RoomTable, as_set, without
-from .broker_link import BrokerLink, LinkReceiver
-from .driver_bus import DriverBus, create_link, link_times, presence_times
+from .broker_link import BrokerLink, LinkReceiver, LinkTimes
+from .driver_bus import DriverBus, create_link, presence_times
 from .emitter import Emitter, acquire
 from .listener_bus import ListenerBus
 from .manager import Manager
@@ -578,7 +578,7 @@ class PubSubManager(Manager):
         key, times = self.connection_key(), presence_times(self)
         if key is not None:
             bounds = (self.outbox_messages, self.outbox_bytes)
-            key = (type(self), key, link_times(self), times, bounds, self.get_logger())
+            key = (type(self), key, LinkTimes.of(self), times, bounds, self.get_logger())
         self._emitter = self._last = emitter = acquire(key, create, times)
         self._abandoning = weakref.finalize(self, emitter.abandon)
         self._abandoning.atexit = False  # the emitter itself sees to the end of the process

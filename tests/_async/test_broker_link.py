@@ -118,7 +118,7 @@ async def test_attempts_are_further_and_further_apart() -> None:
     connection: Any = manager._last.link
     longest = [1.0, 2.0, 4.0, 8.0, 8.0, 8.0]
     for failures, most in enumerate(longest, 1):
-        delays = {connection._delay(failures) for _ in range(50)}
+        delays = {connection._times.delay(failures) for _ in range(50)}
         assert len(delays) > 1, "processes that lost one broker must not all come back at once"
         assert most / 2 <= min(delays)
         assert max(delays) <= most

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from socketio import AsyncPubSubManager, PubSubManager
+from socketio import AsyncPubSubManager, PubSubManager, Server
 from socketio.testing.contracts import ManagerContract
 from socketio.testing.contracts.cluster import wait_for
 
@@ -135,3 +135,13 @@ async def test_rooms_must_be_the_same_everywhere() -> None:
 async def test_messages_that_a_subclass_publishes_itself_cannot_be_signed() -> None:
     with pytest.raises(ValueError, match="create_driver"):
         AsyncQueueManager(secret="secret")
+
+
+def test_listening_that_ends_because_we_do_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    server = Server(client_manager=QueueManager(channel="ends"), async_mode="threading")
+    server.start()
+    listening = server.manager._bus._task  # type: ignore[attr-defined]  # to wait for its end
+    server.shutdown()
+    listening.join(10)
+    assert not listening.is_alive()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
