@@ -12,6 +12,7 @@ from .._core.failures import failed
 from .._core.forms import Form
 from .._core.logs import escaped
 from .._core.pending_call import PendingCall
+from ..abc.runtime import Pending
 from ..engine.config import EngineConfig
 from ..engine.session import Reason, Session
 from ..exceptions import ConnectionError, ConnectionRefusedError, TimeoutError
@@ -19,7 +20,7 @@ from ..protocol.packets import ACK, DISCONNECT, RESERVED_EVENTS, arguments_of
 from ..runtimes.asynchronous import running_loop, settled, wait_in_loop
 from ..server.asynchronous import FlavouredServer, ended, in_own_loop
 from ..server.base_manager import BaseManager
-from ..server.base_server import check_outgoing_event
+from ..server.base_server import LIFE_CYCLE, check_outgoing_event
 from ..server.connecting import InsideConnectHandler, carried
 from ..server.membership import CONNECTED, LEAVING, PENDING, Membership
 from .engine import AsyncEngine
@@ -28,7 +29,6 @@ from .manager import AsyncManager
 from .namespace import AsyncNamespace
 
 if TYPE_CHECKING:
-    from ..abc.runtime import Pending
     from .admin import InstrumentedAsyncServer
 
 
@@ -68,6 +68,9 @@ class AsyncServer(FlavouredServer):
         if type(self.manager).emit is AsyncManager.emit:
             return self.manager.emit_here
         return None
+
+    def _has_own_dispatch(self) -> bool:
+        return type(self)._trigger_event is not _trigger_event
 
     def _default_manager(self) -> BaseManager:
         return AsyncManager()
@@ -508,6 +511,31 @@ class AsyncServer(FlavouredServer):
         except BaseException as error:
             failed(error, self.logger, "callback of an ack failed")
 
+    async def _trigger_event(self, event: Any, namespace: str, *args: Any) -> Any:
+        """Run the handler of an event, of whatever kind.
+
+        Programs written for python-socketio override this, assign another function to it, and call
+        it in tests. While none has done so, events find their handlers without it.
+
+        Args:
+            event: The event's name.
+            namespace: Its namespace.
+            *args: The client's id, and what the event carries.
+
+        Returns:
+            What the handler returned; `not_handled` when there is none.
+        """
+        handler = self.table.find(namespace, event)
+        if handler is None:
+            found = self.table.find_class(namespace)
+            if found is None:
+                return self.not_handled
+            return await found[0].trigger_event(event, *found[1], *args)
+        arguments = (*handler.prefix, *args)
+        if LIFE_CYCLE.get(event) == len(args):
+            return await call_in_form(handler.function, handler.form or Form(), arguments)
+        return await settled(handler.function(*arguments))
+
     async def _run_event(self, member: Membership, data: list[Any], ack_id: int | None) -> None:
         """Run the handler of an event, and answer with what it returns."""
         session, namespace, sid = member.session, member.namespace, member.sid
@@ -522,16 +550,15 @@ class AsyncServer(FlavouredServer):
             self.observers.tell("event_received", namespace, sid, list(data))
         handler = self.table.find(namespace, event)
         try:
-            if handler is not None:
+            if handler is None or self._dispatches or "_trigger_event" in self.__dict__:
+                result = await self._trigger_event(event, namespace, sid, *data[1:])
+                if result is self.not_handled:
+                    return
+            else:  # what `_trigger_event` would do, without its call
                 data[0] = sid
                 result = handler.function(*handler.prefix, *data)
                 if handler.is_coroutine or hasattr(result, "__await__"):
                     result = await result
-            else:
-                found = self.table.find_class(namespace)
-                if found is None:
-                    return
-                result = await found[0].trigger_event(event, *found[1], sid, *data[1:])
             if ack_id is not None:
                 answer = arguments_of(result)
                 if self.observers:
@@ -549,7 +576,9 @@ class AsyncServer(FlavouredServer):
         refusal: dict[str, Any] | None = None
         try:
             with InsideConnectHandler(member):
-                result = await self._trigger_connect(member, auth)
+                result = await self._trigger_event(
+                    "connect", member.namespace, member.sid, member.session.environ, auth
+                )
             if result is False:
                 refusal = ConnectionRefusedError().error_args
         except ConnectionRefusedError as error:
@@ -598,31 +627,11 @@ class AsyncServer(FlavouredServer):
         else:
             self._refuse(session, member.namespace, refusal, member.sid)
 
-    async def _trigger_connect(self, member: Membership, auth: Any) -> Any:
-        namespace, sid, environ = member.namespace, member.sid, member.session.environ
-        handler = self.table.find(namespace, "connect")
-        if handler is None:
-            found = self.table.find_class(namespace)
-            if found is None:
-                return True
-            return await found[0].trigger_event("connect", *found[1], sid, environ, auth)
-        return await call_in_form(
-            handler.function, handler.form or Form(), (*handler.prefix, sid, environ, auth)
-        )
-
     async def _run_disconnect(self, member: Membership, reason: str) -> None:
         """Run the disconnect handler, then forget the client."""
         namespace, sid = member.namespace, member.sid
         try:
-            handler = self.table.find(namespace, "disconnect")
-            if handler is None:
-                found = self.table.find_class(namespace)
-                if found is not None:
-                    await found[0].trigger_event("disconnect", *found[1], sid, reason)
-            else:
-                await call_in_form(
-                    handler.function, handler.form or Form(), (*handler.prefix, sid, reason)
-                )
+            await self._trigger_event("disconnect", namespace, sid, reason)
         except BaseException as error:
             self._handler_failed(
                 member.session, error, "disconnect handler of %s failed", escaped(namespace)
@@ -630,3 +639,7 @@ class AsyncServer(FlavouredServer):
         finally:
             await self.manager.disconnect(sid, namespace, ignore_queue=True)
             self._forget_if_closed(member.session)
+
+
+_trigger_event = AsyncServer._trigger_event
+"""What a program may replace, in a subclass, in the class itself or in a server."""

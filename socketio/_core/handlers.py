@@ -1,14 +1,14 @@
 """The application's event handlers, and which one an event belongs to.
 
-Called by servers and clients when a handler is registered and when an event arrives; it knows
-functions and their signatures, and nothing of connections.
+It knows functions and their signatures, and nothing of connections.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections import UserDict
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final, TypeVar
 
 from ..protocol.surrogates import replace_surrogates
@@ -139,45 +139,31 @@ def refuse_coroutine_function(function: Function, event: str, instead: str) -> N
         )
 
 
-class _HandlerMap(dict[Any, Any]):
-    """A dict that tells when an application has changed it by itself.
+class HandlerMap(UserDict[Any, Any]):
+    """A dict that says so when it is changed: programs replace and remove handlers in place.
 
     Args:
-        changed: What it calls then.
+        data: What is in it at first.
+        changed: Called after each change, of the dicts in it too.
     """
 
-    __slots__ = ("_changed",)
-
-    def __init__(self, changed: Callable[[], None]) -> None:
-        super().__init__()
+    def __init__(
+        self, data: Mapping[Any, Any] | None = None, changed: Callable[[], None] = lambda: None
+    ) -> None:
         self._changed = changed
+        super().__init__(data)
 
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(key, HandlerMap(value, self._changed) if type(value) is dict else value)
+        self._changed()
 
-def _telling(name: str) -> Callable[..., Any]:
-    original = getattr(dict, name)
+    def __delitem__(self, key: Any) -> None:
+        super().__delitem__(key)
+        self._changed()
 
-    @functools.wraps(original)
-    def change(self: _HandlerMap, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return original(self, *args, **kwargs)
-        finally:
-            self._changed()
-
-    return change
-
-
-_CHANGES = (
-    "__setitem__",
-    "__delitem__",
-    "__ior__",
-    "clear",
-    "pop",
-    "popitem",
-    "setdefault",
-    "update",
-)
-for _name in _CHANGES:
-    setattr(_HandlerMap, _name, _telling(_name))
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        super().setdefault(key, default)
+        return self[key]  # of a dict the one that is watched
 
 
 class HandlerTable:
@@ -194,22 +180,21 @@ class HandlerTable:
         self._reserved = reserved
         self._forms: dict[tuple[str, Any], tuple[Function, Form]] = {}
         self._chosen: dict[tuple[str, Any], Handler | None] = {}
-        # Applications take handlers out, and put others there.
-        self.functions: dict[str, dict[Any, Function]] = _HandlerMap(self._chosen.clear)
+        self.functions: MutableMapping[str, MutableMapping[Any, Function]] = HandlerMap(
+            changed=self._chosen.clear
+        )
         self.classes: dict[str, Any] = {}
 
     def add(self, namespace: str, event: Any, function: Function, form: Form | None = None) -> None:
         """Register a function; it replaces the one that was there."""
-        if namespace not in self.functions:
-            self.functions[check_namespace(namespace)] = _HandlerMap(self._chosen.clear)
+        functions = self.functions.setdefault(check_namespace(namespace), {})
         if form is not None:
             self._forms[namespace, event] = function, form
-        self.functions[namespace][event] = function
+        functions[event] = function
 
     def add_class(self, namespace: str, handler: Any) -> None:
         """Register a class-based namespace; it replaces the one that was there."""
         self.classes[check_namespace(namespace)] = handler
-        self._chosen.clear()
 
     def __contains__(self, namespace: str) -> bool:
         """Whether a namespace has any handler of its own."""
@@ -217,7 +202,8 @@ class HandlerTable:
 
     def names(self) -> list[str]:
         """Return the namespaces that have handlers, without the catch-all."""
-        return [name for name in (self.functions | self.classes) if name != CATCH_ALL]
+        names = dict.fromkeys((*self.functions, *self.classes))
+        return [name for name in names if name != CATCH_ALL]
 
     def find(self, namespace: str, event: Any) -> Handler | None:
         """Return the function that an event belongs to, or None."""
@@ -238,8 +224,8 @@ class HandlerTable:
             # A client that sends the event `*` means no catch-all handler: that gets it by name.
             if event in functions and event != CATCH_ALL:
                 function = functions[event]
-                known, form = self._forms.get((place, event), (None, None))
-                return Handler(function, before, form if known is function else None)
+                checked, form = self._forms.get((place, event), (None, None))
+                return Handler(function, before, form if checked is function else None)
             if event not in self._reserved and CATCH_ALL in functions:
                 return Handler(functions[CATCH_ALL], (event, *before))
         return None

@@ -1,8 +1,8 @@
 # Generated from socketio/_async/client.py by tools/unasync.py, do not edit.
 """The Socket.IO client.
 
-Called by applications; it stands on `BaseClient` (registration, packets, state), on an engine
-client (one Engine.IO session) and on a runtime (handlers, waits), and adds what waits.
+It stands on `BaseClient` (registration, packets, state), on an engine client (one Engine.IO
+session) and on a runtime (handlers, waits), and adds what waits.
 """
 
 from __future__ import annotations
@@ -439,7 +439,7 @@ class Client(BaseClient):
         self, namespace: str, ack_id: int | None, event: Any, arguments: list[Any]
     ) -> None:
         try:
-            result = self._trigger(event, namespace, *arguments)
+            result = self._trigger_event(event, namespace, *arguments)
         except BaseException as error:
             failed(
                 error, self.logger, "the handler of %.100r [%s] failed", event, escaped(namespace)
@@ -464,7 +464,7 @@ class Client(BaseClient):
 
     def _run_connect(self, attempt: Attempt | None, namespace: str) -> None:
         try:
-            self._trigger("connect", namespace)
+            self._trigger_event("connect", namespace)
         except BaseException as error:
             failed(error, self.logger, "the connect handler of %s failed", escaped(namespace))
         finally:
@@ -478,14 +478,14 @@ class Client(BaseClient):
 
     def _run_connect_error(self, namespace: str, data: Any) -> None:
         try:
-            self._trigger("connect_error", namespace, data)
+            self._trigger_event("connect_error", namespace, data)
         except BaseException as error:
             failed(error, self.logger, "the connect_error handler of %s failed", escaped(namespace))
 
     def _run_disconnect(self, namespace: str, reason: str, final: bool) -> None:
         try:
             with self._last_handlers.one():
-                self._trigger("disconnect", namespace, reason)
+                self._trigger_event("disconnect", namespace, reason)
                 if final:
                     self._run_final(namespace)
         except BaseException as error:
@@ -495,7 +495,7 @@ class Client(BaseClient):
 
     def _run_final(self, namespace: str) -> None:
         try:
-            self._trigger("__disconnect_final", namespace)
+            self._trigger_event("__disconnect_final", namespace)
         except BaseException as error:
             failed(
                 error,
@@ -504,8 +504,11 @@ class Client(BaseClient):
                 escaped(namespace),
             )
 
-    def _trigger(self, event: Any, namespace: str, *arguments: Any) -> Any:
-        """Run the handler that an event belongs to and return its result."""
+    def _trigger_event(self, event: Any, namespace: str, *arguments: Any) -> Any:
+        """Run the handler that an event belongs to and return its result.
+
+        Programs written for python-socketio override or replace this, and call it in tests.
+        """
         handler = self._table.find(namespace, event)
         if handler is not None:
             if handler.form is not None:

@@ -1,7 +1,7 @@
 """What the clients of both flavours share: registration, packets, and the state of a client.
 
-Called by `AsyncClient` and `Client`, which add what waits. Nothing here waits: the methods that
-handle packets start the flavour's own methods through the runtime, in order.
+Nothing here waits, which `AsyncClient` and `Client` add: the methods that handle packets start the
+flavour's own methods through the runtime, in order.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, overload
+from typing import Any, ClassVar, Final, TypeVar, overload
 
 from .. import exceptions
 from .._core.forms import Form, check_minimum, choose_form
@@ -28,6 +28,7 @@ from .._core.handlers import (
 from .._core.logs import choose_logger, escaped
 from .._core.pending_call import PendingCall
 from .._core.serializers import packet_class_for
+from ..abc.runtime import Runtime, Waiter
 from ..engine.config import refuse_unknown
 from ..plugins import get_registry
 from ..protocol import packets
@@ -44,9 +45,6 @@ from .client_state import (
     Reconnection,
 )
 from .recovery import is_offset
-
-if TYPE_CHECKING:
-    from ..abc.runtime import Runtime, Waiter
 
 H = TypeVar("H", bound=Callable[..., Any])
 

@@ -8,7 +8,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from contextlib import AbstractContextManager, ExitStack
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from .._core import forks
 from .._core.failures import failed
@@ -26,6 +26,7 @@ from .._core.handlers import (
 )
 from .._core.logs import choose_logger, escaped
 from .._core.serializers import packet_class_for
+from ..abc.runtime import Pending
 from ..engine.base import BaseEngine
 from ..engine.config import EngineConfig, refuse_unknown
 from ..engine.http import BAD_REQUEST, HTTPError
@@ -51,10 +52,8 @@ from .membership import CONNECTED, LEAVING, PENDING, Membership, Memberships
 from .observers import Observers, size_of
 from .views import EnvironsView
 
-if TYPE_CHECKING:
-    from ..abc.runtime import Pending
-
-SERVER_EVENTS = frozenset(("connect", "disconnect"))
+LIFE_CYCLE = {"connect": 3, "disconnect": 2}
+"""The events that no client sends, and how many arguments they have."""
 
 OWN_ARGUMENTS = frozenset(
     (
@@ -77,6 +76,8 @@ class BaseServer(Consumer):
 
     reason = Reason
     reserved_events = ["connect", "disconnect"]  # noqa: RUF012  # public name of the API
+    not_handled = object()
+    """What `_trigger_event` returns of an event that has no handler."""
     flavour: Flavour
     eio: BaseEngine
     manager: BaseManager
@@ -105,7 +106,7 @@ class BaseServer(Consumer):
         # Asked once: a question for every event would cost more than the event's lookup.
         self._logs_events = self.logger.isEnabledFor(logging.INFO)
         self.registry: PluginRegistry = get_registry(tuple(plugins))
-        self.table = HandlerTable(SERVER_EVENTS)
+        self.table = HandlerTable(frozenset(LIFE_CYCLE))
         self.async_handlers = async_handlers
         self.always_connect = always_connect
         self.namespaces = _namespaces(namespaces)
@@ -121,6 +122,7 @@ class BaseServer(Consumer):
         self.manager.set_server(self)
         self.manager.observers = self.observers
         self._emit_here = self._local_emit()
+        self._dispatches = self._has_own_dispatch()
         forks.watch(self)
         self.registry.server_created(self)
         self.eio.complete()
@@ -146,6 +148,10 @@ class BaseServer(Consumer):
     @abstractmethod
     def _local_emit(self) -> Callable[..., None] | None:
         """Return the manager's `emit_here` where its `emit` does nothing else."""
+
+    @abstractmethod
+    def _has_own_dispatch(self) -> bool:
+        """Tell whether a program has put something in the place of `_trigger_event`."""
 
     @abstractmethod
     def _default_manager(self) -> BaseManager:
@@ -186,8 +192,8 @@ class BaseServer(Consumer):
         return self.flavour == "async"
 
     @property
-    def handlers(self) -> dict[str, dict[Any, Callable[..., Any]]]:
-        """The registered functions by namespace and event."""
+    def handlers(self) -> MutableMapping[str, MutableMapping[Any, Callable[..., Any]]]:
+        """The registered functions by namespace and event; what is changed in it holds at once."""
         return self.table.functions
 
     @property

@@ -7,12 +7,10 @@ such place.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._core.failures import failed
-
-if TYPE_CHECKING:
-    from ..engine.session import Session
+from ..engine.session import Session
 
 
 class ServerObserver:
