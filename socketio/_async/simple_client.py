@@ -1,7 +1,7 @@
 """The client for programs that would rather ask for events than be called with them.
 
-Called by applications; it stands on a `AsyncClient`, whose events it keeps until they are asked
-for, and waits while that reconnects.
+It stands on a `AsyncClient`, whose events it keeps until they are asked for, and waits while that
+reconnects.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What servers and managers know, as plain data: handlers and rooms."""
+"""What servers and clients share, as plain data: handlers, namespaces, forks, failures."""

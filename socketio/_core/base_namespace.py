@@ -1,6 +1,6 @@
-"""What class-based namespaces of servers and clients share.
+"""What class-based namespaces share: the names and signatures of their methods.
 
-Called by the namespaces of both flavours; it knows method names and signatures. Nothing waits.
+Nothing in here waits.
 """
 
 from __future__ import annotations

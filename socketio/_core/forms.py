@@ -232,9 +232,7 @@ def misses_its_form(function: Function, shorter: bool, error: Exception) -> bool
         shorter: Whether the last argument was left out.
         error: What our caller has caught.
     """
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][
-        1:
-    ]  # without our caller's
+    _ours, *frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     begun = {frame.f_code for frame in frames}
     functions = _wrappers(function)
     within = functions[-1] if len(functions) > 1 else None

@@ -1,8 +1,5 @@
 # Generated from socketio/_async/client_namespace.py by tools/unasync.py, do not edit.
-"""Class-based namespaces of clients.
-
-Called by clients with the events of one namespace; it knows its client and its own handlers.
-"""
+"""Class-based namespaces of clients: an application's handlers as the methods of a class."""
 
 from __future__ import annotations
 

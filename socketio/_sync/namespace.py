@@ -1,8 +1,5 @@
 # Generated from socketio/_async/namespace.py by tools/unasync.py, do not edit.
-"""Class-based namespaces of servers.
-
-Called by servers with the events of one namespace; it knows its server and its own handlers.
-"""
+"""Class-based namespaces of servers: an application's handlers as the methods of a class."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # Generated from socketio/_async/simple_client.py by tools/unasync.py, do not edit.
 """The client for programs that would rather ask for events than be called with them.
 
-Called by applications; it stands on a `Client`, whose events it keeps until they are asked
-for, and waits while that reconnects.
+It stands on a `Client`, whose events it keeps until they are asked for, and waits while that
+reconnects.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """One connection of a client manager to its message broker: the seam of a new queue backend.
 
-Called by the managers' supervisor, which builds a driver for each attempt to connect and drops it
-at the first error: a driver neither reconnects nor retries, and no state outlives it. It carries
-bytes and knows nothing of what they mean.
+A driver is built for each attempt to connect and dropped at the first error: it neither reconnects
+nor retries, and no state outlives it. It carries bytes and knows nothing of what they mean.
 """
 
 from __future__ import annotations
@@ -80,10 +79,10 @@ def _plain(value: Any) -> Hashable:
 class BusDriver(ABC):
     """A connection to a broker and a subscription of one channel.
 
-    All four methods but `is_permanent` are coroutine methods in the asyncio flavour and block in
-    the other one. They raise whatever the client library raises. At most one `publish` and one
-    `receive` run at a time, but these two run beside each other, in different threads of the
-    synchronous flavour.
+    `connect`, `publish`, `receive`, `subscribers` and `close` are coroutine methods in the asyncio
+    flavour and block in the other one. They raise whatever the client library raises. At most one
+    `publish` and one `receive` run at a time, but these two run beside each other, in different
+    threads of the synchronous flavour.
     """
 
     timeout: float = 5.0

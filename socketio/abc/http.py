@@ -1,7 +1,6 @@
 """HTTP requests and answers in neutral terms: what async modes and transports exchange.
 
-Made by async modes from their framework's requests, read by the engine and its transports; they
-know HTTP and nothing of sessions.
+They know HTTP, and nothing of sessions.
 """
 
 from __future__ import annotations

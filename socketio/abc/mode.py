@@ -1,7 +1,7 @@
 """How requests of a web server reach the engine, and how the engine gets into an application.
 
-Called when a server is built, attached or wrapped, and once per HTTP request; an async mode
-knows one web framework's or server interface's objects and the neutral ones.
+An async mode knows the objects of one web framework or server interface, and the neutral ones of
+`socketio.abc.http` and `socketio.abc.transport`.
 """
 
 from __future__ import annotations

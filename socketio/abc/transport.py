@@ -1,7 +1,6 @@
 """How one client's packets travel, and what an async mode must give for a websocket.
 
-Called by sessions to send and by the engine with requests; a transport knows its connection and
-its session, never the server above.
+A transport knows its connection and its session, never the server above.
 """
 
 from __future__ import annotations

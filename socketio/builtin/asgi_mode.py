@@ -1,8 +1,4 @@
-"""The async mode `asgi`: an engine behind an ASGI server.
-
-Called by `ASGIApp` and by attachments with `(scope, receive, send)`; it makes of them what the
-engine takes.
-"""
+"""The async mode `asgi`: an engine behind an ASGI server."""
 
 from __future__ import annotations
 

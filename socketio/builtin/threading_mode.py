@@ -1,7 +1,7 @@
 """The async mode `threading`: Werkzeug, gunicorn's gthread worker, waitress and other WSGI servers.
 
-Called by `WSGIApp` and by attachments; it knows WSGI and real threads. Websockets need the
-server's socket, which Werkzeug and gunicorn give; under others there is long-polling.
+Websockets need the server's socket, which Werkzeug and gunicorn give; under others there is
+long-polling.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where a driver that is called with each message keeps them until they are asked for.
 
-Called by asyncio drivers (`socketio.abc.driver`) whose client library pushes messages through a
-callback or a task; it knows nothing of the messages.
+It is for asyncio drivers (`socketio.abc.driver`) whose client library pushes messages through a
+callback or a task, and knows nothing of the messages.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Where a client is in its life, one attempt to connect, and the waits between attempts.
 
-Called by the clients of both flavours; nothing here waits or knows a socket.
+Nothing here waits or knows a socket.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The offset that a server with connection state recovery appends to its events.
 
-Called by clients, which do not ask for recovery but must not take the offset for an argument.
-The JavaScript server appends it to every event without an ack that is not volatile, and to
-nothing else; it is the time in milliseconds in base 64, with a counter after a dot when two
-events fall into one millisecond.
+Our clients do not ask for recovery, but must not take the offset for an argument. The JavaScript
+server appends it to every event without an ack that is not volatile, and to nothing else; it is the
+time in milliseconds in base 64, with a counter after a dot when two events fall into one
+millisecond.
 """
 
 from __future__ import annotations

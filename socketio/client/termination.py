@@ -1,8 +1,8 @@
 """An orderly end for a program that waits for its client and is told to end by SIGTERM.
 
-Called by `wait()` of the clients. A handler is installed only while the main thread waits there,
-and only if nobody else has one; SIGINT is left alone, since Python has an answer to it. The
-threads of a client would just stop when the program ends, so it is disconnected at exit.
+A handler is installed only while the main thread is in a client's `wait()`, and only if nobody else
+has one; SIGINT is left alone, since Python has an answer to it. The threads of a client would just
+stop when the program ends, so it is disconnected at exit.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """A TLS socket that one thread may read while another one writes.
 
-Called by the threaded client with the socket of its websocket; it knows TLS and nothing of what
-passes through.
+The websocket of the threaded client needs one. It knows TLS, and nothing of what passes through.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The options of an Engine.IO server, checked once at construction.
 
-Called by both engines with the keyword arguments of the user; it knows every option, its unit
-and its bounds, and nothing of sessions.
+Every option is here with its unit and its bounds.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Two that answer the same cross-origin requests: somebody's CORS support and ours.
 
-Called by modes and attachments that see both; it knows what the options say of origins. The
+Browsers refuse an answer that has the headers twice, so whoever sees both warns of it here. The
 headers themselves are written by `OriginPolicy`.
 """
 

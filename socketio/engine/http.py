@@ -1,7 +1,6 @@
 """What the engine says over HTTP: requests, answers, origins, cookies, compression.
 
-Called by the engine of either flavour with requests that an async mode has translated; it knows
-HTTP and the options, and nothing of sessions.
+It knows HTTP and the options, and nothing of sessions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Engine.IO 4, sans-I/O: packets, payloads, the state of a session, heartbeats.
 
-Called by the engine (`socketio.engine`), which owns sockets and clocks; this module is told
-what arrived and what time it is, and answers what that means.
+This module owns neither sockets nor clocks: it is told what arrived and what time it is, and
+answers what that means.
 """
 
 from __future__ import annotations

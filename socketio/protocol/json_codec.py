@@ -1,8 +1,8 @@
 r"""JSON for Socket.IO packets: binary values become attachments while the text is written.
 
-Called by the packets of this package, once per packet; it knows JSON and placeholders and
-nothing of packets. `orjson` is used where it is installed, the standard library elsewhere,
-and both write the same text (floats with an exponent may be spelled differently).
+It knows JSON and placeholders, and nothing of packets. `orjson` is used where it is installed, the
+standard library elsewhere, and both write the same text (floats with an exponent may be spelled
+differently).
 
 A lone surrogate (half an emoji: JavaScript cuts strings between surrogates) is legal in JSON as
 the escape `\ud83d` and has no place in UTF-8. Every codec reads that escape and writes it.

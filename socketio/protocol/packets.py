@@ -1,7 +1,7 @@
 """Socket.IO 5 packets, with binary attachments and ack ids.
 
-Called by servers and clients for everything that crosses the wire; a `Packet` knows its own
-text, a `Decoder` knows which binary attachments its packet still waits for.
+A `Packet` knows its own text, a `Decoder` knows which binary attachments its packet still waits
+for.
 
 The text of a packet is `<type>[<attachments>-][<namespace>,][<ack id>][<JSON>]`; its binary
 attachments follow as messages of their own (Socket.IO protocol 5, "Packet encoding").

@@ -1,7 +1,6 @@
 """What the Admin UI shows of a server, in the words of its protocol.
 
-Called by the instrumentation of both flavours; it knows clients, requests and counters, and
-nothing of how they are sent.
+It describes clients, requests and counters, and knows nothing of how they are sent.
 """
 
 from __future__ import annotations

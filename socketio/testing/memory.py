@@ -1,6 +1,6 @@
 """Clients in the server's own process: real packets, no network, no web server.
 
-Called by tests; it knows the engines of both flavours and the packets of both protocols.
+They speak the packets of both protocols with the engine of either flavour.
 """
 
 from __future__ import annotations

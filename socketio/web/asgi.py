@@ -1,7 +1,7 @@
 """ASGI in neutral terms: uvicorn, hypercorn, daphne, granian and whatever speaks it.
 
-Called by the mode `asgi` and by `ASGIApp` with `(scope, receive, send)`; it knows ASGI and the
-neutral requests and websockets of the engine.
+It makes the engine's neutral requests and websockets of `(scope, receive, send)`, and sends its
+answers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`ASGIApp`: a Socket.IO server as an ASGI application, before another one or by itself.
 
-Called by ASGI servers with every request; it knows paths, static files and the lifespan of the
-application, and leaves the protocol to the server.
+It deals with paths, static files and the lifespan of the application, and leaves the protocol to
+the server.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The connection behind the `send` of an ASGI server: how full it is, and how it is cut.
 
-Called by ASGI websockets. ASGI has no word for either, so this looks at what the servers give to
-their applications: it is no public interface, and where a release is made otherwise (or a
-middleware stands between) nothing is found, and the server alone decides about its connection.
+ASGI has no word for either, so this looks at what the servers give to their applications. That is
+no public interface: where a release is made otherwise, or a middleware stands between, nothing is
+found, and the server alone decides about its connection.
 """
 
 from __future__ import annotations

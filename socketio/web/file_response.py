@@ -1,7 +1,6 @@
 """What an HTTP answer says of one file: versions, ranges, and a body that is read as it is sent.
 
-Called by `StaticFiles` with the file that it has found; it knows HTTP's conditions and the file
-system, and nothing of paths or servers.
+It knows HTTP's conditions and the file system, and nothing of paths or servers.
 """
 
 from __future__ import annotations

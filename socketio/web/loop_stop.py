@@ -1,9 +1,8 @@
 """Closing the clients in time when a web server in an event loop stops.
 
-Called by asyncio modes and wrappers. Web servers let requests end before they tell an application
-that they stop, or tell it nothing; a poll would keep them waiting until its next ping, or be cut
-off. So what announces the stop is watched: the signals (see `signals`), and the task in which
-Hypercorn's workers wait for their end.
+Web servers let requests end before they tell an application that they stop, or tell it nothing; a
+poll would keep them waiting until its next ping, or be cut off. So what announces the stop is
+watched: the signals (see `signals`), and the task in which Hypercorn's workers wait for their end.
 """
 
 from __future__ import annotations

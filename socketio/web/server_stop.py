@@ -1,7 +1,7 @@
 """Closing the clients in time when a WSGI server stops.
 
-Called by the mode `threading`. WSGI tells an application nothing of its end, and a server that
-stops waits for its threads, which websockets and long polls hold. So what can be seen is watched:
+WSGI tells an application nothing of its end, and a server that stops waits for its threads, which
+websockets and long polls hold. So what can be seen is watched:
 
 * the end of the main thread, which is how Werkzeug's server ends with Ctrl-C;
 * the state of gunicorn's worker, whose method handles SIGTERM, and of waitress's dispatcher, which

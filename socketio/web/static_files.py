@@ -1,8 +1,7 @@
 """Static files for pages that come without a web framework: the `static_files=` of both wrappers.
 
-Called by `WSGIApp` and `ASGIApp` with the path of a request that is not Socket.IO's; it knows the
-user's mapping and the file system, and nothing of servers. Meant for development and small
-deployments.
+It finds the file of a path in the user's mapping, and knows nothing of servers. It is meant for
+development and small deployments.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """WSGI: requests, answers, and websockets on the web server's own socket.
 
-Called by `WSGIApp` and by attachments with `(environ, start_response)`; it knows WSGI and the
-neutral requests of the engine. Modes for real threads and for greenlets are built on it.
+It makes the engine's neutral requests of `(environ, start_response)`. Modes for real threads and
+for greenlets are built on it.
 """
 
 from __future__ import annotations

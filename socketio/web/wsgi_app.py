@@ -1,7 +1,6 @@
 """`WSGIApp`: a Socket.IO server as a WSGI application, before another one or by itself.
 
-Called by WSGI servers with every request; it knows paths and static files, and leaves the
-protocol to the server.
+It deals with paths and static files, and leaves the protocol to the server.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Time limits of waits in an event loop, without a timer for each of them.
-
-Called by the asyncio runtime's waiters; it knows futures and the loop's clock.
-"""
+"""Time limits of waits in an event loop, without a timer for each of them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The asyncio runtime: handlers are stepped in place and become tasks only if they wait.
 
-Called by the asyncio engine and server; it knows coroutines, tasks and timers and nothing of
-what they do.
+It knows coroutines, tasks and timers, and nothing of what they do.
 """
 
 from __future__ import annotations

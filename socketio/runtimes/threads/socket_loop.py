@@ -1,9 +1,8 @@
 """One loop that waits for all websockets, led by one thread at a time.
 
-A thread per
-websocket would cost a switch of threads for each message; here the leader takes message after
-message and runs their handlers itself. When one of them waits, another thread becomes the
-leader, and the old one ends its handler as an ordinary worker.
+A thread per websocket would cost a switch of threads for each message; here the leader takes
+message after message and runs their handlers itself. When one of them waits, another thread becomes
+the leader, and the old one ends its handler as an ordinary worker.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Several servers in one process, each with clients that need no network.
 
-Called by the contract suites. The tests are plain functions: a server of the asyncio flavour has
-an event loop in a thread of its own, one of the synchronous flavour is called directly.
+The tests that use it are plain functions: a server of the asyncio flavour has an event loop in a
+thread of its own, one of the synchronous flavour is called directly.
 """
 
 from __future__ import annotations
