@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .async_pubsub_manager import AsyncPubSubManager
     from .async_server import AsyncServer
     from .async_simple_client import AsyncSimpleClient
+
+    # What is imported by its name alone, for tools that make frozen programs: they look here, too.
+    from .builtin import plugin as _builtin_plugin  # noqa: F401
     from .client import Client
     from .exceptions import PluginError
     from .manager import Manager
@@ -129,7 +132,9 @@ if not TYPE_CHECKING:  # a type checker that saw this would believe in every mis
             return import_module(f"{__name__}.{name}")  # which also sets the attribute
         elif name in _names.PLUGIN_NAMES:
             # Not remembered below: a plugin may be installed while an interactive session runs.
-            return import_module(f"{__name__}.plugins.public_names").load(name)
+            from .plugins import public_names
+
+            return public_names.load(name)
         else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         globals()[name] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import modulefinder
 import os
 import re
 import subprocess
@@ -401,3 +402,38 @@ def test_python_socketio_of_the_system_does_not_reach_a_virtual_environment(
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "env"))
     monkeypatch.setattr(sys, "path", [str(tmp_path / "zip.zip"), str(own), str(system)])
     assert _environment._find_peer(str(own / "socketio")) is None
+
+
+SERVERS = """
+import os
+os.environ["SOCKETIO_DISABLE_PLUGINS"] = "*"
+import socketio
+sio = socketio.AsyncServer()
+socketio.ASGIApp(sio)
+threaded = socketio.Server(async_mode="threading")
+socketio.WSGIApp(threaded)
+for server in (sio, threaded):
+    server.runtime
+    for name in ("polling", "websocket"):
+        server.eio.transport_class(name)
+try:
+    socketio.RedisManager
+except socketio.PluginError:
+    print("works")
+"""
+
+
+def test_a_tool_that_makes_frozen_programs_finds_what_servers_need(tmp_path: Path) -> None:
+    """It takes along what it sees imported somewhere, and sees no names that are made up."""
+    program = tmp_path / "program.py"
+    program.write_text(SERVERS)
+    finder = modulefinder.ModuleFinder(path=[str(ROOT)])
+    finder.run_script(str(program))
+    archive = tmp_path / "program.zip"
+    with zipfile.ZipFile(archive, "w") as frozen:
+        for name, module in finder.modules.items():
+            if name.partition(".")[0] == "socketio":
+                frozen.write(module.__file__, Path(module.__file__).relative_to(ROOT))
+    result = run(SERVERS, path=archive, folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ["works"]
