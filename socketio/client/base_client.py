@@ -458,9 +458,9 @@ class BaseClient(ABC):
             attempt.changed()
 
     def _receive_disconnect(self, namespace: str) -> None:
-        if namespace not in self.namespaces:
-            return
         with self._lock:
+            if namespace not in self.namespaces:
+                return  # or no more: `disconnect()`, in another thread, was faster
             del self.namespaces[namespace]
             self._recovering.discard(namespace)
             attempt = self._attempt
