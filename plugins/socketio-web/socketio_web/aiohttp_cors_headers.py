@@ -1,7 +1,6 @@
 """CORS headers of answers under aiohttp, where middlewares and signals may write some as well.
 
-Called by the mode `aiohttp` for answers to other origins; whoever else writes such headers is
-told of, and keeps the word.
+Whoever else writes such headers has the last word, and is warned of.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""The async mode `aiohttp`, and how a server becomes part of an aiohttp application.
-
-Called by aiohttp's router with each request of the endpoint's path; it knows aiohttp and the
-neutral requests and websockets of the engine.
-"""
+"""The async mode `aiohttp`, and how a server becomes part of an aiohttp application."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """How a server becomes part of an ASGI application: Starlette, FastAPI, Quart, Litestar, Django.
 
-Called by `sio.attach(app)`; it knows where each framework lets its application be extended, and
-leaves requests to `ASGIApp`.
+It knows where each framework lets its application be extended, and leaves requests to `ASGIApp`.
 """
 
 from __future__ import annotations

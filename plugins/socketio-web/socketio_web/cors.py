@@ -1,6 +1,6 @@
 """Two that answer the same cross-origin requests: a framework's CORS support and ours.
 
-Called by attachments that see both. What they share with the modes of the core lives there.
+Attachments that see both warn of it here. What they share with the modes of the core lives there.
 """
 
 from __future__ import annotations

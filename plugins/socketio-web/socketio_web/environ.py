@@ -1,7 +1,7 @@
 """The WSGI-like description of a request, the same whatever framework it came through.
 
-Called by the modes of frameworks that have no WSGI environ of their own; it knows names of WSGI
-(PEP 3333) and nothing of frameworks.
+It is for frameworks that have no WSGI environ of their own, and knows names of WSGI (PEP 3333) and
+nothing of frameworks.
 """
 
 from __future__ import annotations

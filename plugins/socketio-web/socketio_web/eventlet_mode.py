@@ -1,7 +1,6 @@
 """The async mode `eventlet`: eventlet's own server, and gunicorn's worker where gunicorn has it.
 
-Called by `WSGIApp` and by attachments; it knows WSGI and eventlet. Nothing has to be monkey
-patched.
+Nothing has to be monkey patched.
 """
 
 from __future__ import annotations

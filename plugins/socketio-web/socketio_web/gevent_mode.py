@@ -1,6 +1,6 @@
 """The async mode `gevent`: gevent's server, also with gevent-websocket, and gunicorn's workers.
 
-Called by `WSGIApp` and by attachments; it knows WSGI and gevent. Nothing has to be monkey patched.
+Nothing has to be monkey patched.
 """
 
 from __future__ import annotations

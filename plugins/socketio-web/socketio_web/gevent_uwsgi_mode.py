@@ -1,7 +1,7 @@
 """The async mode `gevent_uwsgi`: uWSGI with its gevent loop (`--gevent 1000 --http-websockets`).
 
-Called by `WSGIApp` and by attachments; it knows uWSGI and the mode `gevent`. Websockets are read
-and written on the connection itself, so uWSGI's own pings and size limits do not interfere.
+Websockets are read and written on the connection itself, so uWSGI's own pings and size limits do
+not interfere.
 """
 
 from __future__ import annotations

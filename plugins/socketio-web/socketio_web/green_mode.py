@@ -1,6 +1,6 @@
 """What the modes of greenlets share: websockets on the server's socket, and the end of the server.
 
-Called by the modes `gevent` and `eventlet`; it knows WSGI and neither of the two libraries.
+It knows WSGI, and neither of the two libraries.
 """
 
 from __future__ import annotations

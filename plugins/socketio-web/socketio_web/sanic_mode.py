@@ -1,7 +1,6 @@
 """The async mode `sanic`, and how a server becomes part of a Sanic application.
 
-Called by Sanic's router with each request of the endpoint's path, under Sanic's own server and
-under ASGI servers; it knows Sanic and the neutral requests and websockets of the engine.
+It works under Sanic's own server and under ASGI servers.
 """
 
 from __future__ import annotations

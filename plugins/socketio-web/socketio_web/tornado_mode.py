@@ -1,7 +1,6 @@
 """The async mode `tornado`: a request handler class, and how it gets into an application.
 
-Called by Tornado's HTTP server; it knows Tornado and the neutral requests and websockets of the
-engine. Websockets are served on the stream that Tornado gives away for such purposes.
+Websockets are served on the stream that Tornado gives away for such purposes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What is no application that the server could become part of, and the error that says so.
 
-Called by the attachments for any ASGI or WSGI callable; it knows how such callables look.
+It knows how an ASGI or a WSGI callable looks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How a server becomes part of a WSGI application: Flask, Django, and any WSGI callable.
 
-Called by `sio.attach(app)`; it knows where each framework lets its application be extended, and
-leaves requests to `WSGIApp`. The async mode follows from the web server that serves it.
+It knows where each framework lets its application be extended, and leaves requests to `WSGIApp`.
+The async mode follows from the web server that serves it.
 """
 
 from __future__ import annotations
