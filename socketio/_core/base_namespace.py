@@ -20,7 +20,8 @@ class BaseNamespace:
 
     def __init__(self, namespace: str | None = None) -> None:
         self.namespace = namespace or "/"
-        self._forms: dict[str, Form] = {}
+        self._forms: dict[str, tuple[int, Form]] = {}
+        """In which form each method of the life cycle is called, of how many arguments at most."""
 
     def is_asyncio_based(self) -> bool:
         """Tell whether this namespace is for servers or clients that run in an event loop."""
@@ -45,7 +46,7 @@ class BaseNamespace:
             return
         self._refuse_coroutine_function(method, event)
         try:
-            self._forms[event] = choose_form(method, event, counts, names)
+            self._forms[event] = counts[0], choose_form(method, event, counts, names)
         except TypeError:
             if not self._has_own_dispatch():
                 raise

@@ -114,6 +114,22 @@ async def test_a_unit_test_calls_a_handler(
     assert await sio._trigger_event("nothing", "/", "x") is sio.not_handled
 
 
+async def test_a_unit_test_calls_a_namespace(sio: socketio.AsyncServer) -> None:
+    class Chat(socketio.AsyncNamespace):
+        def on_connect(self, sid: str, environ: Any) -> tuple[str, Any]:
+            return sid, environ
+
+        async def on_disconnect(self, sid: str) -> str:
+            return sid
+
+    chat = Chat("/chat")
+    sio.register_namespace(chat)
+    for args in (("x", {}), ("x", {}, None)):
+        assert await chat.trigger_event("connect", *args) == ("x", {})
+    for args in (("x",), ("x", "a reason")):
+        assert await chat.trigger_event("disconnect", *args) == "x"
+
+
 async def test_a_handler_that_is_taken_out_is_called_no_more(sio: socketio.AsyncServer) -> None:
     called: list[Any] = []
     sio.on("progress", lambda sid, value: called.append(value))
