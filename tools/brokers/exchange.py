@@ -26,7 +26,7 @@ def exchange(flavour: Flavour, create_manager: Callable[..., Any]) -> None:
             manager = nodes[-1].manager
             wait_for(lambda manager=manager: manager.health().state == "connected", "a connection")  # type: ignore[misc]  # mypy cannot type a default
         client = nodes[1].client()
-        client.answers["ask"] = lambda value: [value]
+        client.on("ask", lambda value: [value])
         assert nodes[0].call("ask", "hello", to=client.sid, timeout=10) == ["hello"]
     finally:
         for node in nodes:

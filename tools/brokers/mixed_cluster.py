@@ -115,7 +115,7 @@ class MixedCluster:
 
     def test_acks_cross_both_ways(self, ours: Node, theirs: Peer) -> None:
         client = ours.client()
-        client.answers["ask"] = lambda *args: ("ours", *args)
+        client.on("ask", lambda *args: ("ours", *args))
         sid = theirs.sids[1]  # type: ignore[attr-defined]  # see `theirs`
         assert ours.call("ask", (1, "two"), to=sid, timeout=10) == ("peer", 1, "two")
         assert theirs.do("call", event="ask", data=(1, "two"), to=client.sid) == ["ours", 1, "two"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -64,10 +66,11 @@ def all_are_heard(here: Node, there: Node, outside: External, clients: list[Clus
             each.emit("n", [index, number])
         time.sleep(0.1)  # the pace of the emits
         for index, client in enumerate(clients):
-            while not client._events.empty():
-                name, *args = client.receive()
-                if name == "n":
-                    missing.discard((args[0][0], index))
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    name, *args = client.receive(0.001)
+                    if name == "n":
+                        missing.discard((args[0][0], index))
         assert time.monotonic() < deadline, f"{missing} are not heard"
 
 
