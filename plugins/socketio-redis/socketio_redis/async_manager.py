@@ -23,7 +23,7 @@ from .options import check_once, check_options, merge_options, own_options
 from .pace import LOOK, Pace
 from .place import Place
 from .publishing import PublishCommands
-from .refusal import is_refusal
+from .refusal import is_refusal, is_withheld
 from .target import Target, parse_url
 
 
@@ -183,7 +183,9 @@ class AsyncRedisDriver(BusDriver):
         place, writer = self._place, self._writer
         try:
             place.check(await self._ask(writer, *place.question))
-        except ResponseError:
+        except ResponseError as error:
+            if not is_withheld(error):
+                raise
             place.cannot_ask()
         except RedisConnectionError:
             # It was closed because it was idle. Nothing is lost with it, unlike with the other one.

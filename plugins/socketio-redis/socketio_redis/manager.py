@@ -21,7 +21,7 @@ from .options import check_once, check_options, merge_options, own_options
 from .pace import LOOK, Pace
 from .place import Place
 from .publishing import PublishCommands
-from .refusal import is_refusal
+from .refusal import is_refusal, is_withheld
 from .target import Target, parse_url
 from .target import (
     parse_redis_sentinel_url as parse_redis_sentinel_url,  # of `socketio.redis_manager` too
@@ -174,7 +174,9 @@ class RedisDriver(BusDriver):
         place, writer = self._place, self._writer
         try:
             place.check(self._ask(writer, *place.question))
-        except ResponseError:
+        except ResponseError as error:
+            if not is_withheld(error):
+                raise
             place.cannot_ask()
         except RedisConnectionError:
             # It was closed because it was idle. Nothing is lost with it, unlike with the other one.

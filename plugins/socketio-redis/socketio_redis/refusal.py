@@ -20,3 +20,8 @@ def is_refusal(error: BaseException) -> bool:
     if isinstance(error, ResponseError):
         return not str(error).startswith(_TEMPORARY)
     return isinstance(error, InvalidResponse)
+
+
+def is_withheld(error: ResponseError) -> bool:
+    """Tell whether a server does not know a command, or lets our login not use it."""
+    return isinstance(error, NoPermissionError) or str(error).startswith("unknown command")
