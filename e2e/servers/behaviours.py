@@ -38,7 +38,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "connect_timeout": 1.5,
     },
     "hurried": {"body_timeout": 0.4},
-    "narrow": {"max_outbox_size": 1_000_000, "close_timeout": 0.3},
+    "narrow": {"max_outbox_size": 1_000_000, "stall_timeout": 1, "close_timeout": 0.3},
     "msgpack": {"serializer": "msgpack"},
     "always": {"always_connect": True},
     "serial": {"async_handlers": False},
@@ -95,6 +95,7 @@ WAITING_METHODS = frozenset(
         "emit",
         "send",
         "call",
+        "flushed",
         "enter_room",
         "leave_room",
         "close_room",
@@ -412,7 +413,30 @@ def _sequences(sio: Any) -> dict[str, Handler]:
         await sio.sleep(seconds)
         return list(mine)
 
-    return {"number": number, "numbers": numbers, "count": count, "start": wait_then_start}
+    async def bulk(sid: str, total: int, size: int) -> None:
+        """Send more than anybody can take at once, from the handler."""
+        for value in range(total):
+            await sio.emit("bulk", (value, "x" * size), to=sid)
+
+    async def bulk_behind(sid: str, total: int, size: int) -> None:
+        """Send as much from a background task, which waits for the client."""
+
+        async def push() -> None:
+            for value in range(total):
+                await sio.emit("bulk", (value, "x" * size), to=sid, wait=True)
+            await sio.flushed(sid)
+            await sio.emit("flushed", to=sid)
+
+        sio.start_background_task(push if sio.is_asyncio_based() else blocking(push))
+
+    return {
+        "number": number,
+        "numbers": numbers,
+        "count": count,
+        "start": wait_then_start,
+        "bulk": bulk,
+        "bulk behind": bulk_behind,
+    }
 
 
 def _oddities(sio: Any, variant: str) -> dict[str, Handler]:

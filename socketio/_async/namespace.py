@@ -30,6 +30,7 @@ class AsyncNamespace(DispatchingNamespace, BaseServerNamespace):
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
         ignore_queue: bool = False,
+        wait: bool = False,
     ) -> None:
         """Send an event to clients of this namespace; see `AsyncServer.emit`."""
         await self.server.emit(
@@ -41,6 +42,7 @@ class AsyncNamespace(DispatchingNamespace, BaseServerNamespace):
             namespace=namespace or self.namespace,
             callback=callback,
             ignore_queue=ignore_queue,
+            wait=wait,
         )
 
     async def send(
@@ -52,6 +54,7 @@ class AsyncNamespace(DispatchingNamespace, BaseServerNamespace):
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
         ignore_queue: bool = False,
+        wait: bool = False,
     ) -> None:
         """Send the event `message` to clients of this namespace; see `AsyncServer.emit`."""
         await self.server.send(
@@ -62,6 +65,7 @@ class AsyncNamespace(DispatchingNamespace, BaseServerNamespace):
             namespace=namespace or self.namespace,
             callback=callback,
             ignore_queue=ignore_queue,
+            wait=wait,
         )
 
     async def call(
@@ -87,6 +91,15 @@ class AsyncNamespace(DispatchingNamespace, BaseServerNamespace):
             timeout=timeout,
             ignore_queue=ignore_queue,
         )
+
+    async def flushed(
+        self, sid: str, namespace: str | None = None, timeout: float | None = None
+    ) -> bool:
+        """Wait until a client's connection has taken all; see `AsyncServer.flushed`."""
+        taken: bool = await self.server.flushed(
+            sid, namespace=namespace or self.namespace, timeout=timeout
+        )
+        return taken
 
     async def enter_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
         """Put a client into a room; see `AsyncServer.enter_room`."""

@@ -24,6 +24,7 @@ from ..server.base_server import LIFE_CYCLE, check_outgoing_event
 from ..server.connecting import InsideConnectHandler, carried
 from ..server.membership import CONNECTED, LEAVING, PENDING, Membership
 from .engine import AsyncEngine
+from .flow import Flow
 from .life_cycle import call_in_form
 from .manager import AsyncManager
 from .namespace import AsyncNamespace
@@ -60,6 +61,10 @@ class AsyncServer(FlavouredServer):
 
     manager: AsyncManager
     eio: AsyncEngine
+
+    def _begin_anew(self) -> None:
+        super()._begin_anew()
+        self._flow = Flow(self)
 
     def _create_engine(self, config: EngineConfig, logger: logging.Logger) -> AsyncEngine:
         return AsyncEngine(config, self.registry, logger)
@@ -98,8 +103,13 @@ class AsyncServer(FlavouredServer):
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
         ignore_queue: bool = False,
+        wait: bool = False,
     ) -> None:
         """Send an event to clients.
+
+        In a handler of the client that it goes to, this waits while more than `outbox_high_water`
+        bytes wait for that client. It waits for nobody else, but gives the connections a turn, of
+        10 ms at most, when so much waits for one of the clients.
 
         Args:
             event: The event's name.
@@ -113,6 +123,8 @@ class AsyncServer(FlavouredServer):
             namespace: The namespace; None means `/`.
             callback: Called with the values of the ack, once for each client that answers.
             ignore_queue: Reach only clients of this process, without the message queue.
+            wait: Wait for each client of this process that it goes to, as long as more than
+                `outbox_high_water` bytes wait for it: for bulk that is sent in the background.
 
         Raises:
             ValueError: A reserved event name, or NaN in the data.
@@ -123,26 +135,33 @@ class AsyncServer(FlavouredServer):
         loop = self.eio.loop
         if loop is not running_loop() and loop is not None and loop.is_running():
             # Another thread's loop must not touch the clients of this one.
-            emitting = self.emit(event, data, to, room, skip_sid, namespace, callback, ignore_queue)
+            emitting = self.emit(
+                event, data, to, room, skip_sid, namespace, callback, ignore_queue, wait
+            )
             await wait_in_loop(loop, emitting)
             return
         if self._logs_events:
             self._log_emit(event, room if to is None else to, namespace)
+        namespace = namespace or "/"
+        room = room if to is None else to
+        pressed = self.pressed
+        if pressed:
+            await self._flow.before(namespace, room, skip_sid, callback, wait)
         if self._emit_here is not None:
             # A manager that knows no other process has nothing to wait for.
-            self._emit_here(
-                event, data, namespace or "/", room if to is None else to, skip_sid, callback
+            self._emit_here(event, data, namespace, room, skip_sid, callback)
+        else:
+            await self.manager.emit(
+                event,
+                data,
+                namespace,
+                room=room,
+                skip_sid=skip_sid,
+                callback=callback,
+                ignore_queue=ignore_queue,
             )
-            return
-        await self.manager.emit(
-            event,
-            data,
-            namespace or "/",
-            room=room if to is None else to,
-            skip_sid=skip_sid,
-            callback=callback,
-            ignore_queue=ignore_queue,
-        )
+        if pressed:
+            await self._flow.after(namespace, room, skip_sid, callback, wait)
 
     async def send(
         self,
@@ -153,6 +172,7 @@ class AsyncServer(FlavouredServer):
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
         ignore_queue: bool = False,
+        wait: bool = False,
     ) -> None:
         """Send the event `message`; see `emit`."""
         await self.emit(
@@ -164,7 +184,32 @@ class AsyncServer(FlavouredServer):
             namespace=namespace,
             callback=callback,
             ignore_queue=ignore_queue,
+            wait=wait,
         )
+
+    @in_own_loop
+    async def flushed(
+        self, sid: str, namespace: str | None = None, timeout: float | None = None
+    ) -> bool:
+        """Wait until the connection of a client has taken all that was sent to it.
+
+        What the connection has taken is on its way: in the buffers of the web server, of the
+        system and of the network. That the client has got an event only its ack tells.
+
+        Args:
+            sid: The client, which is connected to this process.
+            namespace: Its namespace; None means `/`.
+            timeout: Seconds to wait; None waits as long as the client is there: one that takes
+                nothing is closed after `stall_timeout`.
+
+        Returns:
+            False if the client is gone, and with it what waited.
+
+        Raises:
+            TimeoutError: Something still waits.
+        """
+        member = self.manager.table.member(namespace or "/", sid)
+        return member is not None and await self._flow.flushed(member.session, timeout)
 
     @in_own_loop
     async def call(
@@ -563,6 +608,8 @@ class AsyncServer(FlavouredServer):
                 answer = arguments_of(result)
                 if self.observers:
                     self.observers.tell("ack_sent", namespace, sid, ack_id, answer)
+                if self.pressed:
+                    await self._flow.relief(session)
                 self._send_to(session, ACK, answer, namespace, ack_id)
         except BaseException as error:
             self._handler_failed(

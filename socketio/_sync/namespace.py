@@ -31,6 +31,7 @@ class Namespace(DispatchingNamespace, BaseServerNamespace):
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
         ignore_queue: bool = False,
+        wait: bool = False,
     ) -> None:
         """Send an event to clients of this namespace; see `Server.emit`."""
         self.server.emit(
@@ -42,6 +43,7 @@ class Namespace(DispatchingNamespace, BaseServerNamespace):
             namespace=namespace or self.namespace,
             callback=callback,
             ignore_queue=ignore_queue,
+            wait=wait,
         )
 
     def send(
@@ -53,6 +55,7 @@ class Namespace(DispatchingNamespace, BaseServerNamespace):
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
         ignore_queue: bool = False,
+        wait: bool = False,
     ) -> None:
         """Send the event `message` to clients of this namespace; see `Server.emit`."""
         self.server.send(
@@ -63,6 +66,7 @@ class Namespace(DispatchingNamespace, BaseServerNamespace):
             namespace=namespace or self.namespace,
             callback=callback,
             ignore_queue=ignore_queue,
+            wait=wait,
         )
 
     def call(
@@ -88,6 +92,13 @@ class Namespace(DispatchingNamespace, BaseServerNamespace):
             timeout=timeout,
             ignore_queue=ignore_queue,
         )
+
+    def flushed(self, sid: str, namespace: str | None = None, timeout: float | None = None) -> bool:
+        """Wait until a client's connection has taken all; see `Server.flushed`."""
+        taken: bool = self.server.flushed(
+            sid, namespace=namespace or self.namespace, timeout=timeout
+        )
+        return taken
 
     def enter_room(self, sid: str, room: Any, namespace: str | None = None) -> None:
         """Put a client into a room; see `Server.enter_room`."""

@@ -25,6 +25,7 @@ from ..server.connecting import InsideConnectHandler, carried
 from ..server.membership import CONNECTED, LEAVING, PENDING, Membership
 from ..server.synchronous import FlavouredServer, ended, in_own_loop
 from .engine import Engine
+from .flow import Flow
 from .life_cycle import call_in_form
 from .manager import Manager
 from .namespace import Namespace
@@ -61,6 +62,10 @@ class Server(FlavouredServer):
 
     manager: Manager
     eio: Engine
+
+    def _begin_anew(self) -> None:
+        super()._begin_anew()
+        self._flow = Flow(self)
 
     def _create_engine(self, config: EngineConfig, logger: logging.Logger) -> Engine:
         return Engine(config, self.registry, logger)
@@ -99,8 +104,13 @@ class Server(FlavouredServer):
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
         ignore_queue: bool = False,
+        wait: bool = False,
     ) -> None:
         """Send an event to clients.
+
+        In a handler of the client that it goes to, this waits while more than `outbox_high_water`
+        bytes wait for that client. It waits for nobody else, but gives the connections a turn, of
+        10 ms at most, when so much waits for one of the clients.
 
         Args:
             event: The event's name.
@@ -114,6 +124,8 @@ class Server(FlavouredServer):
             namespace: The namespace; None means `/`.
             callback: Called with the values of the ack, once for each client that answers.
             ignore_queue: Reach only clients of this process, without the message queue.
+            wait: Wait for each client of this process that it goes to, as long as more than
+                `outbox_high_water` bytes wait for it: for bulk that is sent in the background.
 
         Raises:
             ValueError: A reserved event name, or NaN in the data.
@@ -124,26 +136,33 @@ class Server(FlavouredServer):
         loop = self.eio.loop
         if loop is not running_loop() and loop is not None and loop.is_running():
             # Another thread's loop must not touch the clients of this one.
-            emitting = self.emit(event, data, to, room, skip_sid, namespace, callback, ignore_queue)
+            emitting = self.emit(
+                event, data, to, room, skip_sid, namespace, callback, ignore_queue, wait
+            )
             wait_in_loop(loop, emitting)
             return
         if self._logs_events:
             self._log_emit(event, room if to is None else to, namespace)
+        namespace = namespace or "/"
+        room = room if to is None else to
+        pressed = self.pressed
+        if pressed:
+            self._flow.before(namespace, room, skip_sid, callback, wait)
         if self._emit_here is not None:
             # A manager that knows no other process has nothing to wait for.
-            self._emit_here(
-                event, data, namespace or "/", room if to is None else to, skip_sid, callback
+            self._emit_here(event, data, namespace, room, skip_sid, callback)
+        else:
+            self.manager.emit(
+                event,
+                data,
+                namespace,
+                room=room,
+                skip_sid=skip_sid,
+                callback=callback,
+                ignore_queue=ignore_queue,
             )
-            return
-        self.manager.emit(
-            event,
-            data,
-            namespace or "/",
-            room=room if to is None else to,
-            skip_sid=skip_sid,
-            callback=callback,
-            ignore_queue=ignore_queue,
-        )
+        if pressed:
+            self._flow.after(namespace, room, skip_sid, callback, wait)
 
     def send(
         self,
@@ -154,6 +173,7 @@ class Server(FlavouredServer):
         namespace: str | None = None,
         callback: Callable[..., Any] | None = None,
         ignore_queue: bool = False,
+        wait: bool = False,
     ) -> None:
         """Send the event `message`; see `emit`."""
         self.emit(
@@ -165,7 +185,30 @@ class Server(FlavouredServer):
             namespace=namespace,
             callback=callback,
             ignore_queue=ignore_queue,
+            wait=wait,
         )
+
+    @in_own_loop
+    def flushed(self, sid: str, namespace: str | None = None, timeout: float | None = None) -> bool:
+        """Wait until the connection of a client has taken all that was sent to it.
+
+        What the connection has taken is on its way: in the buffers of the web server, of the
+        system and of the network. That the client has got an event only its ack tells.
+
+        Args:
+            sid: The client, which is connected to this process.
+            namespace: Its namespace; None means `/`.
+            timeout: Seconds to wait; None waits as long as the client is there: one that takes
+                nothing is closed after `stall_timeout`.
+
+        Returns:
+            False if the client is gone, and with it what waited.
+
+        Raises:
+            TimeoutError: Something still waits.
+        """
+        member = self.manager.table.member(namespace or "/", sid)
+        return member is not None and self._flow.flushed(member.session, timeout)
 
     @in_own_loop
     def call(
@@ -558,6 +601,8 @@ class Server(FlavouredServer):
                 answer = arguments_of(result)
                 if self.observers:
                     self.observers.tell("ack_sent", namespace, sid, ack_id, answer)
+                if self.pressed:
+                    self._flow.relief(session)
                 self._send_to(session, ACK, answer, namespace, ack_id)
         except BaseException as error:
             self._handler_failed(

@@ -83,6 +83,14 @@ class Runtime(ABC):
         """Do what `Series.start_reserved` says."""
         return self.start(function, *args)
 
+    def running_for(self) -> Any:
+        """Return for what the function runs that calls this, if `start` has started it.
+
+        Returns:
+            The function's first argument; None in everything that it has started beside itself.
+        """
+        return None
+
     def set_workers(self, count: int) -> None:  # noqa: B027  # for runtimes that have workers
         """Let so many handlers run at once; nothing where one thread runs them all."""
 

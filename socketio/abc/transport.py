@@ -98,6 +98,14 @@ class WebSocket(ABC):
         """
         return False
 
+    def unsent(self) -> int:
+        """Return how many bytes were written and have not left the process, where that is known.
+
+        While it changes, a client that takes a long message slowly is not taken for one that reads
+        nothing.
+        """
+        return 0
+
 
 class Transport(ABC):
     """One session's connection over one transport.
@@ -114,6 +122,10 @@ class Transport(ABC):
     @abstractmethod
     def send(self, packet: EnginePacket) -> None:
         """Send a packet, or keep it in the session's outbox until it can be sent; never waits."""
+
+    def unsent(self) -> int:
+        """Return how many bytes have left the outbox and not the process; see `WebSocket`."""
+        return 0
 
     @abstractmethod
     def close(self) -> None:

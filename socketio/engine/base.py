@@ -20,7 +20,7 @@ from ..abc.mode import AsyncMode, Attachment
 from ..abc.transport import Transport
 from ..plugins import PluginError, PluginRegistry, get_registry
 from ..plugins.types import Flavour
-from ..protocol.engine import OPEN, PING_PACKET, PROTOCOL, EnginePacket, Heartbeats
+from ..protocol.engine import OPEN, PROTOCOL, EnginePacket, Heartbeats
 from .base_handlers import BaseEngineHandlers
 from .config import EngineConfig
 from .http import (
@@ -40,9 +40,13 @@ from .http import (
 )
 from .options import DEFAULT_TRANSPORTS, EngineOptions
 from .session import Consumer, Reason, Session
+from .slow_clients import FlowCounts, Pressed
 
 if TYPE_CHECKING:
     from ..abc.runtime import Runtime, Timer
+
+LOOKS = 4
+"""How often in `stall_timeout` seconds it is looked whether a client takes what waits for it."""
 
 _SERVES = {"async": ("ASGIApp", "AsyncServer"), "sync": ("WSGIApp", "Server")}
 
@@ -100,6 +104,9 @@ class BaseEngine(EngineOptions, ABC):
         self.registry = registry or get_registry()
         self.logger = logger or logging.getLogger("engineio.server")
         self.origins = OriginPolicy(config, self.logger)
+        self.pressed = Pressed()
+        """The sessions whose outboxes stand above the high-water mark; always the same object."""
+        self.pressed.drops_events = config.slow_client_policy != "close"
         self._begin_anew()
         self.stopping = False
         self.cors_checked = False
@@ -129,10 +136,17 @@ class BaseEngine(EngineOptions, ABC):
         self._lingering: dict[str, Session] = {}
         self._untold: deque[Session] = deque()
         """Sessions that have ended while something was sent to them; see `tell_later`."""
+        self.pressed.clear()
+        self.flow = FlowCounts()
+        """What was counted of clients that are too slow."""
+        self._slow: dict[tuple[Session, str], int] = {}
+        self._watched: dict[Session, tuple[int, tuple[int, int]]] = {}
+        self._next_look: float | None = None
 
     def after_fork(self) -> None:
         """Leave sessions and threads to the parent process; see `socketio._core.forks`."""
         forks.keep((self.sessions, self._lingering, self._joining, self._untold))
+        forks.keep((list(self.pressed), self._slow, self._watched))
         forks.keep((self._runtime, self._timer))
         self._begin_anew()
 
@@ -144,6 +158,7 @@ class BaseEngine(EngineOptions, ABC):
             self._transports = {name: self._find_transport(name) for name in config.transports}
         self.origins = OriginPolicy(config, self.logger)
         self.cors_checked = False
+        self.pressed.drops_events = config.slow_client_policy != "close"
         with self._clock:
             self.heartbeats.change(config.ping_interval, config.ping_timeout)  # type: ignore[arg-type]  # a number after __post_init__
 
@@ -395,6 +410,7 @@ class BaseEngine(EngineOptions, ABC):
         with self._clock:
             self.heartbeats.remove(session)
             self._joining.pop(session, None)
+            self._watched.pop(session, None)
 
     def tell_later(self, session: Session) -> None:
         """Tell the consumer of a session's end when the send in which it has ended is over.
@@ -405,13 +421,35 @@ class BaseEngine(EngineOptions, ABC):
         self.runtime.call_later(0, self._tell_ended)
 
     def _tell_ended(self) -> None:
-        """Tell the consumer of the sessions that have ended while something was sent to them."""
+        """Tell the consumer of what has become of sessions while something was sent to them."""
+        while self._slow:
+            try:
+                (slow, what), count = self._slow.popitem()
+            except KeyError:  # another thread has just taken it
+                break
+            self.consumer.session_slow(slow, what, count)
         while self._untold:
             try:
                 session = self._untold.popleft()
             except IndexError:  # another thread has just taken it
                 return
             self.consumer.session_closed(session, session.ended or Reason.TRANSPORT_ERROR)
+
+    def count_slow(self, session: Session, what: str, count: int = 1) -> None:
+        """Count what is done about a client that is too slow, and tell the consumer later.
+
+        Args:
+            session: The client's.
+            what: `'stalled'` or `'overflowed'`: it is closed; or the policy by which events for it
+                were dropped.
+            count: How many events that were.
+        """
+        with self._clock:
+            setattr(self.flow, what, getattr(self.flow, what) + count)
+            first = not self._slow
+            self._slow[session, what] = self._slow.get((session, what), 0) + count
+        if first:
+            self.runtime.call_later(0, self._tell_ended)
 
     def linger(self, session: Session, seconds: float | None = None) -> None:
         """Keep an ended session until its client has fetched what is left for it.
@@ -465,6 +503,8 @@ class BaseEngine(EngineOptions, ABC):
             if self._joining:
                 joining = next(iter(self._joining.values()))
                 deadline = joining if deadline is None else min(deadline, joining)
+            if self._next_look is not None:
+                deadline = self._next_look if deadline is None else min(deadline, self._next_look)
             if deadline is not None:
                 self._wake_by(deadline, now)
 
@@ -486,10 +526,12 @@ class BaseEngine(EngineOptions, ABC):
                 session.end(Reason.PING_TIMEOUT)
             for session in to_ping:
                 session.is_excused()  # what was before this ping excuses no silence after it
-                session.send(PING_PACKET)
+                session.ping()
             for session in strangers:
                 self.logger.info("%s: closed, it joined no namespace in time", session.log_id)
                 session.end(Reason.SERVER_DISCONNECT)
+            if self._next_look is not None and self._next_look <= now:
+                self._look_at_outboxes(now)
         finally:
             # Whatever a transport of somebody else's raises, the other sessions go on.
             self._schedule(now)
@@ -506,6 +548,46 @@ class BaseEngine(EngineOptions, ABC):
             for session in strangers:
                 del self._joining[session]
             return *self.heartbeats.due(now, Session.is_excused), strangers
+
+    def watch_outbox(self, session: Session) -> None:
+        """Look from now on whether a client takes what waits for it."""
+        now = self.runtime.now()
+        with self._clock:
+            session.watched = True
+            if session.ended is not None:
+                return
+            # The first look may come at once, and does not count.
+            self._watched[session] = -1, session.progress()
+            if self._next_look is None:
+                self._next_look = now + self.config.stall_timeout / LOOKS
+            self._wake_by(self._next_look, now)
+
+    def _look_at_outboxes(self, now: float) -> None:
+        """End the sessions of clients that take nothing.
+
+        Looks are counted, not seconds: a process that stood still has looked once.
+        """
+        stalled = []
+        with self._clock:
+            for session, (looks, before) in list(self._watched.items()):
+                progress = session.progress()
+                if not session.outbox:
+                    # In this order: who sends just now either sees that, or is seen.
+                    session.watched = False
+                    if not session.outbox:
+                        del self._watched[session]
+                        continue
+                    session.watched = True
+                # More behind the outbox is no progress: web servers send pings of their own.
+                moved = progress[0] != before[0] or progress[1] < before[1]
+                looks = 0 if moved else looks + 1
+                self._watched[session] = looks, progress
+                if looks >= LOOKS:
+                    stalled.append(session)
+            waits = self.config.stall_timeout / LOOKS
+            self._next_look = now + waits if self._watched else None
+        for session in stalled:
+            session.stall()
 
     def _is_overdue(self, session: Session) -> bool:
         """Tell whether the client has not answered a ping in time."""
@@ -528,6 +610,7 @@ class BaseEngine(EngineOptions, ABC):
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
+            self._next_look = None
 
     # -- what applications use ------------------------------------------------------------
 

@@ -13,6 +13,9 @@ from typing import Any
 CookieOption = str | Mapping[str, Any] | Callable[..., str] | None
 OriginsOption = str | list[str] | tuple[str, ...] | Callable[..., bool] | None
 
+POLICIES = ("close", "drop_new", "drop_old", "latest")
+"""What may happen to a client for which too much waits."""
+
 
 def refuse_unknown(what: str, unknown: Iterable[str], known: Iterable[str]) -> None:
     """Raise for keyword arguments that do not exist, naming the one that was meant.
@@ -73,8 +76,17 @@ class EngineConfig:
     """Seconds after which a session that has joined no namespace is closed."""
     close_timeout: float = 2
     """Seconds that `shutdown` waits for the last packets to leave."""
+    outbox_high_water: int = 1_048_576
+    """Bytes waiting for one client above which its own handlers wait when they send to it, until
+    it is half of that; half of `max_outbox_size` at most."""
     max_outbox_size: int = 64_000_000
-    """Bytes that may wait for one client; one that does not read them is closed."""
+    """Bytes that may wait for one client; what becomes of more, `slow_client_policy` says. Each
+    packet counts for 96 bytes more than it has."""
+    stall_timeout: float = 20
+    """Seconds after which a client is closed that takes nothing of what waits for it."""
+    slow_client_policy: str = "close"
+    """What happens above `max_outbox_size`: `'close'` the client, `'drop_new'` or `'drop_old'`
+    events, or keep the `'latest'` event of each name. Events that ask for an ack are kept."""
     max_head_size: int = 65_536
     """Bytes that the headers and the query of one request may have; a session keeps those of its
     first request, and one with more is answered with 431."""
@@ -101,13 +113,20 @@ class EngineConfig:
             "body_timeout",
             "connect_timeout",
             "max_http_buffer_size",
+            "outbox_high_water",
             "max_outbox_size",
             "max_head_size",
             "inbox_high_water",
+            "stall_timeout",
             "max_inbox_size",
             "handler_threads",
         ):
             self._require_number(name, above=0)
+        if self.slow_client_policy not in POLICIES:
+            raise ValueError(
+                f"slow_client_policy= must be one of {', '.join(map(repr, POLICIES))}, "
+                f"got {self.slow_client_policy!r}"
+            )
         self._require_number("compression_threshold", above=-1)
         self._require_number("close_timeout", above=-1)
         self._require_number("interval_grace", above=-1)
@@ -128,6 +147,11 @@ class EngineConfig:
                 "cors_allowed_origins= needs an origin such as 'https://page.example', a list of "
                 f"them, '*' or a function, got {origins!r}"
             )
+
+    @property
+    def outbox_mark(self) -> float:
+        """The high-water mark that holds: near `max_outbox_size` it would come too late."""
+        return min(self.outbox_high_water, self.max_outbox_size / 2)
 
     def _require_number(self, name: str, above: float) -> None:
         value = getattr(self, name)

@@ -97,6 +97,10 @@ class WebSocketOutput(Transport):
             self._blocked = False
             self._flush()
 
+    def unsent(self) -> int:
+        """Return how many bytes have left the outbox and not the process."""
+        return self._websocket.unsent()
+
     def _let_go(self) -> None:
         """Give up the session: its websocket has ended, and no timer is left to ask for it."""
         del self.session

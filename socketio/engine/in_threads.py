@@ -187,6 +187,10 @@ class WebSocketOutput(Transport):
             self._blocked = False
             self._flush()
 
+    def unsent(self) -> int:
+        """Return how many bytes have left the outbox and not the process."""
+        return self._websocket.unsent()
+
     def _let_go(self) -> None:
         """Keep the session: another thread may be about to send to it."""
 

@@ -106,9 +106,12 @@ class EngineOptions:
     body_timeout = Option[float]()
     connect_timeout = Option[float]()
     close_timeout = Option[float]()
+    outbox_high_water = Option[int]()
     max_outbox_size = Option[int]()
     max_head_size = Option[int]()
     inbox_high_water = Option[int]()
+    stall_timeout = Option[float]()
+    slow_client_policy = Option[str]()
     max_inbox_size = Option[int]()
     handler_threads = Option[int]()
 

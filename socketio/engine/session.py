@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,12 +12,20 @@ from .._core.failures import failed
 from .._core.logs import escaped, log_id
 from ..abc.engine import ServedEngine
 from ..exceptions import ProtocolError
-from ..protocol.engine import MESSAGE, EnginePacket, SessionProtocol, Signal, decode_packet
+from ..protocol.engine import (
+    MESSAGE,
+    PING_PACKET,
+    EnginePacket,
+    SessionProtocol,
+    Signal,
+    decode_packet,
+)
 from ..protocol.packets import SerializerError
 from .ended import ENDED_TRANSPORT
+from .slow_clients import Pressed, drop_events
 
 if TYPE_CHECKING:
-    from ..abc.runtime import Pending
+    from ..abc.runtime import Pending, Waiter
     from ..abc.transport import Transport
     from .config import EngineConfig
 
@@ -52,6 +61,7 @@ class Session(SessionProtocol):
 
     __slots__ = (
         "__weakref__",
+        "_waiters",
         "awaited",
         "client",
         "config",
@@ -65,7 +75,9 @@ class Session(SessionProtocol):
         "paused",
         "storage",
         "transport",
+        "turned",
         "upgrading",
+        "watched",
     )
 
     lock: AbstractContextManager[Any] = nullcontext()
@@ -91,6 +103,10 @@ class Session(SessionProtocol):
     awaited: int
     """How many answers of this client are waited for; reading does not pause meanwhile, since the
     answers come behind what would not be read."""
+    watched: bool
+    """Whether the engine looks from time to time whether the outbox moves."""
+    turned: int
+    """What `taken` was when somebody last waited a moment for this client."""
 
     def __init__(
         self, engine: SessionOwner, sid: str, transport_name: str, environ: dict[str, Any]
@@ -109,6 +125,9 @@ class Session(SessionProtocol):
         self.overrun = False
         self.paused = False
         self.upgrading: Transport | None = None
+        self.watched = False
+        self.turned = -1
+        self._waiters: list[tuple[float, Waiter]] | None = None
 
     @property
     def log_id(self) -> str:
@@ -118,24 +137,139 @@ class Session(SessionProtocol):
     def send(self, packet: EnginePacket) -> None:
         """Send a packet to the client; dropped when the session has ended.
 
-        A client that lets more than `max_outbox_size` bytes pile up is closed.
+        What becomes of a client that lets more than `max_outbox_size` bytes pile up, is said by
+        `slow_client_policy`.
         """
         if self.ended is None:
             self.transport.send(packet)
             if self.outbox:
                 self._check_outbox()
 
+    def ping(self) -> None:
+        """Ping the client; what waits for it already may take longer than its answer may."""
+        with self.lock:
+            if self.ended is None and self.outbox:
+                self.enqueue_first(PING_PACKET)
+                return
+        self.send(PING_PACKET)
+
+    # -- what waits for the client --------------------------------------------------------
+
     def _check_outbox(self) -> None:
+        """Look after what waits: who sends too much, and whether the client takes anything."""
+        engine = self.engine
+        if not self.watched:
+            engine.watch_outbox(self)
         size = self._outbox_size
-        if size > self.engine.config.max_outbox_size and len(self.outbox) > 1:
-            self.engine.logger.warning(
-                "%s: session closed: the client has not read %d bytes; see max_outbox_size",
-                self.log_id,
-                size,
-            )
-            # Handlers that this starts would run in the middle of somebody's broadcast.
-            if self._end(Reason.TRANSPORT_ERROR):
-                self.engine.tell_later(self)
+        config = engine.config
+        if size > config.outbox_mark:
+            if self not in engine.pressed:
+                self._press()
+            if size > config.max_outbox_size and len(self.outbox) > 1:
+                self._overflow()
+
+    def _press(self) -> None:
+        """Note that the outbox stands above the mark, until it is below half of it."""
+        engine = self.engine
+        with self.lock:
+            mark = engine.config.outbox_mark
+            if self.ended is None and self._outbox_size > mark:
+                engine.pressed.add(self)
+                self._relief_level = max(self._relief_level, mark / 2)
+
+    def relieved(self) -> None:
+        """Let those go on who wait for the outbox to be as empty as it is; with the lock held."""
+        engine = self.engine
+        size = self._outbox_size
+        gone = self.ended is not None
+        low = engine.config.outbox_mark / 2
+        if gone or size <= low:
+            engine.pressed.discard(self)
+        waiters, self._waiters = self._waiters, None
+        level: float = low if self in engine.pressed else -1
+        for entry in waiters or ():
+            if gone or size <= entry[0]:
+                entry[1].set(None)
+                continue
+            if self._waiters is None:
+                self._waiters = []
+            self._waiters.append(entry)
+            level = max(level, entry[0])
+        self._relief_level = level
+
+    def waiter(self, level: float | None = None) -> Waiter | None:
+        """Return what waits until the outbox is emptier, or the session has ended.
+
+        Args:
+            level: How many bytes may be left; None: half of the high-water mark.
+
+        Returns:
+            None if there is nothing to wait for.
+        """
+        engine = self.engine
+        if level is None:
+            level = engine.config.outbox_mark / 2
+        with self.lock:
+            if self.ended is not None or self._outbox_size <= level:
+                return None
+            waiter: Waiter = engine.runtime.create_waiter()
+            if self._waiters is None:
+                self._waiters = []
+            self._waiters.append((level, waiter))
+            self._relief_level = max(self._relief_level, level)
+            return waiter
+
+    def forget_waiter(self, waiter: Waiter) -> None:
+        """Forget somebody who waits no more."""
+        with self.lock:
+            if self._waiters is not None:
+                self._waiters = [entry for entry in self._waiters if entry[1] is not waiter] or None
+
+    def progress(self) -> tuple[int, int]:
+        """Return what tells whether the client takes what waits for it."""
+        return self.taken, self.transport.unsent()
+
+    def _overflow(self) -> None:
+        """Do what the policy says, since more than `max_outbox_size` bytes wait."""
+        engine = self.engine
+        policy, bound = engine.config.slow_client_policy, engine.config.max_outbox_size
+        if policy != "close":
+            with self.lock:
+                if not isinstance(self.outbox, deque):
+                    return  # another thread was faster
+                self.outbox, self._outbox_size, dropped = drop_events(
+                    policy, self.outbox, self._outbox_size, bound
+                )
+                size = self._outbox_size
+                if self._relief_level >= size:
+                    self.relieved()
+            if dropped:
+                engine.count_slow(self, policy, dropped)
+            if size <= bound:
+                return
+        self.engine.logger.warning(
+            "%s: session closed: the client has not read %d bytes; see max_outbox_size",
+            self.log_id,
+            self._outbox_size,
+        )
+        # Handlers that this starts would run in the middle of somebody's broadcast.
+        if self._end(Reason.TRANSPORT_ERROR):
+            engine.count_slow(self, "overflowed")
+            engine.tell_later(self)
+
+    def stall(self) -> None:
+        """End the session of a client that takes nothing; what waits for it is given up."""
+        self.engine.logger.warning(
+            "%s: session closed: the client has read nothing for %s seconds; see stall_timeout",
+            self.log_id,
+            self.engine.config.stall_timeout,
+        )
+        told = self._end(Reason.TRANSPORT_ERROR)
+        with self.lock:
+            self.drop_outbox()
+        if told:
+            self.engine.count_slow(self, "stalled")
+            self.engine.tell_later(self)
 
     def send_all(self, packets: Iterable[EnginePacket]) -> None:
         """Send packets that belong together, with nothing in between."""
@@ -305,6 +439,8 @@ class Session(SessionProtocol):
             if not self.close():
                 return False
             self.ended = reason
+            if self._relief_level >= 0:
+                self.relieved()
             opening = self.opening
             upgrading = self.upgrading
             self._mind_marks()  # the end of the connection must be read
@@ -345,6 +481,16 @@ class Consumer(ABC):
     def session_upgraded(self, session: Session) -> None:  # noqa: B027  # not everyone needs it
         """Note that another transport carries a session; never waits."""
 
+    def session_slow(self, session: Session, what: str, count: int) -> None:  # noqa: B027  # not everyone needs it
+        """Note what was done about a client that is too slow; never waits.
+
+        Args:
+            session: The client's.
+            what: `'stalled'` or `'overflowed'`: it is closed; or the policy by which events for it
+                were dropped.
+            count: How many events that were, since the last time.
+        """
+
     @abstractmethod
     def session_closed(self, session: Session, reason: str) -> None:
         """Note the end of a session, once; never waits."""
@@ -367,6 +513,14 @@ class SessionOwner(ServedEngine, Protocol):
     """The layer above, which is told of sessions."""
     async_handlers: bool
     """Whether handlers of one client may overlap."""
+    pressed: Pressed
+    """The sessions whose outboxes stand above the high-water mark."""
+
+    def watch_outbox(self, session: Session) -> None:
+        """Look from now on whether a client takes what waits for it."""
+
+    def count_slow(self, session: Session, what: str, count: int = 1) -> None:
+        """Count what is done about a client that is too slow, and tell the consumer later."""
 
     def upgrades(self, transport_name: str) -> list[str]:
         """Return the transports that a session may leave one for."""

@@ -227,6 +227,8 @@ class BaseManager:
         else:
             one = EnginePacket(MESSAGE, encoded)
             packets = [one]
+        if server.pressed.drops_events and ack_id is None:
+            packets[0].event = event, len(packets)
         if server.observers:
             server.tell_sent(packets, len(members))
             sids = [member.sid for member in members]

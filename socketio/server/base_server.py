@@ -31,6 +31,7 @@ from ..engine.base import BaseEngine
 from ..engine.config import EngineConfig, refuse_unknown
 from ..engine.http import BAD_REQUEST, HTTPError
 from ..engine.session import Consumer, Reason, Session
+from ..engine.slow_clients import FlowCounts
 from ..exceptions import ProtocolError
 from ..plugins import PluginRegistry, get_registry
 from ..plugins.types import Flavour
@@ -118,6 +119,8 @@ class BaseServer(Consumer):
             EngineConfig(**options), choose_logger(engineio_logger, "engineio.server")
         )
         self.eio.consumer = self
+        self.pressed = self.eio.pressed
+        """The engine sessions for which much waits; most often there are none."""
         self.manager = self._create_manager(client_manager)
         self.manager.set_server(self)
         self.manager.observers = self.observers
@@ -642,6 +645,16 @@ class BaseServer(Consumer):
     def has_begun(self) -> bool:
         """Tell whether the client manager is at work; see `Consumer`."""
         return self._manager_begun
+
+    @property
+    def flow(self) -> FlowCounts:
+        """What was counted of clients that are slower than what is sent to them."""
+        return self.eio.flow
+
+    def session_slow(self, session: Session, what: str, count: int) -> None:
+        """Note what was done about a client that is too slow."""
+        if self.observers:
+            self.observers.tell("client_slow", session, what, count)
 
     def session_closed(self, session: Session, reason: str) -> None:
         """Leave every namespace of an engine session that has ended."""

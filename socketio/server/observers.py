@@ -94,6 +94,17 @@ class ServerObserver:
     def ack_sent(self, namespace: str, sid: str, ack_id: int, arguments: list[Any]) -> None:
         """Note our answer to an event of a client."""
 
+    def client_slow(self, session: Session, what: str, count: int) -> None:
+        """Note what was done about a client that does not take what waits for it.
+
+        Args:
+            session: Its engine session.
+            what: `'stalled'` (it has taken nothing for `stall_timeout` seconds) or `'overflowed'`
+                (more than `max_outbox_size` bytes waited): the session is closed, of which
+                `session_closed` tells. Or the `slow_client_policy` by which events were dropped.
+            count: How many events were dropped since the last call.
+        """
+
     def room_entered(self, namespace: str, room: Any, sid: str) -> None:
         """Note that a client is in a room in which it was not before."""
 

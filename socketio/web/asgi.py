@@ -15,7 +15,7 @@ from ..abc.transport import Receiver, WebSocket
 from ..engine.http import SUBPROTOCOL, BodyTooLarge, Headers, Request, Response
 from ..protocol.engine import EnginePacket
 from ..runtimes.asyncio.tasks import create_task
-from .asgi_connection import TwistedFlow, find_abort, find_flow
+from .asgi_connection import TwistedFlow, bound_pongs, find_abort, find_flow, find_unsent
 from .reading_turns import ReadingTurns
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ class ASGIWebSocket(WebSocket):
             event["headers"] = encode_headers(others)
         await self._send(event)
         self._flow = find_flow(self._send)
+        bound_pongs(self._send)
 
     async def refuse(self, response: Response) -> None:
         """Refuse the opening handshake, with the answer where the server can send one."""
@@ -278,6 +279,11 @@ class ASGIWebSocket(WebSocket):
         if not self._closed:
             self._closed = True
             await self._send_event({"type": "websocket.close", "code": code, "reason": reason})
+
+    def unsent(self) -> int:
+        """Return how many bytes wait for the connection; see `WebSocket.unsent`."""
+        size = find_unsent(self._send)
+        return 0 if size is None else size()
 
     def abort(self) -> bool:
         """Cut the connection, or leave it to the server; see `WebSocket.abort`."""

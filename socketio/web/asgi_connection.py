@@ -12,6 +12,8 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..runtimes.asyncio.tasks import create_task
+
 READ_SIZE = 1024
 """Bytes that Twisted reads of a websocket at a time. Of its 64 KiB, which are ten thousand small
 messages, daphne's parser makes two seconds in which nobody else is served."""
@@ -30,6 +32,53 @@ def _candidates(send: Any) -> Iterator[Callable[[], object] | None]:
     for owner in _owners(send):
         for holder in (owner, getattr(owner, "writer", None)):
             yield getattr(getattr(holder, "transport", None), "abort", None)
+
+
+def find_unsent(send: Any) -> Callable[[], int] | None:
+    """Return what tells how many bytes wait for the connection, or None if out of reach."""
+    for owner in _owners(send):
+        for holder in (owner, getattr(owner, "writer", None)):
+            transport = getattr(holder, "transport", None)
+            size: Callable[[], int] | None = getattr(transport, "get_write_buffer_size", None)
+            if size is not None:
+                return size
+    return None
+
+
+class LatePongs:
+    """Answers of the pings of a client that does not read only the last, as uvicorn does not.
+
+    Args:
+        protocol: uvicorn's protocol for websockets by `wsproto`, whose `handle_ping` this is.
+    """
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
+        self._answer = protocol.handle_ping
+        self._last: Any = None
+
+    def __call__(self, event: Any) -> None:
+        """Answer a ping, now or when the client reads."""
+        if self._protocol.writable.is_set():
+            self._answer(event)
+            return
+        waits, self._last = self._last is not None, event
+        if not waits:
+            create_task(self._answer_late())
+
+    async def _answer_late(self) -> None:
+        await self._protocol.writable.wait()
+        event, self._last = self._last, None
+        if not self._protocol.transport.is_closing():
+            self._answer(event)
+
+
+def bound_pongs(send: Any) -> None:
+    """Let pongs to a client that does not read not pile up, where the server lets them."""
+    protocol: Any = getattr(send, "__self__", None)
+    needed = ("handle_ping", "transport", "writable")
+    if type(protocol).__name__ == "WSProtocol" and all(hasattr(protocol, n) for n in needed):
+        protocol.handle_ping = LatePongs(protocol)
 
 
 def _owners(send: Any) -> Iterator[Any]:

@@ -538,6 +538,11 @@ class TransportWebSocket(FramedWebSocket, asyncio.Protocol):
         self._transport.write(data)
         return self._paused
 
+    def unsent(self) -> int:
+        """Return how many bytes wait for the connection; see `WebSocket.unsent`."""
+        transport = self._transport
+        return 0 if transport is None else int(transport.get_write_buffer_size())
+
     def abort(self) -> bool:
         """Cut the connection; see `WebSocket.abort`."""
         self.connection.lose()

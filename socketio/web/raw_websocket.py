@@ -250,6 +250,10 @@ class RawWebSocket(WebSocket):
         seconds = self._engine.config.close_timeout
         self._timer = self._runtime.call_later(seconds, self.finish, outlives_close=True)
 
+    def unsent(self) -> int:
+        """Return how many bytes wait for the socket; see `WebSocket.unsent`."""
+        return self._connection.size
+
     def abort(self) -> bool:
         """Cut the connection; see `WebSocket.abort`."""
         self.finish()

@@ -39,6 +39,7 @@ NEEDED = (
     "conn",
     "data_received",
     "handle_parser_exception",
+    "handle_ping",
     "handshake_complete",
     "queue",
     "read_paused",
@@ -121,7 +122,7 @@ def parser_is_idle(protocol: Any) -> bool:
 class UvicornWebSocket(FramedWebSocket):
     """A websocket that reads from uvicorn's connection and writes to it."""
 
-    __slots__ = ("_asgi", "_pass_on", "_protocol", "parses")
+    __slots__ = ("_asgi", "_pass_on", "_pong", "_protocol", "parses")
 
     parses: bool
     """Whether frames are read here, not by uvicorn."""
@@ -135,6 +136,7 @@ class UvicornWebSocket(FramedWebSocket):
         self._asgi = ASGIWebSocket(engine, scope, receive, send)
         self._protocol = protocol
         self._pass_on = protocol.data_received
+        self._pong: bytes | None = None
         self.parses = False
 
     async def accept(self, headers: Headers) -> None:
@@ -171,6 +173,7 @@ class UvicornWebSocket(FramedWebSocket):
         if not self.parses:
             self.portion = PARSED_PORTION
         protocol.data_received = self.deliver
+        protocol.handle_ping = self._handle_ping
         protocol.shutdown = self._shut_down
         # uvloop looks for the method when it is given the protocol, not at each read.
         protocol.transport.set_protocol(protocol)
@@ -205,6 +208,28 @@ class UvicornWebSocket(FramedWebSocket):
         if not self._protocol.transport.is_closing():
             self._protocol.transport.resume_reading()
 
+    def _handle_ping(self) -> None:
+        """Answer a ping that uvicorn has parsed; of those of a client that does not read, the last.
+
+        It would write them all, however many wait already.
+        """
+        protocol = self._protocol
+        pong = b"".join(protocol.conn.data_to_send())
+        if protocol.writable.is_set():
+            protocol.transport.write(pong)
+            return
+        waits, self._pong = self._pong is not None, pong
+        if not waits:
+            self.engine.runtime.start(self._answer_late)
+
+    async def _answer_late(self) -> None:
+        """Send the last pong when the client reads."""
+        protocol = self._protocol
+        await protocol.writable.wait()
+        pong, self._pong = self._pong, None
+        if pong is not None and not protocol.transport.is_closing():
+            protocol.transport.write(pong)
+
     def answer(self, event: ControlFrame | WebSocketError) -> None:
         """Answer pings, and leave the closing handshake to uvicorn, after what is corked."""
         if isinstance(event, WebSocketError):
@@ -218,6 +243,11 @@ class UvicornWebSocket(FramedWebSocket):
         else:
             self.flush()
             self._pass_on(mask_control(event))
+
+    def unsent(self) -> int:
+        """Return how many bytes wait for the connection; see `WebSocket.unsent`."""
+        size: int = self._protocol.transport.get_write_buffer_size()
+        return size
 
     def hang_up(self) -> None:
         """End the connection."""

@@ -316,3 +316,53 @@ def test_from_the_66th_blocked_handler_on_everybody_is_answered(serve: Serve, jo
     hanging.gate.set()
     hanging.wait_until(lambda: len(hanging.begun) == 72)
     assert_is_served(*early)
+
+
+def test_a_handler_that_waits_for_its_client_holds_up_nobody_else() -> None:
+    """It begins in the thread that reads for all websockets, and goes on in another one."""
+    sio = socketio.Server(outbox_high_water=100_000)
+    total = 300
+
+    @sio.event
+    def more(sid: str) -> None:
+        for number in range(total):
+            sio.emit("part", (number, "x" * 64_000), to=sid)
+
+    @sio.event
+    def echo(sid: str, data: Any) -> None:
+        sio.emit("echo", data, to=sid)
+
+    server = make_server("127.0.0.1", 0, socketio.WSGIApp(sio), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    url = f"ws://127.0.0.1:{server.server_port}/socket.io/?EIO=4&transport=websocket"
+    try:
+        # The library reads a few messages ahead, and no more.
+        with (
+            connect(url, compression=None, max_queue=4) as slow,
+            connect(url, compression=None) as other,
+        ):
+            for client in (slow, other):
+                client.recv(DEADLINE)
+                client.send("40")
+                client.recv(DEADLINE)
+            slow.send('42["more"]')
+            end = time.monotonic() + DEADLINE
+            while not sio.flow.waits:
+                assert time.monotonic() < end
+                time.sleep(0.001)
+            for number in range(50):
+                other.send(f'42["echo",{number}]')
+                assert other.recv(DEADLINE) == f'42["echo",{number}]'
+            assert sio.flow.waits < 5  # it waits still
+            for number in range(total):
+                message = str(slow.recv(DEADLINE))
+                assert message.startswith(f'42["part",{number},')
+            slow.send('42["echo","still there"]')
+            assert slow.recv(DEADLINE) == '42["echo","still there"]'
+    finally:
+        sio.eio.config.close_timeout = 0.2
+        sio.shutdown()
+        server.shutdown()
+        thread.join(5)
+        server.server_close()

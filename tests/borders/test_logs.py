@@ -345,6 +345,7 @@ OURS = {
     "remedy and f'; {remedy}'": "of an async mode",
     "escaped(data) if isinstance(data, str) else '<binary>'": "escaped",
     "escaped(', '.join(expected)) or 'one that the function accepts'": "escaped",
+    "'' if self._headers else '=[], and check_origin=False if somebody else checks it'": "ours",
 }
 """What stands for a `%s` without being escaped, and why it may."""
 

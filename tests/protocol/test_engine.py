@@ -14,6 +14,7 @@ from socketio.protocol.engine import (
     MESSAGE,
     NOOP,
     OPEN,
+    PACKET_COST,
     PING,
     PONG,
     UPGRADE,
@@ -140,9 +141,9 @@ class TestSessionProtocol:
         session = SessionProtocol("sid", "polling")
         for size in (10, 20, 30):
             session.enqueue(EnginePacket(MESSAGE, "x" * size))
-        assert session.outbox_size == 63
+        assert session.outbox_size == 63 + 3 * PACKET_COST
         assert [packet.size for packet in session.take_payload(35)] == [11, 21]
-        assert session.outbox_size == 31
+        assert session.outbox_size == 31 + PACKET_COST
         assert len(session.take_payload(1)) == 1
         assert session.outbox_size == 0
 

@@ -47,8 +47,8 @@ class Rig:
         return await asyncio.wait_for(self.reasons.get(), DEADLINE)
 
 
-@pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
+@pytest.fixture(params=["websockets-sansio"])
+async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     server = socketio.AsyncServer(max_http_buffer_size=LIMIT)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
@@ -65,7 +65,7 @@ async def rig() -> AsyncIterator[Rig]:
 
     config = uvicorn.Config(
         socketio.ASGIApp(server),
-        ws="websockets-sansio",
+        ws=request.param,
         ws_ping_interval=0.05,
         log_level="critical",
     )
@@ -181,4 +181,36 @@ async def test_a_client_that_does_not_read_gets_its_pong_when_it_does(rig: Rig) 
     websocket._protocol.writable.set()
     assert await asyncio.wait_for(pong, DEADLINE) >= 0
     assert await client.recv() == '42["echo","read"]'
+    await client.close()
+
+
+@pytest.mark.parametrize("rig", ["websockets-sansio", "wsproto"], indirect=True)
+async def test_pongs_of_uvicorn_to_a_client_that_reads_nothing_do_not_pile_up(rig: Rig) -> None:
+    """Where its own parser reads, as for compressed websockets."""
+    client = await rig.join(compression="deflate")
+    websocket = rig.websocket()
+    asgi = websocket._asgi if type(websocket) is UvicornWebSocket else websocket
+    protocol = asgi._send.__self__
+    client.transport.pause_reading()
+    for transport, option in (
+        (client.transport, socket.SO_RCVBUF),
+        (protocol.transport, socket.SO_SNDBUF),
+    ):
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, 4096)
+    number = 0
+    async with asyncio.timeout(60):
+        while protocol.writable.is_set():
+            await raw(client, *[Frame(Opcode.PING, b"%0125d" % number)] * 500)
+            await asyncio.sleep(0.001)
+        full = protocol.transport.get_write_buffer_size()
+        for number in range(1, 21):
+            await raw(client, *[Frame(Opcode.PING, b"%0125d" % number)] * 500)
+            await asyncio.sleep(0.001)
+        last = await client.ping(b"the last one")
+        await client.send('42["echo","after"]')
+        await asyncio.sleep(0.05)  # not a wait for anything: what is not to happen has time to
+        assert protocol.transport.get_write_buffer_size() < full + 500_000
+        client.transport.resume_reading()
+        assert await last >= 0
+        assert await client.recv() == '42["echo","after"]'
     await client.close()

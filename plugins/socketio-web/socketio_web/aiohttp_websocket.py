@@ -212,6 +212,11 @@ class AiohttpWebSocket(WebSocket):
         finally:
             closing.set_result(None)
 
+    def unsent(self) -> int:
+        """Return how many bytes wait for the connection; see `WebSocket.unsent`."""
+        transport = self._request.transport
+        return 0 if transport is None else transport.get_write_buffer_size()
+
     def abort(self) -> bool:
         """Cut the connection; see `WebSocket.abort`."""
         self._closed = True

@@ -137,6 +137,13 @@ class TornadoWebSocket(FramedWebSocket):
         written = self._stream.write(data)
         return written if self._stream.writing() else None
 
+    def unsent(self) -> int:
+        """Return how many bytes wait for the stream; see `WebSocket.unsent`.
+
+        Tornado tells nobody; where it keeps them elsewhere than expected, nothing is known.
+        """
+        return len(getattr(self._stream, "_write_buffer", None) or ())
+
     def abort(self) -> bool:
         """Cut the connection; see `WebSocket.abort`."""
         self.connection.lose()

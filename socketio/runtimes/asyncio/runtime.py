@@ -52,6 +52,11 @@ class Suspended(Coroutine[Any, Any, Any]):
         self._context: contextvars.Context | None = context
         self._yielded: tuple[Any] | None = (yielded,)
 
+    @property
+    def carried(self) -> Coroutine[Any, Any, Any] | None:
+        """The coroutine with which it goes on, or whose first step it does."""
+        return self._coroutine
+
     def send(self, value: Any) -> Any:
         """Do the task's next step."""
         assert self._coroutine is not None and self._context is not None
@@ -88,12 +93,20 @@ class _Carrier(Suspended):
     asyncio has no eager tasks.
     """
 
-    __slots__ = ("_gate", "task")
+    __slots__ = ("_gate", "stepped", "task")
+
+    stepped: Coroutine[Any, Any, Any] | None
+    """The coroutine whose first step it does, or has done last."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._gate: asyncio.Future[None] = loop.create_future()
-        self._coroutine = self._context = self._yielded = None
+        self._coroutine = self._context = self._yielded = self.stepped = None
         self.task: asyncio.Task[Any] = create_task(self, loop=loop, name=HANDLER_TASK)
+
+    @property
+    def carried(self) -> Coroutine[Any, Any, Any] | None:
+        """The coroutine with which it goes on, or whose first step it does."""
+        return self._coroutine or self.stepped
 
     def take_over(
         self, coroutine: Coroutine[Any, Any, Any], context: contextvars.Context, yielded: Any
@@ -301,7 +314,7 @@ class AsyncioRuntime(Runtime):
         """Do what `start` does, where asyncio has no eager tasks."""
         loop = self._loop or self.bind()
         carrier = self._idle.pop() if self._idle else _Carrier(loop)
-        coroutine = function(*args)
+        coroutine = carrier.stepped = function(*args)
         context = _copy_context()
         task = carrier.task
         previous = _current_task(loop)
@@ -329,6 +342,27 @@ class AsyncioRuntime(Runtime):
 
     if not EAGER:
         start = _start_in_carrier
+
+    def running_for(self) -> Any:
+        """Return the first argument of the function whose task is the current one, or None.
+
+        Asked seldom, so nothing is noted for it when a function begins: the coroutine knows.
+        """
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            return None  # no loop runs here
+        if task is None or task.get_name() != HANDLER_TASK:
+            return None
+        coroutine: Any = task.get_coro()
+        if isinstance(coroutine, Suspended):
+            coroutine = coroutine.carried
+        if not inspect.iscoroutine(coroutine):
+            return None
+        names = coroutine.cr_code.co_varnames[: coroutine.cr_code.co_argcount]
+        known = inspect.getcoroutinelocals(coroutine)
+        # The core gives bound methods, whose own first argument is no argument of the call.
+        return known.get(names[1]) if names[:1] == ("self",) and len(names) > 1 else None
 
     def step(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any] | None:
         """Step a coroutine in place, in the caller's task and context.

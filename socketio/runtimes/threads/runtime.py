@@ -124,6 +124,11 @@ class ThreadingRuntime(Runtime):
         """Run a function of the core beside its caller, in the order of these calls."""
         return self._lane.start(function, *args)
 
+    def running_for(self) -> Any:
+        """Return the first argument of the function that runs in this thread, or None."""
+        work = self.scheduler.here.place.work
+        return work.args[0] if isinstance(work, Job) and work.args else None
+
     def create_lane(self) -> Lane:
         """Return something like `start` for the handlers of one client."""
         return Lane(self._threads)
