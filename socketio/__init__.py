@@ -18,6 +18,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    # What is imported by its name alone, for tools that make frozen programs: they look here, too.
+    import socketio.builtin.plugin as _builtin_plugin  # noqa: F401
+
     from . import exceptions
     from .asgi import ASGIApp
     from .async_client import AsyncClient
@@ -26,9 +29,6 @@ if TYPE_CHECKING:
     from .async_pubsub_manager import AsyncPubSubManager
     from .async_server import AsyncServer
     from .async_simple_client import AsyncSimpleClient
-
-    # What is imported by its name alone, for tools that make frozen programs: they look here, too.
-    from .builtin import plugin as _builtin_plugin  # noqa: F401
     from .client import Client
     from .exceptions import PluginError
     from .manager import Manager
