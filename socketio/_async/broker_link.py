@@ -482,6 +482,10 @@ class BrokerLink:
                 self._driver = None
                 self._receiver.unlinked(silently=isinstance(error, Silence | TimeoutError))
             return None if self._closing else error
+        except flavour.INTERRUPTED:
+            if self._driver is driver and not self._closing:
+                await self._publish_last_words(driver)
+            raise
         finally:
             self._driver = None
             self._end_hold()
@@ -546,6 +550,19 @@ class BrokerLink:
             while self._flushing and self._flushing[0][0] <= outbox.sent:
                 self._flushing.popleft()[1].set(None)
             self._let_in()
+
+    async def _publish_last_words(self, driver: BusDriver) -> None:
+        """Publish what waits because we are interrupted: our loop ends, and nobody shut us down."""
+        self._driver = None  # whoever publishes beside stops
+        self._closing = True
+        try:
+            while batch := self.outbox.batch(BATCH_BYTES):
+                await self._publish(driver, batch)
+                self.outbox.discard(len(batch))
+                self._published += len(batch)
+        except Exception as error:  # whatever the client library raises in a loop that ends
+            self._logger.error("%s cannot publish its last words: %s", self._name, describe(error))
+            self.say_dropped()
 
     async def _publish(
         self, driver: BusDriver, messages: list[bytes], *, urgent: bool = False
