@@ -27,6 +27,19 @@ def shout(sid: str, data: Any) -> None:
     sio.emit("shouted", data)
 
 
+@sio.event
+def fork_and_shout(sid: str, data: Any) -> int:
+    """Send something to everybody from a child of this process, which serves clients."""
+    child = os.fork()
+    if child == 0:
+        try:
+            sio.emit("shouted", data)
+            sio.manager.shutdown()  # what was emitted has left
+        finally:
+            os._exit(0)
+    return child
+
+
 def nothing(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     """Answer what is not for Socket.IO."""
     start_response("404 Not Found", [])

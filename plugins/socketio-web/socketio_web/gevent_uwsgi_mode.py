@@ -170,5 +170,8 @@ def keeps_alive() -> bool:
 
 
 def serves_here() -> bool:
-    """Tell whether the caller runs in a greenlet of uWSGI's gevent loop."""
-    return gevent_mode.serves_here()
+    """Tell whether uWSGI serves, or will serve, with its gevent loop.
+
+    An application that starts its server while uWSGI loads it is in no greenlet yet.
+    """
+    return is_set("gevent") or gevent_mode.serves_here()
