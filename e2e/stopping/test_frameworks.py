@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 from brokers import RedisServer, private
-from frameworks.servers import E2E, LAUNCH, launched
+from frameworks.servers import E2E, LAUNCH, SCRIPTS, launched
 from rig.process import Program
 
 import socketio
@@ -147,6 +147,18 @@ CASES = (
     gunicorn("gthread", "--threads", "20"),
     gunicorn("gevent"),
     gunicorn("eventlet", own=False),
+    Case(
+        name="uwsgi",
+        command=(
+            *(*LAUNCH, "sh", "-c", 'exec "$0" "$@" 2>&1', str(SCRIPTS / "uwsgi")),
+            *("--http", "127.0.0.1:{port}", "--gevent", "100", "--http-websockets", "--master"),
+            *("--gevent-early-monkey-patch", "--add-header", "Connection: close"),
+            *("--die-on-term", "--disable-logging", "--virtualenv", sys.prefix),
+            *("--module", "wsgi_program:app"),
+        ),
+        told=(LEFT, "uwsgi.atexit"),
+        signals=(signal.SIGTERM,),
+    ),
 )
 
 

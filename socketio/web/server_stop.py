@@ -22,7 +22,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .._core.process_end import EXIT_SECONDS
+from .._core.process_end import EXIT_SECONDS, finish_all
 
 if TYPE_CHECKING:
     from .._sync.engine import Engine
@@ -90,6 +90,11 @@ class ServerStop:
             return
         engine.stop(STOP_SECONDS)
         self._done.set()
+
+    def finish(self) -> None:
+        """Finish what `atexit` finishes elsewhere, behind a web server's last hook."""
+        if os.getpid() == self._process:
+            finish_all()
 
 
 def stop_in_thread(engine: Engine, then: Callable[[], None]) -> None:

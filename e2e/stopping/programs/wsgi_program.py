@@ -42,7 +42,8 @@ else:
 
     def uwsgi_exit() -> None:
         """Emit when uWSGI's worker ends."""
-        sio.emit("stopping", "uwsgi.atexit")
+        if uwsgi.worker_id():  # else it is the master, which calls it too
+            sio.emit("stopping", "uwsgi.atexit")
 
     uwsgi.atexit = uwsgi_exit
 

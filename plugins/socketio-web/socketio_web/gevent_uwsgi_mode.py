@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import gevent
+import gevent.event
 import gevent.socket
 
 from socketio.abc import Headers, Receiver, Response
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from socketio.web import Engine
 
 
+EXIT_SECONDS = 5.0
+"""How long what is called at the end of a worker may take."""
+
+
 class GeventUWSGIMode(gevent_mode.GeventMode):
     """Each request runs in a greenlet of uWSGI's gevent loop."""
 
@@ -46,7 +51,7 @@ class GeventUWSGIMode(gevent_mode.GeventMode):
         environ = dict(environ)
         if self._server_stop is None:
             self._server_stop = server_stop = ServerStop(engine)
-            call_at_exit(server_stop.stop)
+            call_at_exit(server_stop.stop, server_stop.finish)
             # A reload waits for all requests, and websockets would never end by themselves.
             self._reload_handler = gevent.signal_handler(signal.SIGHUP, server_stop.stop)
         if not keeps_alive():
@@ -132,14 +137,27 @@ class UWSGIWebSocket(SocketWebSocket):
             self._socket.close()
 
 
-def call_at_exit(function: Callable[[], None]) -> None:
-    """Have uWSGI call a function when the worker ends, before what it was to call until now."""
+def call_at_exit(first: Callable[[], None], last: Callable[[], None]) -> None:
+    """Have uWSGI call functions when the worker ends, around what it was to call until now."""
     before: Callable[[], None] | None = getattr(uwsgi, "atexit", None)
 
+    begun = False
+    done = gevent.event.Event()
+
     def at_exit() -> None:
-        function()
-        if before is not None:
-            before()
+        nonlocal begun
+        if begun:
+            # uWSGI calls it again when we wait, and ends the process when this returns.
+            done.wait(EXIT_SECONDS)
+            return
+        begun = True
+        try:
+            first()
+            if before is not None:
+                before()
+        finally:
+            last()
+            done.set()
 
     uwsgi.atexit = at_exit
 
