@@ -561,7 +561,9 @@ class BrokerLink:
                 self.outbox.discard(len(batch))
                 self._published += len(batch)
         except Exception as error:  # whatever the client library raises in a loop that ends
-            self._logger.error("%s cannot publish its last words: %s", self._name, describe(error))
+            self._logger.error(
+                "%s cannot publish its last words: %s", self._name, escaped(describe(error))
+            )
             self.say_dropped()
 
     async def _publish(

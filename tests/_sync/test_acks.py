@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +22,8 @@ def test_an_ack_answers_no_question_that_was_asked_after_it(
     sio._handle_eio_connect("session", {})
     sio._handle_eio_message("session", "0")
     waiting: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(sio.runtime, "start", lambda *call: waiting.append(call))
+    lane = SimpleNamespace(start=lambda *call: waiting.append(call))
+    monkeypatch.setattr(sio.runtime, "create_ack_lane", lambda: lane)
 
     sio._handle_eio_message("session", '30["before the question"]')
     sio.emit("question", to=connected[0], callback=lambda *values: answers.append(values))

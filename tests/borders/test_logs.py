@@ -338,6 +338,7 @@ OURS = {
     "self.transports[0]": "the same",
     "packet_names[packet_type]": "one of a table",
     "FLUSH_TIMEOUT": "a number",
+    "self.engine.config.stall_timeout": "a number",
     "shown": "escaped where it is made",
     "whom": "escaped where it is made",
     "session.transport_name": "of a plugin that is installed",
