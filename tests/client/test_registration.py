@@ -101,6 +101,19 @@ def test_no_signal_handler_is_installed(make: Make) -> None:
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
+@pytest.mark.parametrize("event", ["connect", "disconnect", "connect_error"])
+def test_names_of_a_connections_own_events_cannot_be_emitted(make: Make, event: str) -> None:
+    client = make()
+
+    def emit() -> None:
+        result = client.emit(event, "data")
+        if inspect.iscoroutine(result):
+            result.send(None)
+
+    with pytest.raises(ValueError, match=f"'{event}' is the name .* choose another name"):
+        emit()
+
+
 def test_on_is_a_decorator_and_a_method(make: Make) -> None:
     client = make()
     first, second = handler(client, "a"), handler(client, "a")
