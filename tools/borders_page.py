@@ -37,7 +37,7 @@ def page() -> str:
         parts.append(f"## {border['name']}\n\n*{border['what']}*\n\n{border['rule']}\n")
         rows = ["| Point | Rule | Tests |", "|---|---|---|"]
         for point in border["point"]:
-            tests = "<br>".join(f"`{test}`" for test in point["tests"]) or "none yet"
+            tests = "<br>".join(f"`{test}`" for test in point["tests"])
             rows.append(f"| {point['name']} | {point['rule']} | {tests} |")
         parts.append("\n".join(rows) + "\n")
     return "\n".join(parts)

@@ -229,6 +229,27 @@ async def test_messages_of_every_size(web_server: Running, transport: str) -> No
             assert await peer.receive() == f'2["text","{"x" * size}"]'
 
 
+@servers("polling")
+async def test_a_close_beside_a_poll(web_server: Running) -> None:
+    """A client that closes posts the packet while its GET is pending: both are answered."""
+    async with aiohttp.ClientSession() as http, asyncio.timeout(20):
+        for pending in (True, False):
+            peer = await Peer(EngineSession(http, web_server.url), "polling").open()
+            await peer.connect()
+            sid = peer.sids["/"]
+            # Which of the two a server with several threads sees first is its own affair.
+            polls = [asyncio.ensure_future(peer.engine.request())] if pending else []
+            await asyncio.sleep(0)
+            posted = await peer.engine.post("1")
+            assert (posted.status, posted.text) == (200, "ok")
+            for poll in polls:
+                ended = await poll
+                assert ended.status in {200, 400}
+                assert ended.status == 400 or ended.text == "6"
+            entry = await asyncio.to_thread(web_server.journal.wait, event="disconnect", sid=sid)
+            assert entry["reason"] in {"client disconnect", "transport close"}
+
+
 @servers("websocket")
 async def test_subprotocols(web_server: Running) -> None:
     """The first one that the client offers is chosen, whoever answers its handshake."""
