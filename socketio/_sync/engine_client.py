@@ -13,7 +13,7 @@ import functools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._core.logs import escaped
@@ -42,6 +42,7 @@ from ..protocol.engine import (
     packet_names,
 )
 from ..protocol.engine_client import (
+    CONNECTION_ERROR,
     FLUSH_TIMEOUT,
     MAX_REDIRECTS,
     SEND_MARK,
@@ -59,6 +60,9 @@ __all__ = ["EngineClient", "EngineConnectionError"]
 
 TURN = 64
 """How many messages are taken in a row before others have a turn."""
+
+SPARE = tasks.at_most(0)
+"""How many packets of others who sends a single one writes along; None: all."""
 
 
 class _Connection:
@@ -174,7 +178,8 @@ class EngineClient(EngineioClient):
 
         Raises:
             engineio.exceptions.ConnectionError: No session was opened; the first argument says
-                why, a second one is the server's JSON answer.
+                why, a second one is what handlers are told instead: the server's JSON answer, or
+                `CONNECTION_ERROR`.
             ValueError: A bad `url`, `headers` or `transports`, or the client is connected.
         """
         if self.state != "disconnected":
@@ -302,7 +307,9 @@ class EngineClient(EngineioClient):
             raise EngineConnectionError(f"Unexpected response from server: {error}") from error
         except EngineConnectionError as error:
             why, *data = error.args
-            raise EngineConnectionError(f"Connection error: {why}", *data) from error
+            raise EngineConnectionError(
+                f"{CONNECTION_ERROR}: {why}", *(data or (CONNECTION_ERROR,))
+            ) from error
         connection = _Connection(handshake, link, address)
         connection.transport = "websocket"
         connection.websocket = websocket
@@ -529,7 +536,7 @@ class EngineClient(EngineioClient):
         """Send one message; it is dropped if there is no session."""
         self.send_all((data,))
 
-    def send_all(self, messages: Iterable[str | bytes], wait: bool = True) -> bool:
+    def send_all(self, messages: Sequence[str | bytes], wait: bool = True) -> bool:
         """Send messages with nothing between them; they are dropped if there is no session.
 
         Args:
@@ -548,18 +555,42 @@ class EngineClient(EngineioClient):
             return False
         connection.home.check()
         if self.logger.isEnabledFor(logging.INFO):
-            messages = list(messages)
             for message in messages:
                 shown = escaped(message) if isinstance(message, str) else "<binary>"
                 self.logger.info("Sending packet MESSAGE data %s", shown)
-        outbox = connection.outbox
-        end = outbox.add_all([EnginePacket(MESSAGE, message) for message in messages])
+        outbox, websocket = connection.outbox, connection.websocket
+        if len(messages) == 1:
+            packet = EnginePacket(MESSAGE, messages[0])
+            cost = packet.cost
+            if (
+                websocket is not None
+                and connection.ready
+                and not outbox.packets
+                and websocket.takes(cost, wait)
+                and connection.turn.take()
+            ):
+                end = outbox.passed + 1
+                outbox.passing_cost = cost
+                tasks.begin(self._write, connection, SPARE, packet)
+                if outbox.packets and self._take_turn(connection):  # others have added them
+                    connection.writer = tasks.start(self._write_behind, connection)
+                if connection.pause.waiting:
+                    connection.pause.wake()  # somebody may wait for an answer now
+                if outbox.passed >= end:
+                    return True
+                if wait and outbox.size > SEND_MARK:
+                    self._wait_for_room(connection)
+                return not connection.closed or outbox.passed >= end
+            packets = [packet]
+        else:
+            packets = [EnginePacket(MESSAGE, message) for message in messages]
+        end = outbox.add_all(packets)
         self._flush(connection, wait)
         if connection.pause.waiting:
             connection.pause.wake()  # somebody may wait for an answer now
         if wait and outbox.size > SEND_MARK:
             self._wait_for_room(connection)
-        return not connection.closed or outbox.sent >= end
+        return not connection.closed or outbox.left >= end
 
     def _wait_for_room(self, connection: _Connection) -> None:
         """Wait until the server has taken enough of what was sent, or the session has ended."""
@@ -609,10 +640,30 @@ class EngineClient(EngineioClient):
         while self._take_turn(connection):
             self._write(connection)
 
-    def _write(self, connection: _Connection, count: int | None = None) -> None:
-        """Write what waits, or up to a number of packets, and give the turn back."""
+    def _write(
+        self,
+        connection: _Connection,
+        count: int | None = None,
+        passing: EnginePacket | None = None,
+    ) -> None:
+        """Write what waits, and give the turn back.
+
+        Args:
+            connection: The session.
+            count: How many packets at most; None: all of them.
+            passing: One to write before them on the websocket, which has not waited.
+        """
         try:
-            self._write_all(connection, count)
+            if passing is not None and connection.websocket is not None:
+                try:
+                    connection.websocket.send(passing.websocket)
+                finally:
+                    connection.outbox.passing_cost = 0
+                connection.outbox.passed += 1
+                if connection.room.waiting and connection.outbox.size <= SEND_MARK // 2:
+                    connection.room.wake()
+            if passing is None or connection.outbox.packets:
+                self._write_all(connection, count)
         except EngineConnectionError as error:
             connection.turn.give()
             self._lose(connection, _say(error))

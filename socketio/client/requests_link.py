@@ -394,12 +394,17 @@ class _PatientSocket:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         self.patient = False
+        # What each message needs; the rest is found when it is asked for.
+        self.fileno = connection.fileno
+        self.gettimeout = connection.gettimeout
+        self.recv = connection.recv
 
     def send(self, data: bytes) -> int:
         """Write what the connection takes; see `socket.send`."""
         while True:
             try:
-                return int(self._connection.send(data))
+                sent: int = self._connection.send(data)
+                return sent
             except TimeoutError:
                 if not self.patient:
                     raise

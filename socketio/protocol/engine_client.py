@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote as percent_encode
@@ -24,8 +24,11 @@ FLUSH_TIMEOUT: Final = 0.5
 SEND_MARK: Final = 1 << 20
 """Bytes of unsent packets above which an emit waits until half of them have left."""
 
-PACKET_COST: Final = 256
-"""Bytes that a packet takes in the outbox beside its data."""
+CONNECTION_ERROR: Final = "Connection error"
+"""What `connect_error` handlers are told of a websocket that cannot be opened.
+
+Programs compare it with exactly this text, python-socketio's; the exception says why besides.
+"""
 
 MAX_REDIRECTS: Final = 20
 """How many redirects of one request are followed."""
@@ -370,64 +373,78 @@ class ClientOutbox:
     """
 
     __slots__ = (
+        "_added",
         "_added_cost",
         "_lock",
         "_max_payload",
-        "_packets",
         "_sent_cost",
         "_taken",
         "_taken_cost",
-        "added",
-        "sent",
+        "left",
+        "packets",
+        "passed",
+        "passing_cost",
     )
 
     def __init__(self, max_payload: int | None) -> None:
         self._max_payload = max_payload
-        self._packets: deque[tuple[EnginePacket, int]] = deque()
+        self.packets: deque[EnginePacket] = deque()
+        """Those that wait, for others to look at only."""
         self._lock = threading.Lock()
+        self._added = 0
         self._added_cost = 0
         self._sent_cost = 0
         self._taken = 0
         self._taken_cost = 0
-        self.added = 0
-        """How many packets there have been."""
-        self.sent = 0
-        """How many of them have left."""
+        self.left = 0
+        """How many packets have waited here and have left."""
+        self.passed = 0
+        """How many have left without having waited."""
+        self.passing_cost = 0
+        """What one costs that is leaving so.
+
+        Only who has the turn to write changes it, and `passed`, so that no lock is needed."""
 
     def __len__(self) -> int:
-        return len(self._packets)
+        return len(self.packets)
 
     @property
     def size(self) -> int:
         """Bytes of memory that packets take which have not left."""
-        return self._added_cost - self._sent_cost
+        return self._added_cost - self._sent_cost + self.passing_cost
+
+    @property
+    def sent(self) -> int:
+        """How many packets have left."""
+        return self.left + self.passed
 
     def add(self, packet: EnginePacket) -> None:
         """Keep a packet until it can be sent."""
         self.add_all((packet,))
 
-    def add_all(self, packets: Iterable[EnginePacket]) -> int:
+    def add_all(self, packets: Sequence[EnginePacket]) -> int:
         """Keep packets until they can be sent, with nothing between them.
 
         Returns:
-            What `sent` will at least be when all of them have left.
+            What `left` will at least be when all of them have left.
         """
-        added = [(packet, _cost(packet)) for packet in packets]  # before the lock is held
+        cost = 0
+        for packet in packets:  # before the lock is held
+            cost += packet.cost
         with self._lock:
-            self._packets.extend(added)
-            for _, cost in added:
-                self._added_cost += cost
-            self.added += len(added)
-            return self.added
+            self.packets.extend(packets)
+            self._added_cost += cost
+            self._added += len(packets)
+            return self._added
 
     def next(self) -> EnginePacket | None:
         """Take the packet that has waited longest, or None."""
         try:
-            packet, cost = self._packets.popleft()
+            packet = self.packets.popleft()
         except IndexError:
             return None
         self._taken += 1
-        self._taken_cost += cost
+        self._taken_cost += packet.cost
         return packet
 
     def next_payload(self) -> str:
@@ -439,8 +456,8 @@ class ClientOutbox:
         """
         encoded: list[str] = []
         size = -1
-        while self._packets:
-            packet, _ = self._packets[0]
+        while self.packets:
+            packet = self.packets[0]
             if encoded and packet is CLOSE_PACKET:
                 break
             text = packet.polling
@@ -453,13 +470,6 @@ class ClientOutbox:
 
     def has_left(self) -> None:
         """Note that what was taken out has left."""
-        self.sent += self._taken
+        self.left += self._taken
         self._sent_cost += self._taken_cost
         self._taken = self._taken_cost = 0
-
-
-def _cost(packet: EnginePacket) -> int:
-    """Return the bytes of memory that a packet takes while it waits."""
-    data = packet.data
-    wide = isinstance(data, str) and not data.isascii()
-    return PACKET_COST + len(data) * (4 if wide else 1)

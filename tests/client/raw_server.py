@@ -7,6 +7,7 @@ import hashlib
 import json
 import queue
 import re
+import select
 import socket
 import struct
 import threading
@@ -96,18 +97,14 @@ class WebsocketServer:
 
     def receive(self) -> str:
         """Return the next packet of the client."""
-        self.connection.settimeout(DEADLINE)
-        try:
-            first, length = self._take(2)
-            length &= 0x7F
-            if length == 126:
-                (length,) = struct.unpack("!H", self._take(2))
-            elif length == 127:
-                (length,) = struct.unpack("!Q", self._take(8))
-            mask = self._take(4)
-            data = self._take(length)
-        finally:
-            self.connection.settimeout(None)
+        first, length = self._take(2)
+        length &= 0x7F
+        if length == 126:
+            (length,) = struct.unpack("!H", self._take(2))
+        elif length == 127:
+            (length,) = struct.unpack("!Q", self._take(8))
+        mask = self._take(4)
+        data = self._take(length)
         if first & 0x0F == 8:
             return "closed"
         key = int.from_bytes((mask * (length // 4 + 1))[:length], "big")
@@ -122,6 +119,9 @@ class WebsocketServer:
 
     def _take(self, count: int) -> bytes:
         while len(self._buffer) < count:
+            # Not by the socket's timeout, which is also that of the thread that sends.
+            if not select.select([self.connection], [], [], DEADLINE)[0]:
+                raise TimeoutError(f"nothing came within {DEADLINE} s")
             more = self.connection.recv(1 << 20)
             if not more:
                 raise EOFError

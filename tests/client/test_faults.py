@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import socket
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -127,6 +128,18 @@ def make(flavour: str, loop_thread: LoopThread, engine_server: EngineServer) -> 
 
 
 # -- failing to connect -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("transports", [["websocket"], ["websocket", "polling"]])
+def test_a_websocket_that_cannot_be_opened(make: Make, transports: list[str]) -> None:
+    # Programs compare what the handler gets with exactly this text; the exception says why.
+    client = make()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with pytest.raises(ConnectionError, match=r"^Connection error: .*127\.0\.0\.1") as caught:
+        client.do("connect", url, transports=transports)
+    assert client.events == [("connect_error", "Connection error")]
+    assert caught.value.__cause__ is not None
 
 
 @pytest.mark.parametrize(

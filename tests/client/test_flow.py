@@ -336,7 +336,7 @@ def test_reading_pauses_while_handlers_do_not_keep_up(
     wait_until(lambda: connection.pause.waiting)
     sending.join(0.3)
     assert sending.is_alive()
-    assert server.sent < FEW
+    # Not what the server has sent: a system may take 32 MiB for a connection that nobody reads.
     assert client.client.eio.inbox._held < client_inbox.READ_MARK + 2 * PART
     slow.open()
     sending.join(DEADLINE)
