@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from rig.foreign import GO, RUST, ForeignProgram
-from rig.node import from_wire
+from rig.foreign import GO, RUST, line_of, programs
 from rig.process import Program
 
 BLOB = bytes(number % 256 for number in range(1000))
-DEADLINE = 60.0
-"""Seconds that a program has to end; each step of the conversation has a shorter one."""
-
 Run = Callable[..., dict[str, Any]]
 
 pytestmark = pytest.mark.heavy
@@ -24,33 +18,8 @@ pytestmark = pytest.mark.heavy
 @pytest.fixture
 def run(need: Callable[..., Any]) -> Iterator[Run]:
     """Run a client to its end and return what it saw."""
-    running: list[subprocess.Popen[str]] = []
-
-    def start(program: ForeignProgram, *arguments: str) -> dict[str, Any]:
-        client = subprocess.Popen(
-            [program.path(need), "client", *arguments],
-            stdin=subprocess.PIPE,  # it ends when this is closed
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
-        running.append(client)
-        assert client.stdout is not None
-        output = client.stdout.readline()  # its steps have deadlines
-        if not output:
-            raise AssertionError(client.communicate(timeout=DEADLINE)[1])
-        facts: dict[str, Any] = from_wire(json.loads(output))
-        return facts
-
-    yield start
-    for client in running:
-        try:
-            client.communicate(timeout=DEADLINE)
-        except subprocess.TimeoutExpired:
-            client.kill()
-            client.communicate()
-            raise
+    with programs() as start:
+        yield lambda program, *arguments: line_of(start([program.path(need), "client", *arguments]))
 
 
 def both_reasons(server: Program, facts: dict[str, Any], *own: str) -> None:

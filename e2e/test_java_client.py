@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from rig.foreign import line_of, programs
 from rig.kinds import E2E
-from rig.node import from_wire
 from rig.process import Program
 
 import socketio
@@ -18,9 +16,6 @@ import socketio
 HALF = "half \ud83d"
 BLOB = bytes(number % 256 for number in range(1000))
 CLASSES = E2E / ".tools" / "java-client"
-DEADLINE = 60.0
-"""Seconds that the program has to end; each step of the conversation has a shorter one."""
-
 Run = Callable[[str, str], dict[str, Any]]
 
 
@@ -30,39 +25,20 @@ def run_java(need: Callable[..., str]) -> Iterator[Run]:
     java = need("java", shutil.which("java"), "apt-get install default-jdk-headless maven")
     target = "e2e/.tools/java-client/Client.class"
     need("java-client", (CLASSES / "Client.class").is_file(), f"make {target}")
-    running: list[subprocess.Popen[str]] = []
+    with programs() as start:
 
-    def run(url: str, transports: str) -> dict[str, Any]:
-        client = subprocess.Popen(
-            [java, "-cp", f"{CLASSES}:{CLASSES}/libraries/*", "Client", url, transports],
-            stdin=subprocess.PIPE,  # it ends when this is closed
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        running.append(client)
-        assert client.stdout is not None
-        if greeting := client.stdout.readline():
+        def run(url: str, transports: str) -> dict[str, Any]:
+            client = start(
+                [java, "-cp", f"{CLASSES}:{CLASSES}/libraries/*", "Client", url, transports]
+            )
+            greeting = line_of(client)
             with socketio.SimpleClient() as other:
                 other.connect(url)
                 # Java itself writes a question mark for half a character.
-                other.emit("tell", (json.loads(greeting)["sid"], "half", HALF, {HALF: [HALF]}))
-                output = client.stdout.readline()  # its steps have deadlines
-        else:
-            output = ""
-        if not output:
-            raise AssertionError(client.communicate(timeout=DEADLINE)[1])
-        facts: dict[str, Any] = from_wire(json.loads(output))
-        return facts
+                other.emit("tell", (greeting["sid"], "half", HALF, {HALF: [HALF]}))
+                return line_of(client)
 
-    yield run
-    for client in running:
-        try:
-            client.communicate(timeout=DEADLINE)
-        except subprocess.TimeoutExpired:
-            client.kill()
-            client.communicate()
-            raise
+        yield run
 
 
 @pytest.mark.heavy

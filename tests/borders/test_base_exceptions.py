@@ -19,6 +19,7 @@ from socketio._core.failures import failed
 from socketio.runtimes.asyncio.runtime import AsyncioRuntime
 from socketio.runtimes.threads.runtime import ThreadingRuntime
 from socketio.testing import AsyncTestClient, TestClient
+from socketio.testing.contracts.cluster import wait_for
 
 DEADLINE = 20
 MANY = 70
@@ -276,11 +277,21 @@ def runtime() -> Iterator[ThreadingRuntime]:
     runtime.close()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.fixture
+def ended_threads(monkeypatch: pytest.MonkeyPatch) -> list[type[BaseException] | None]:
+    """What threads have ended with. They may do so when the test has what it waits for."""
+    ended: list[type[BaseException] | None] = []
+    monkeypatch.setattr(threading, "excepthook", lambda hook: ended.append(hook.exc_type))
+    return ended
+
+
 @pytest.mark.parametrize("kind", ["lane", "series", "core"])
 @pytest.mark.parametrize("error", [Panic, KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_threads_get_their_slots_back(
-    runtime: ThreadingRuntime, kind: str, error: type[BaseException]
+    runtime: ThreadingRuntime,
+    ended_threads: list[type[BaseException] | None],
+    kind: str,
+    error: type[BaseException],
 ) -> None:
     def fail() -> None:
         raise error
@@ -300,6 +311,8 @@ def test_threads_get_their_slots_back(
     elsewhere = threading.Event()
     runtime.create_lane().start(elsewhere.set)
     assert elsewhere.wait(DEADLINE)
+    told = MANY if error is KeyboardInterrupt else 0
+    wait_for(lambda: ended_threads == [error] * told, "the ends of threads")
 
 
 @pytest.mark.parametrize("error", [Panic, GeneratorExit])
@@ -313,8 +326,9 @@ def test_timers_go_on(runtime: ThreadingRuntime, error: type[BaseException]) -> 
     assert done.wait(DEADLINE)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_timers_that_are_due_survive_ctrl_c(runtime: ThreadingRuntime) -> None:
+def test_timers_that_are_due_survive_ctrl_c(
+    runtime: ThreadingRuntime, ended_threads: list[type[BaseException] | None]
+) -> None:
     def fail() -> None:
         raise KeyboardInterrupt
 
@@ -322,6 +336,7 @@ def test_timers_that_are_due_survive_ctrl_c(runtime: ThreadingRuntime) -> None:
     runtime.call_later(0.01, fail)
     runtime.call_later(0.02, done.set)
     assert done.wait(DEADLINE)
+    wait_for(lambda: ended_threads == [KeyboardInterrupt], "the end of the timers' thread")
 
 
 async def test_a_step_that_panics_is_reported() -> None:

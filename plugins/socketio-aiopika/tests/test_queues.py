@@ -2,107 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
+from typing import Any
 
-import kombu
-import pytest
-from brokers import AMQPGate, answers, home_node_is_down, test_url, without_transient_queues
+from brokers.rabbitmq_queues import RabbitMQQueues
 
-from socketio import AsyncAioPikaManager, exceptions
-from socketio.testing.contracts.cluster import Node, wait_for
+from socketio import AsyncAioPikaManager
 
 
-@pytest.fixture
-def url(need) -> str:
-    need("rabbitmq", answers("rabbitmq"), "make brokers")
-    return test_url("rabbitmq")
+class TestQueues(RabbitMQQueues):
+    flavour = "async"
 
-
-@pytest.fixture
-def create_node() -> Iterator[Callable[[str], Node]]:
-    nodes: list[Node] = []
-    channel = f"queues-{uuid.uuid4().hex}"
-
-    def create(url: str) -> Node:
-        nodes.append(Node("async", lambda: AsyncAioPikaManager(url, channel)))
-        wait_for(lambda: nodes[-1].manager.health().state == "connected", "the queue")
-        return nodes[-1]
-
-    yield create
-    for node in nodes:
-        node.stop()
-
-
-def gated(url: str, gate: AMQPGate) -> str:
-    return url.replace(f":{urlsplit(url).port}", f":{gate.port}")
-
-
-def test_a_server_without_transient_queues_is_served(
-    url: str, create_node: Callable[[str], Node]
-) -> None:
-    """RabbitMQ 4.3 closes the connection with 541 for them."""
-    with AMQPGate(urlsplit(url).port or 5672, without_transient_queues) as gate:
-        node = create_node(gated(url, gate))
-        client = node.client()
-        create_node(url).emit("n", 1)
-        assert client.receive() == ["n", 1]
-        assert gate.declared
-        assert not gate.refused
-        node.stop()
-
-
-def test_a_queue_whose_node_is_away_is_done_without(
-    url: str, create_node: Callable[[str], Node]
-) -> None:
-    with AMQPGate(urlsplit(url).port or 5672, home_node_is_down) as gate:
-        node = create_node(gated(url, gate))
-        client = node.client()
-        create_node(url).emit("n", 1)
-        assert client.receive() == ["n", 1]
-        assert [each.exclusive for each in gate.declared] == [True]
-        assert gate.refused
-        node.stop()
-
-
-def test_a_server_that_gives_no_queue_has_refused_us(
-    url: str, create_node: Callable[[str], Node]
-) -> None:
-    said = "INTERNAL_ERROR - not any more"
-    with (
-        AMQPGate(urlsplit(url).port or 5672, lambda declaration: (541, said)) as gate,
-        pytest.raises(exceptions.ConnectionError, match=said),
-    ):
-        create_node(gated(url, gate))
-
-
-def test_a_queue_that_is_deleted_under_its_consumer_is_made_again_at_once(
-    url: str, create_node: Callable[[str], Node]
-) -> None:
-    """RabbitMQ cancels a consumer whose queue somebody deletes, or moves to another node."""
-    here, there = create_node(url), create_node(url)
-    client = there.client()
-    name = f"socketio.{there.manager.host_id}"
-    for number in range(3):
-        with kombu.Connection(url) as connection:
-            channel = connection.channel()
-            channel.queue_delete(name)
-            wait_for_consumer(connection, name)
-        here.emit("n", number)
-        assert client.receive() == ["n", number]
-    assert there.manager.health().reconnects == 0
-
-
-def wait_for_consumer(connection: kombu.Connection, name: str) -> None:
-    wait_for(lambda: _consumers(connection, name) == 1, "the queue's new consumer", 2.0)
-
-
-def _consumers(connection: kombu.Connection, name: str) -> int:
-    channel = connection.channel()
-    try:
-        consumers: int = channel.queue_declare(name, passive=True).consumer_count
-    except connection.channel_errors:
-        return 0  # it is not there yet
-    channel.close()
-    return consumers
+    def create_manager(self, url: str, channel: str) -> Any:
+        return AsyncAioPikaManager(url, channel)
