@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,13 +49,32 @@ def other_loops() -> list[Server]:
     ]
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(server, id=server.name, marks=pytest.mark.xdist_group(server.name))
-        for server in (*SERVERS, *other_loops())
-    ],
-    scope="module",
-)
+def cases(*values: str, fit: Callable[[Server, str], bool]) -> pytest.MarkDecorator:
+    """Run a test for every server and each of some values that it can be asked for."""
+    return pytest.mark.parametrize(
+        ("kind", "value"),
+        [
+            pytest.param(
+                server,
+                value,
+                id=f"{server.name}-{value}",
+                marks=pytest.mark.xdist_group(server.name),
+            )
+            for server in (*SERVERS, *other_loops())
+            for value in values
+            if fit(server, value)
+        ],
+        indirect=["kind"],
+    )
+
+
+def can_be_flooded(server: Server, flood: str) -> bool:
+    if "websocket" in server.cannot:
+        return flood == "posts"
+    return server.name not in SLOW_PARSERS or flood in ("large messages", "posts")
+
+
+@pytest.fixture
 def kind(request: pytest.FixtureRequest) -> Server:
     server: Server = request.param
     return server
@@ -70,13 +89,12 @@ async def program(kind: Server, need: Any) -> AsyncIterator[WebServer]:
     assert not crashes, crashes
 
 
-@pytest.mark.parametrize("transport", ["websocket", "polling"])
+@cases("websocket", "polling", fit=lambda server, transport: transport not in server.cannot)
 @pytest.mark.parametrize("variant", ["serial", "cors"], ids=["one by one", "overlapping"])
 async def test_an_upload_arrives_as_a_whole(
-    kind: Server, program: WebServer, variant: str, transport: str
+    kind: Server, program: WebServer, variant: str, value: str
 ) -> None:
-    if transport in kind.cannot:
-        pytest.skip(f"this server cannot: {kind.cannot[transport]}")
+    transport = value
     async with aiohttp.ClientSession() as http, asyncio.timeout(DEADLINE):
         client = await Peer(EngineSession(http, program.url, variant), transport).open()
         await client.connect()
@@ -87,17 +105,13 @@ async def test_an_upload_arrives_as_a_whole(
         await client.engine.close()
 
 
-@pytest.mark.parametrize("flood", FLOODS)
+@cases(*FLOODS, fit=can_be_flooded)
 async def test_a_stranger_is_answered_beside_a_flood(
-    kind: Server, program: WebServer, flood: str
+    kind: Server, program: WebServer, value: str
 ) -> None:
-    if kind.name in SLOW_PARSERS and flood not in ("large messages", "posts"):
-        pytest.skip("its parser takes a second for one read of tiny frames, before we know of it")
     transport = "polling" if "websocket" in kind.cannot else "websocket"
-    if transport == "polling" and flood != "posts":
-        pytest.skip(f"this server cannot: {kind.cannot['websocket']}")
     async with aiohttp.ClientSession() as http, asyncio.timeout(DEADLINE):
-        command = [sys.executable, str(FLOODER), str(program.port), flood]
+        command = [sys.executable, str(FLOODER), str(program.port), value]
         flooder = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
         try:
             assert flooder.stdout is not None

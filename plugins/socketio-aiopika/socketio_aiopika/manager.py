@@ -60,6 +60,17 @@ _TOO_LARGE = re.compile(r"message size \d+ is larger than .*max size (\d+)")
 """How RabbitMQ says why it closes a channel that has published too much at once."""
 
 
+class _Connection(aio_pika.Connection):
+    """One that the driver closes, and the garbage collector does not.
+
+    Of one that was never opened, its coroutine to close it is left behind in whatever thread
+    collects it.
+    """
+
+    def __del__(self) -> None:
+        pass
+
+
 class AsyncAioPikaManager(AsyncPubSubManager):
     """Shares the clients of several processes through RabbitMQ.
 
@@ -151,7 +162,7 @@ class AioPikaDriver(BusDriver):
             **self._options,
             "timeout": self.timeout,
             # Not the robust one: the manager's supervisor connects again.
-            "connection_class": aio_pika.Connection,
+            "connection_class": _Connection,
         }
 
     async def connect(self, receive: bool) -> None:
