@@ -35,7 +35,7 @@ def wsgi(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
     """Return a WSGI application behind the middleware."""
 
     def middleware(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        note(environ["QUERY_STRING"])
+        note(environ.get("QUERY_STRING", ""))
         return app(environ, start_response)
 
     return middleware
