@@ -172,6 +172,7 @@ def test_an_emit_that_waits_ends_with_the_connection(
         assert sent.result(DEADLINE) < PLENTY
     client.do_engine_wait()
     within(time.monotonic() - began, 2)
+    client.wait_for("disconnect", "transport error" if end == "reset" else "client disconnect")
     assert client.count("disconnect") == 1
 
 
