@@ -27,7 +27,7 @@ SLOW_PARSERS = {"uvicorn --ws wsproto"}
 """Servers that parse all that they have read before anybody else has a turn, which takes a second
 for a read of tiny frames: the messages reach us when it is over."""
 READ_BEFORE_US = {"waitress"}
-"""Servers whose one loop reads whole bodies before we are called: others waited 0.3 s beside them."""
+"""Servers whose one loop reads whole bodies before we are called: others wait for 0.3 s there."""
 WATCHED = 1.0
 """Seconds for which a stranger is watched beside a flood."""
 PATIENCE = 0.1
