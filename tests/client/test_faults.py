@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import socket
@@ -108,6 +109,21 @@ Make = Callable[..., Blocking]
 @pytest.fixture(params=["sync", "async"])
 def flavour(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@contextlib.contextmanager
+def made_clients(flavour: str, loop_thread: LoopThread) -> Iterator[Callable[..., Blocking]]:
+    """Give a function that makes clients which do not reconnect; all are closed at the end."""
+    clients: list[Blocking] = []
+
+    def factory(**kwargs: Any) -> Blocking:
+        clients.append(Blocking(flavour, loop_thread, reconnection=False, **kwargs))
+        return clients[-1]
+
+    yield factory
+    for client in clients:
+        client.do("disconnect")
+        client.do_engine_wait()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from socketio.protocol.engine_client import SEND_MARK
 
 from .conftest import DEADLINE, LoopThread
 from .raw_server import PollingServer, WebsocketServer
-from .test_faults import Blocking, wait_until
+from .test_faults import Blocking, made_clients, wait_until
 
 PART = 65_000
 TEXT = "x" * PART
@@ -71,16 +71,8 @@ Make = Callable[..., Blocking]
 
 @pytest.fixture
 def make(flavour: str, loop_thread: LoopThread) -> Iterator[Make]:
-    clients: list[Blocking] = []
-
-    def factory(**kwargs: Any) -> Blocking:
-        clients.append(Blocking(flavour, loop_thread, reconnection=False, **kwargs))
-        return clients[-1]
-
-    yield factory
-    for client in clients:
-        client.do("disconnect")
-        client.do_engine_wait()
+    with made_clients(flavour, loop_thread) as make_one:
+        yield make_one
 
 
 def connect(client: Blocking, server: WebsocketServer) -> Any:

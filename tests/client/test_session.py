@@ -24,7 +24,7 @@ from socketio.exceptions import ConnectionError
 
 from .conftest import EngineServer, LoopThread
 from .proxies import Proxy, serve_http, serve_socks
-from .test_faults import Blocking
+from .test_faults import Blocking, made_clients
 
 BOTH = ["polling", "websocket"]
 SECRET = "p@ss:w/rd"
@@ -57,16 +57,8 @@ Make = Callable[..., Blocking]
 
 @pytest.fixture
 def make(flavour: str, loop_thread: LoopThread) -> Iterator[Make]:
-    clients: list[Blocking] = []
-
-    def factory(**kwargs: Any) -> Blocking:
-        clients.append(Blocking(flavour, loop_thread, reconnection=False, **kwargs))
-        return clients[-1]
-
-    yield factory
-    for client in clients:
-        client.do("disconnect")
-        client.do_engine_wait()
+    with made_clients(flavour, loop_thread) as make_one:
+        yield make_one
 
 
 def exchange(client: Blocking, server: EngineServer, **kwargs: Any) -> dict[str, web.Request]:
