@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import sys
 from typing import Any
 
 import aio_pika
 import pytest
+import yarl
 from brokers import answers, test_url
 
 from socketio import AsyncAioPikaManager
@@ -16,11 +20,26 @@ def test_our_options_win() -> None:
     options = {"timeout": 0.1, "connection_class": aio_pika.RobustConnection, **given}
     driver: Any = AsyncAioPikaManager(connection_options=options).create_driver()
     driver.timeout = 3.0
-    assert driver.connection_arguments() == {
-        "timeout": 3.0,
-        "connection_class": aio_pika.Connection,
-        "client_properties": {"me": "I"},
-    }
+    arguments = driver.connection_arguments()
+    kind = arguments.pop("connection_class")
+    assert issubclass(kind, aio_pika.Connection)
+    assert not issubclass(kind, aio_pika.RobustConnection)
+    assert arguments == {"timeout": 3.0, **given}
+
+
+@pytest.mark.filterwarnings("error")
+async def test_a_connection_that_never_opened_leaves_no_coroutine_behind() -> None:
+    """It is collected wherever the collector runs, where nobody can await anything."""
+    driver: Any = AsyncAioPikaManager().create_driver()
+    made = [driver.connection_arguments()["connection_class"](yarl.URL("amqp://127.0.0.1:1/"))]
+    unraisable: list[Any] = []
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable.append
+    try:
+        await asyncio.to_thread(made.clear)
+        await asyncio.to_thread(gc.collect)
+    finally:
+        sys.unraisablehook = hook
+    assert unraisable == []
 
 
 @pytest.mark.parametrize("name", ["nonsense", "loop", "kwargs", "login", "heartbeat"])
